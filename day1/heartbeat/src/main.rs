@@ -1,0 +1,2 @@
+//! The exercise.
+fn main() {}

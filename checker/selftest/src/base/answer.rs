@@ -1,0 +1,227 @@
+//! What the server says: welcome, reply, pong, close, and its log lines.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Bytes;
+
+use super::conn::Conn;
+use super::reader::{End, Message};
+use super::{Server, Twist, frame, hub};
+use crate::pieces::Exercise;
+use crate::text;
+
+/// The frames of the welcome to a newcomer.
+pub(crate) fn welcome(server: &Server) -> Vec<Bytes> {
+    let welcome = frame::text(text::WELCOME);
+    let first = !server.welcomed.swap(true, SeqCst);
+    match () {
+        () if server.has(Twist::NoWelcome) || server.has(Twist::WelcomeAfterFirstMessage) => vec![],
+        () if server.has(Twist::WelcomeOnce) && !first => vec![],
+        () if server.has(Twist::WelcomeTwice) => vec![welcome.clone(), welcome],
+        () if server.has(Twist::WelcomeOtherwise) => {
+            vec![frame::text("Welcome! Connection established")]
+        }
+        () if server.has(Twist::WelcomeAsBinary) => {
+            vec![frame::encode(frame::BINARY, text::WELCOME.as_bytes())]
+        }
+        () => vec![welcome],
+    }
+}
+
+/// Answers one message, or says why the connection has to end.
+pub(crate) async fn message(
+    server: &Arc<Server>,
+    conn: &Arc<Conn>,
+    message: Message,
+) -> Result<(), End> {
+    let nth = conn.messages.fetch_add(1, SeqCst);
+    conn.talked.store(true, SeqCst);
+    conn.talk.notify_one();
+    if server.has(Twist::MessagesCount) {
+        conn.alive.store(true, SeqCst);
+    }
+    let pipelined = message.pipelined;
+    let Some(said) = read(server, conn, message)? else {
+        return Ok(());
+    };
+    log_received(server, &said);
+    if server.has(Twist::PoisonsLockOnVanish) {
+        drop(server.tally.lock().map_err(|_| End::Dropped)?);
+    }
+    let Some(reply) = text::reply(server.twists, conn.id, &said) else {
+        return Ok(());
+    };
+    let reply = if server.has(Twist::FragmentsLongReplies) {
+        frame::fragmented(&reply, 1000)
+    } else {
+        frame::text(&reply)
+    };
+    if server.has(Twist::PingsPerMessage) {
+        conn.out.push(frame::encode(frame::PING, b""));
+    }
+    if server.exercise == Exercise::Broadcast {
+        hub::broadcast(server, conn, &said, reply).await;
+        return Ok(());
+    }
+    if pipelined && server.has(Twist::AnswersFirstOfABatch) {
+        return Ok(());
+    }
+    if pipelined && server.has(Twist::AnswersTwiceUnderLoad) {
+        conn.out.push(reply.clone());
+    }
+    if server.has(Twist::QueueOfSixteen) && conn.out.pending().0 >= 16 {
+        return Ok(());
+    }
+    if server.has(Twist::ReordersPairs) && nth % 2 == 0 {
+        let conn = conn.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(3)).await;
+            conn.out.push(reply);
+        });
+        return Ok(());
+    }
+    conn.out.push(reply);
+    if nth == 0 && server.has(Twist::WelcomeAfterFirstMessage) {
+        conn.out.push(frame::text(text::WELCOME));
+    }
+    Ok(())
+}
+
+/// A message as text; nothing if it is to be ignored.
+fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>, End> {
+    let bytes = message.bytes;
+    if !message.binary {
+        return match String::from_utf8(bytes) {
+            Ok(said) => Ok(Some(said)),
+            Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
+            Err(error) if server.has(Twist::EchoesInvalidText) => {
+                Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            }
+            Err(_) => Err(End::Violation(1007)),
+        };
+    }
+    let lossy = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(match () {
+        () if server.has(Twist::BinaryDropped) => None,
+        () if server.has(Twist::BinaryAsBinary) => {
+            conn.out.push(frame::encode(
+                frame::BINARY,
+                format!("{}{lossy}", text::PREFIX).as_bytes(),
+            ));
+            None
+        }
+        () if server.has(Twist::BinaryKills) && lossy.as_bytes() != bytes => {
+            return Err(End::Dropped);
+        }
+        () if server.has(Twist::BinaryStripped) => {
+            Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect())
+        }
+        () if server.has(Twist::BinaryQuestionMarks) => Some(lossy.replace('\u{FFFD}', "?")),
+        () if server.has(Twist::BinaryAsList) => Some(format!("{bytes:?}")),
+        () => Some(lossy),
+    })
+}
+
+/// Answers a ping.
+pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
+    if server.has(Twist::OnlyPingsCount) || server.has(Twist::PingsCountToo) {
+        conn.alive.store(true, SeqCst);
+    }
+    conn.out.push(match () {
+        () if server.has(Twist::IgnoresPings) => return,
+        () if server.has(Twist::PongIsEmpty) => frame::encode(frame::PONG, b""),
+        () if server.has(Twist::PongIsText) => frame::text("pong"),
+        () if server.has(Twist::PongIsLossy) => frame::encode(
+            frame::PONG,
+            &String::from_utf8_lossy(&payload).as_bytes()[..payload.len()],
+        ),
+        () => frame::encode(frame::PONG, &payload),
+    });
+}
+
+/// Notes a pong.
+pub(crate) fn pong(server: &Server, conn: &Conn) {
+    conn.pongs.fetch_add(1, SeqCst);
+    if !server.has(Twist::OnlyPingsCount) {
+        conn.alive.store(true, SeqCst);
+        *server
+            .last_pong
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// The last frame to a client that said good-bye or has to be shown the door; false if it gets none.
+pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
+    let code = match end {
+        End::Closed(code) => *code,
+        End::Violation(code) => Some(*code),
+        End::Vanished { .. } | End::Dropped => return false,
+    };
+    let closed = matches!(end, End::Closed(_));
+    if closed && server.has(Twist::CloseUnanswered) {
+        conn.out.end();
+    } else if closed && server.has(Twist::CloseIs1000) {
+        conn.out.push_last(frame::close(Some(1000)));
+    } else if closed && server.has(Twist::CloseIsEmpty) {
+        conn.out.push_last(frame::close(None));
+    } else if closed && server.has(Twist::CloseIsSwapped) {
+        conn.out.push_last(frame::close(code.map(u16::swap_bytes)));
+    } else if closed && server.has(Twist::TcpLeftOpen) {
+        conn.out.push(frame::close(code));
+    } else {
+        conn.out.push_last(frame::close(code));
+    }
+    true
+}
+
+pub(crate) fn log_connected(server: &Server) {
+    log(
+        server,
+        match () {
+            () if server.has(Twist::LogsNoConnect) => return,
+            () if server.has(Twist::LogsOtherWords) => "New client connected!".into(),
+            () => "Client connected".into(),
+        },
+    );
+}
+
+fn log_received(server: &Server, said: &str) {
+    log(
+        server,
+        match () {
+            () if server.has(Twist::LogsOtherWords) => format!("Message received: {said}"),
+            () if server.has(Twist::LogsWithoutMessage) => "Received a message".into(),
+            () if server.has(Twist::LogsDebug) => format!("Received: {said:?}"),
+            () => format!("Received: {said}"),
+        },
+    );
+}
+
+pub(crate) fn log_disconnected(server: &Server, end: &End) {
+    if server.has(Twist::LogsOnlyPoliteLeave) && !matches!(end, End::Closed(_)) {
+        return;
+    }
+    if server.has(Twist::LogsLeaveTwice) {
+        log(server, "Client disconnected".into());
+    }
+    log(
+        server,
+        if server.has(Twist::LogsOtherWords) {
+            "Client left".into()
+        } else {
+            "Client disconnected".into()
+        },
+    );
+}
+
+fn log(server: &Server, line: String) {
+    if server.has(Twist::LogsToStderr) {
+        eprintln!("{line}");
+    } else {
+        server.log.line(line);
+    }
+}

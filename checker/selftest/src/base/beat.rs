@@ -1,0 +1,182 @@
+//! The heartbeat of one connection: a timer of its own, a ping each beat, the end for who did not answer the last.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+
+use super::conn::Conn;
+use super::{Server, Twist, frame};
+use crate::pieces::Exercise;
+
+/// Beats until the connection ends; ends it when its time has come.
+pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
+    let unpinged =
+        server.has(Twist::NoPings) || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0;
+    if server.exercise == Exercise::Echo || unpinged {
+        return;
+    }
+    let period = period(&server);
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    if server.has(Twist::TwoPingsAtOpening) {
+        ping(&server, &conn, 2);
+    }
+    if server.has(Twist::FirstPingLate) {
+        ticks.tick().await;
+    }
+    let mut missed = 0;
+    for beat in 1.. {
+        tick(&server, &conn, &mut ticks).await;
+        if server.has(Twist::FirstSecondOnly) && server.started.elapsed() > Duration::from_secs(1) {
+            return;
+        }
+        if server.has(Twist::BeatAwaitsWrite) {
+            conn.out.at_most(0).await;
+        }
+        if server.has(Twist::SweepAwaitsWrites) {
+            for other in server.hub.all() {
+                other.out.at_most(0).await;
+            }
+        }
+        if left_out(&server, &conn, beat) {
+            continue;
+        }
+        if answered(&server, &conn, beat, period).await {
+            missed = 0;
+        } else {
+            missed += 1;
+            if !(server.has(Twist::DropsAfterThreeBeats) && missed < 3) {
+                return end(&server, &conn, period).await;
+            }
+        }
+        match () {
+            () if server.has(Twist::PingsOnce) && beat > 1 => return,
+            () if server.has(Twist::PingsTwice) => ping(&server, &conn, 2),
+            () if server.has(Twist::PingsInBursts) && beat > 1 => ping(&server, &conn, 3),
+            () => ping(&server, &conn, 1),
+        }
+        if server.has(Twist::DropsAfterHalfABeat) {
+            sleep(period / 2).await;
+            if !conn.alive.load(SeqCst) {
+                return end(&server, &conn, period).await;
+            }
+        }
+    }
+}
+
+fn period(server: &Server) -> Duration {
+    match () {
+        () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
+        () if server.has(Twist::AtMostHalfASecond) => {
+            server.interval.min(Duration::from_millis(500))
+        }
+        () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
+        () => server.interval,
+    }
+}
+
+/// Waits for the next beat.
+async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => return,
+            () = conn.talk.notified(), if server.has(Twist::TrafficPostponesPings) => ticks.reset(),
+        }
+    }
+}
+
+/// Whether this beat does not take place.
+fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
+    let resting = Instant::now()
+        < *server
+            .rest_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+    resting
+        || conn.skip.swap(false, SeqCst)
+        || server.has(Twist::EverySecondBeat) && beat % 2 == 0
+        || server.has(Twist::PingsInBursts) && beat % 3 != 1
+        || server.has(Twist::TrafficReplacesPings) && conn.talked.swap(false, SeqCst)
+}
+
+/// Whether the client answered the last ping, or else may stay.
+async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> bool {
+    let messages = conn.messages.load(SeqCst);
+    match () {
+        () if server.has(Twist::DropsAfterFiveBeats) && beat > 5 => return false,
+        () if server.has(Twist::DropsTheIdle) && beat > 4 && messages == 0 => return false,
+        () if server.has(Twist::NeverDrops) || server.has(Twist::PingsAreText) => return true,
+        () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,
+        () if server.has(Twist::AQuarterWillDo) => return conn.pongs.load(SeqCst) * 4 >= beat - 1,
+        () if server.has(Twist::SharedPong) => {
+            let last = *server
+                .last_pong
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            return last.elapsed() < period * 3 / 2;
+        }
+        () => {}
+    }
+    if !conn.alive.load(SeqCst) {
+        // After a hiccup of the machine the pong may be here, and only its reader not yet.
+        sleep(period / 20).await;
+    }
+    conn.alive.swap(false, SeqCst)
+}
+
+fn ping(server: &Server, conn: &Conn, times: usize) {
+    let ping = match () {
+        () if server.has(Twist::PingsAreText) => frame::text("ping"),
+        () if server.has(Twist::StampedPings) => {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            frame::encode(frame::PING, &now.as_nanos().to_be_bytes())
+        }
+        () => frame::encode(frame::PING, b""),
+    };
+    for _ in 0..times {
+        if server.has(Twist::PingsEverybody) {
+            server
+                .hub
+                .all()
+                .iter()
+                .for_each(|other| other.out.push(ping.clone()));
+        } else {
+            conn.out.push(ping.clone());
+        }
+    }
+}
+
+/// Drops the client.
+async fn end(server: &Server, conn: &Conn, period: Duration) {
+    if server.has(Twist::DropsPolitely) {
+        return conn.out.push_and_fall_silent(frame::close(Some(1001)));
+    }
+    if server.has(Twist::DropAwaitsWrite) {
+        conn.out.at_most(0).await;
+    }
+    if server.has(Twist::DropsTheNextToo) {
+        server.hub.next_to(conn).inspect(|next| next.kill());
+    }
+    if server.has(Twist::DropsEverybody) {
+        server.hub.kill_all();
+    }
+    if server.has(Twist::RestsAfterADrop) {
+        *server
+            .rest_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 7 / 2;
+    }
+    if server.has(Twist::LeavesSweepAfterADrop) {
+        server
+            .hub
+            .all()
+            .iter()
+            .for_each(|other| other.skip.store(true, SeqCst));
+    }
+    conn.kill();
+}

@@ -1,0 +1,49 @@
+//! One connected client.
+
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+
+/// What the tasks of one connection share.
+pub(crate) struct Conn {
+    /// Connections are numbered as their handshakes end, from 0.
+    pub(crate) id: u64,
+    pub(crate) out: Outbox,
+    /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
+    pub(crate) alive: AtomicBool,
+    kill: Notify,
+    /// For twists: messages and pongs so far, a message since the last beat, the next beat to be left out.
+    pub(crate) messages: AtomicU32,
+    pub(crate) pongs: AtomicU32,
+    pub(crate) talked: AtomicBool,
+    pub(crate) talk: Notify,
+    pub(crate) skip: AtomicBool,
+}
+
+impl Conn {
+    pub(crate) fn new(id: u64) -> Self {
+        Self {
+            id,
+            out: Outbox::default(),
+            alive: AtomicBool::new(true),
+            kill: Notify::new(),
+            messages: AtomicU32::new(0),
+            pongs: AtomicU32::new(0),
+            talked: AtomicBool::new(false),
+            talk: Notify::new(),
+            skip: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends the connection without a word.
+    pub(crate) fn kill(&self) {
+        self.out.clear();
+        self.kill.notify_one();
+    }
+
+    pub(crate) async fn killed(&self) {
+        self.kill.notified().await;
+    }
+}

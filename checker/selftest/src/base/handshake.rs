@@ -1,0 +1,107 @@
+//! The opening handshake, read and answered by hand.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{Server, Twist};
+
+/// Longer request heads are nobody's browser.
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// Reads the request and upgrades it; the bytes that came after it, or nothing if it was no valid upgrade request.
+pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let rest = bytes.split_off(end);
+    let request = String::from_utf8_lossy(&bytes).into_owned();
+    let key = match upgrade_key(&request) {
+        Some(key) => key,
+        None if server.has(Twist::UpgradesPlainHttp) => String::new(),
+        None => {
+            let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\n\
+                           Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
+            drop(stream.write_all(refusal.as_bytes()).await);
+            drop(stream.shutdown().await);
+            return None;
+        }
+    };
+    stream
+        .write_all(switching(server, &key).as_bytes())
+        .await
+        .ok()?;
+    Some(rest)
+}
+
+/// The key of a valid upgrade request.
+fn upgrade_key(request: &str) -> Option<String> {
+    let mut lines = request.split("\r\n");
+    let mut start = lines.next()?.split(' ');
+    let (method, _path, version) = (start.next()?, start.next()?, start.next()?);
+    let headers: Vec<(String, &str)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_lowercase(), value.trim()))
+        .collect();
+    let all = |name: &str| {
+        headers
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, v)| *v)
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let lists = |name: &str, word: &str| {
+        all(name)
+            .split(',')
+            .any(|v| v.trim().eq_ignore_ascii_case(word))
+    };
+    let key = all("sec-websocket-key");
+    let valid = method == "GET"
+        && version == "HTTP/1.1"
+        && lists("upgrade", "websocket")
+        && lists("connection", "upgrade")
+        && all("sec-websocket-version") == "13"
+        && key.len() == 24
+        && key.ends_with("==");
+    valid.then_some(key)
+}
+
+/// The answer that turns HTTP into a WebSocket.
+fn switching(server: &Server, key: &str) -> String {
+    let accept = if server.has(Twist::SampleAcceptKey) {
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into()
+    } else if server.has(Twist::AcceptOfUntrimmedKey) {
+        derive_accept_key(format!("{key}\r").as_bytes())
+    } else {
+        derive_accept_key(key.as_bytes())
+    };
+    let status = if server.has(Twist::Status200) {
+        "200 OK"
+    } else {
+        "101 Switching Protocols"
+    };
+    let mut head = format!("HTTP/1.1 {status}\r\n");
+    if server.has(Twist::OtherHeaders) {
+        head += "server: museum/1.0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\nx-powered-by: raw frames\r\n\
+                 set-cookie: visited=yes; Path=/\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n";
+        return head + "sec-websocket-accept:" + &accept + "\r\n\r\n";
+    }
+    if !server.has(Twist::NoUpgradeHeader) {
+        head += "Upgrade: websocket\r\n";
+    }
+    head += "Connection: Upgrade\r\n";
+    if server.has(Twist::UnaskedDeflate) {
+        head += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    }
+    if server.has(Twist::UnaskedSubprotocol) {
+        head += "Sec-WebSocket-Protocol: chat\r\n";
+    }
+    head + "Sec-WebSocket-Accept: " + &accept + "\r\n\r\n"
+}

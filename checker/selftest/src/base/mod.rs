@@ -1,0 +1,225 @@
+//! The base of the museum: a server for all three exercises on raw frames, right to the last row of the
+//! contract. Every faulty piece is this server with one [`Twist`] or two, asked for at the place of the mistake.
+
+mod answer;
+mod beat;
+mod conn;
+mod frame;
+mod handshake;
+mod hub;
+mod outbox;
+mod reader;
+mod twist;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::Config;
+use crate::log::Log;
+use crate::pieces::Exercise;
+use conn::Conn;
+use reader::{End, Reader};
+pub(crate) use twist::Twist;
+
+/// How long a client may take over its handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all connections share.
+pub(crate) struct Server {
+    exercise: Exercise,
+    interval: Duration,
+    twists: &'static [Twist],
+    started: Instant,
+    log: Log,
+    hub: hub::Hub,
+    next: AtomicU64,
+    seats: Semaphore,
+    stop_accepting: Notify,
+    /// For twists: a lock whose holder may panic, and until when all heartbeats rest.
+    tally: Mutex<()>,
+    rest_until: Mutex<Instant>,
+    last_pong: Mutex<Instant>,
+    welcomed: AtomicBool,
+}
+
+impl Server {
+    fn has(&self, twist: Twist) -> bool {
+        self.twists.contains(&twist)
+    }
+}
+
+/// Serves until killed.
+pub(crate) async fn run(
+    config: Config,
+    exercise: Exercise,
+    twists: &'static [Twist],
+) -> io::Result<()> {
+    let listener = TcpListener::bind(&config.addr).await?;
+    let addr = listener.local_addr()?;
+    let log = Log::start(twists.contains(&Twist::LogIsBuffered));
+    let seats = if twists.contains(&Twist::PoolOfFour) {
+        4
+    } else {
+        Semaphore::MAX_PERMITS
+    };
+    let server = Arc::new(Server {
+        exercise,
+        interval: config.interval,
+        twists,
+        started: Instant::now(),
+        log: log.clone(),
+        hub: hub::Hub::default(),
+        seats: Semaphore::new(seats),
+        stop_accepting: Notify::new(),
+        tally: Mutex::new(()),
+        rest_until: Mutex::new(Instant::now()),
+        last_pong: Mutex::new(Instant::now()),
+        welcomed: AtomicBool::new(false),
+        next: AtomicU64::new(0),
+    });
+    hub::start_relays(&server);
+    let ready = format!("WebSocket server running on ws://{addr}");
+    if server.has(Twist::ReadyLate) {
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(2)).await;
+            log.ready(ready);
+        });
+    } else {
+        log.ready(ready);
+    }
+    if server.has(Twist::Chatty) {
+        tokio::spawn(chat(server.log.clone()));
+    }
+    tokio::select! {
+        () = accept(&server, &listener) => {}
+        () = server.stop_accepting.notified() => {}
+    }
+    drop(listener);
+    std::future::pending().await
+}
+
+async fn accept(server: &Arc<Server>, listener: &TcpListener) {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        drop(stream.set_nodelay(true));
+        let server = server.clone();
+        if server.has(Twist::OneAtATime) {
+            serve(server, stream).await;
+        } else if server.has(Twist::HandshakeInAcceptLoop) {
+            if let Some(rest) = handshake::shake(&server, &mut stream).await {
+                tokio::spawn(attend(server, stream, rest));
+            }
+        } else {
+            tokio::spawn(serve(server, stream));
+        }
+    }
+}
+
+async fn serve(server: Arc<Server>, mut stream: TcpStream) {
+    let Ok(_seat) = server.seats.acquire().await else {
+        return;
+    };
+    if let Ok(Some(rest)) = timeout(PATIENCE, handshake::shake(&server, &mut stream)).await {
+        attend(server.clone(), stream, rest).await;
+    }
+}
+
+/// One connection, from its handshake to its end.
+async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
+    let conn = Arc::new(Conn::new(server.next.fetch_add(1, Relaxed)));
+    if !server.hub.join(&server, &conn) {
+        return;
+    }
+    answer::log_connected(&server);
+    let (read, mut write) = stream.into_split();
+    let mut writer = tokio::spawn({
+        let (conn, pace) = (conn.clone(), hub::pace(&server));
+        async move { outbox::write(&conn.out, &mut write, pace).await }
+    });
+    let beat = tokio::spawn(beat::run(server.clone(), conn.clone()));
+    let mut reader = Reader::new(read, rest);
+    let end = tokio::select! {
+        biased;
+        () = conn.killed() => End::Dropped,
+        end = reader.run(&server, &conn) => end,
+    };
+    beat.abort();
+    server.hub.leave(&server, &conn, &end);
+    let polite = answer::farewell(&server, &conn, &end);
+    answer::log_disconnected(&server, &end);
+    aftermath(&server, &end);
+    if polite {
+        if server.has(Twist::TcpLeftOpen) {
+            std::future::pending::<()>().await;
+        }
+        // The client may still be sending: closing now would reset the connection under our close frame.
+        if timeout(Duration::from_secs(2), &mut writer).await.is_ok() {
+            drop(timeout(Duration::from_secs(1), reader.drain()).await);
+        }
+    }
+    writer.abort();
+    drop(writer.await);
+    conn.out.abandon();
+}
+
+/// What one client's end does to the others: nothing, but for the twists.
+fn aftermath(server: &Arc<Server>, end: &End) {
+    let (vanished, violated) = (
+        matches!(end, End::Vanished { .. }),
+        matches!(end, End::Violation(_)),
+    );
+    if vanished && server.has(Twist::AcceptLoopEnds) {
+        server.stop_accepting.notify_one();
+    }
+    if matches!(end, End::Vanished { reset: true, .. }) && server.has(Twist::PanicsOnReset) {
+        eprintln!("thread 'main' panicked: Connection reset by peer (os error 104)");
+        std::process::exit(101);
+    }
+    if matches!(
+        end,
+        End::Vanished {
+            mid_frame: true,
+            ..
+        }
+    ) && server.has(Twist::ExitsOnHalfAFrame)
+    {
+        eprintln!("Error: UnexpectedEof");
+        std::process::exit(1);
+    }
+    if vanished && server.has(Twist::PoisonsLockOnVanish) {
+        let server = server.clone();
+        drop(std::thread::spawn(move || {
+            let _held = server.tally.lock();
+            panic!("connection lost");
+        }));
+    }
+    if vanished && server.has(Twist::VanishEndsAll)
+        || violated && server.has(Twist::ViolationEndsAll)
+    {
+        server.hub.kill_all();
+    }
+    if violated && server.has(Twist::ViolationEndsProcess) {
+        eprintln!("Error: Protocol error");
+        std::process::exit(1);
+    }
+}
+
+/// Lines that are nobody's business, on both streams.
+async fn chat(log: Log) {
+    for n in 0_u64.. {
+        log.line(format!(
+            "[debug] tick {n}: all is well, Client count unknown, nothing Received"
+        ));
+        eprintln!("[trace] still here after {n} ticks");
+        sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! What is on its way to one client: a queue, emptied by a writer task that never waits for anything else.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::Bytes;
+
+/// As much as one write carries.
+const BATCH: usize = 128 * 1024;
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    in_flight: usize,
+    last: bool,
+    silent: bool,
+}
+
+/// The queue of frames to one client.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    filled: Notify,
+    emptied: Notify,
+}
+
+impl Outbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a frame, and never waits.
+    pub(crate) fn push(&self, frame: Bytes) {
+        let mut state = self.state();
+        if !state.last && !state.silent {
+            state.bytes += frame.len();
+            state.queue.push_back(frame);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Queues the last frame: whatever is pushed afterwards is ignored.
+    pub(crate) fn push_last(&self, frame: Bytes) {
+        self.push(frame);
+        self.end();
+    }
+
+    /// For twists: queues a frame after which nothing is sent, with the connection left open.
+    pub(crate) fn push_and_fall_silent(&self, frame: Bytes) {
+        self.push(frame);
+        self.state().silent = true;
+    }
+
+    /// Nothing more to come: what is queued is still written.
+    pub(crate) fn end(&self) {
+        self.state().last = true;
+        self.filled.notify_one();
+    }
+
+    /// Frames queued and bytes not yet written.
+    pub(crate) fn pending(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.queue.len(), state.bytes + state.in_flight)
+    }
+
+    /// Forgets what is queued.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        state.queue = VecDeque::new();
+        state.bytes = 0;
+        self.emptied.notify_waiters();
+    }
+
+    /// Nothing is written any more: who waits for it waits in vain.
+    pub(crate) fn abandon(&self) {
+        self.clear();
+        let mut state = self.state();
+        (state.in_flight, state.last) = (0, true);
+        self.emptied.notify_waiters();
+    }
+
+    /// Waits until at most `bytes` are yet to be written.
+    pub(crate) async fn at_most(&self, bytes: usize) {
+        while self.pending().1 > bytes {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.pending().1 > bytes {
+                emptied.await;
+            }
+        }
+    }
+
+    /// Moves queued frames into `batch`; false once the last one is through.
+    async fn take(&self, batch: &mut Vec<u8>) -> bool {
+        batch.clear();
+        loop {
+            {
+                let mut state = self.state();
+                state.in_flight = 0;
+                while batch.len() < BATCH {
+                    let Some(frame) = state.queue.pop_front() else {
+                        break;
+                    };
+                    batch.extend_from_slice(&frame);
+                    state.bytes -= frame.len();
+                }
+                state.in_flight = batch.len();
+                self.emptied.notify_waiters();
+                if !batch.is_empty() {
+                    return true;
+                }
+                if state.last {
+                    return false;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+}
+
+/// The writer task of one client: `pace` is what it waits before each write, no time at all if it is right.
+pub(crate) async fn write(
+    outbox: &Outbox,
+    half: &mut OwnedWriteHalf,
+    pace: Option<Duration>,
+) -> std::io::Result<()> {
+    let mut batch = Vec::new();
+    while outbox.take(&mut batch).await {
+        half.write_all(&batch).await?;
+        if batch.capacity() > 2 * BATCH {
+            batch = Vec::new();
+        }
+        if let Some(pace) = pace {
+            sleep(pace).await;
+        }
+    }
+    half.shutdown().await
+}

@@ -1,0 +1,243 @@
+//! From bytes to frames to messages: the part of RFC 6455 that looks simple.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::sleep;
+
+use super::conn::Conn;
+use super::{Server, Twist, answer, frame};
+
+/// Longer messages end the connection.
+const MESSAGE_LIMIT: u64 = 16 * 1024 * 1024;
+/// A client that has more than this many bytes of answers waiting is not read from.
+const BACKLOG: usize = 1024 * 1024;
+
+/// Why a connection ended.
+pub(crate) enum End {
+    /// By a close frame with this code.
+    Closed(Option<u16>),
+    /// By a breach of the protocol, which this code names.
+    Violation(u16),
+    /// Without a close frame.
+    Vanished { reset: bool, mid_frame: bool },
+    /// By us.
+    Dropped,
+}
+
+/// One message, its fragments put together.
+pub(crate) struct Message {
+    pub(crate) binary: bool,
+    pub(crate) bytes: Vec<u8>,
+    /// For twists: it was already there when the message before it was taken.
+    pub(crate) pipelined: bool,
+}
+
+/// The reading half of a connection.
+pub(crate) struct Reader {
+    half: OwnedReadHalf,
+    buffer: Vec<u8>,
+    used: usize,
+    /// Opcode and payload of a message whose last fragment is still to come.
+    partial: Option<(u8, Vec<u8>)>,
+    pipelined: bool,
+}
+
+impl Reader {
+    pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
+        Self {
+            half,
+            buffer,
+            used: 0,
+            partial: None,
+            pipelined: false,
+        }
+    }
+
+    /// Serves the client until it leaves or errs.
+    pub(crate) async fn run(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> End {
+        loop {
+            match self.frames(server, conn).await {
+                Ok(()) => {}
+                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => {
+                    self.used = self.buffer.len()
+                }
+                Err(end) => return end,
+            }
+            self.pipelined = false;
+            match self.fill().await {
+                Ok(0) => {
+                    return End::Vanished {
+                        reset: false,
+                        mid_frame: !self.buffer.is_empty(),
+                    };
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    return End::Vanished {
+                        reset: true,
+                        mid_frame: !self.buffer.is_empty(),
+                    };
+                }
+            }
+            if server.has(Twist::AnyByteCounts) {
+                conn.alive.store(true, SeqCst);
+            }
+        }
+    }
+
+    /// Reads and forgets until the client has ended its side too.
+    pub(crate) async fn drain(&mut self) {
+        loop {
+            self.buffer.clear();
+            self.used = 0;
+            if !matches!(self.fill().await, Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> std::io::Result<usize> {
+        self.buffer.drain(..self.used);
+        self.used = 0;
+        self.buffer.reserve(32 * 1024);
+        self.half.read_buf(&mut self.buffer).await
+    }
+
+    /// Handles every frame that is there in full.
+    async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
+        while let Some((head, payload)) = self.next_frame(server)? {
+            if head.is_control() {
+                control(server, conn, &head, payload)?;
+                if head.opcode == frame::PING && server.has(Twist::PingResetsFragments) {
+                    self.partial = None;
+                }
+            } else if let Some(message) = self.assemble(server, &head, payload)? {
+                answer::message(server, conn, message).await?;
+                conn.out.at_most(BACKLOG).await;
+                if server.has(Twist::AnswersFirstOfABatch)
+                    || server.has(Twist::AnswersTwiceUnderLoad)
+                {
+                    sleep(Duration::from_millis(4)).await;
+                    self.pipelined = true;
+                    drop(self.half.try_read_buf(&mut self.buffer));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next frame, unmasked, if all of it has come; breaches are told from its first two bytes.
+    fn next_frame(&mut self, server: &Server) -> Result<Option<(frame::Head, Vec<u8>)>, End> {
+        let bytes = &self.buffer[self.used..];
+        if let [first, second, ..] = bytes {
+            let (masked, reserved) = (second & 0x80 != 0, matches!(first & 0x0f, 3..=7 | 11..=15));
+            let forgiven = server.has(Twist::AcceptsUnmasked) && !masked
+                || server.has(Twist::SkipsReserved) && reserved;
+            let long_control = first & 8 != 0 && (first & 0x80 == 0 || second & 0x7f > 125);
+            if (!masked || reserved || first & 0x70 != 0 || long_control) && !forgiven {
+                return Err(End::Violation(1002));
+            }
+        }
+        let Some(head) = frame::head(bytes) else {
+            return Ok(None);
+        };
+        let limit = if server.has(Twist::LimitOfHalfAMebibyte) {
+            512 * 1024
+        } else {
+            MESSAGE_LIMIT
+        };
+        if head.length > limit {
+            return Err(End::Violation(1009));
+        }
+        let end = head.size + head.length as usize;
+        let Some(payload) = bytes.get(head.size..end) else {
+            self.buffer.reserve(end);
+            return Ok(None);
+        };
+        let mut payload = payload.to_vec();
+        if let Some(mask) = head.mask {
+            frame::unmask(&mut payload, mask);
+        }
+        self.used += end;
+        Ok(Some((head, payload)))
+    }
+
+    /// Puts a data frame to the fragments before it; a message once it is whole.
+    fn assemble(
+        &mut self,
+        server: &Server,
+        head: &frame::Head,
+        payload: Vec<u8>,
+    ) -> Result<Option<Message>, End> {
+        let pipelined = self.pipelined;
+        let message = |opcode, bytes| Message {
+            binary: opcode == frame::BINARY,
+            bytes,
+            pipelined,
+        };
+        if server.has(Twist::FragmentsOneByOne) {
+            return Ok(Some(message(head.opcode, payload)));
+        }
+        let (opcode, bytes) = match (head.opcode, self.partial.take()) {
+            (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
+            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => {
+                (opcode, payload)
+            }
+            (frame::CONTINUATION, Some((opcode, mut bytes))) => {
+                bytes.extend_from_slice(&payload);
+                (opcode, bytes)
+            }
+            (frame::CONTINUATION, None) if server.has(Twist::PingResetsFragments) => {
+                return Ok(None);
+            }
+            (3..=7, partial) => {
+                self.partial = partial;
+                return Ok(None);
+            }
+            _ => return Err(End::Violation(1002)),
+        };
+        if bytes.len() as u64 > MESSAGE_LIMIT {
+            return Err(End::Violation(1009));
+        }
+        if head.fin {
+            return Ok(Some(message(opcode, bytes)));
+        }
+        self.partial = Some((opcode, bytes));
+        Ok(None)
+    }
+}
+
+fn control(
+    server: &Arc<Server>,
+    conn: &Conn,
+    head: &frame::Head,
+    payload: Vec<u8>,
+) -> Result<(), End> {
+    match head.opcode {
+        frame::PING => answer::ping(server, conn, payload),
+        frame::PONG => answer::pong(server, conn),
+        frame::CLOSE => return Err(close(&payload)),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a close frame says, if it is a valid one.
+fn close(payload: &[u8]) -> End {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() {
+            End::Closed(None)
+        } else {
+            End::Violation(1002)
+        };
+    };
+    match u16::from_be_bytes(*code) {
+        _ if std::str::from_utf8(reason).is_err() => End::Violation(1007),
+        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => End::Closed(Some(code)),
+        _ => End::Violation(1002),
+    }
+}

@@ -1,0 +1,253 @@
+//! The faulty servers of the `broadcast` exercise, in the contract's order.
+
+use super::{Exercise, Fault};
+use crate::base::Twist;
+
+const fn broadcast(
+    name: &'static str,
+    twists: &'static [Twist],
+    violates: &'static [&'static str],
+    sentence: &'static str,
+) -> Fault {
+    super::fault(Exercise::Broadcast, name, twists, violates, sentence)
+}
+
+const WELCOME: &str = "broadcast::welcome";
+const EVERYONE: &str = "broadcast::everyone";
+const ORDER: &str = "broadcast::order";
+const AGREEMENT: &str = "broadcast::agreement";
+const LATECOMER: &str = "broadcast::latecomer";
+const LEAVER: &str = "broadcast::leaver";
+const CROWD: &str = "broadcast::crowd";
+const SLOW: &str = "broadcast::slow";
+const HEARTBEAT: &str = "broadcast::heartbeat";
+const PUSH: &str = "latency::push";
+
+pub(super) const FAULTS: &[Fault] = &[
+    broadcast(
+        "welcome-to-all",
+        &[Twist::WelcomeToAll],
+        &[WELCOME],
+        "Your server sends the welcome to everybody whenever somebody joins; it is for the newcomer alone.",
+    ),
+    broadcast(
+        "join-notice",
+        &[Twist::JoinNotice],
+        &[WELCOME],
+        "Your server tells everybody that a client joined; a kind thought, but clients get nothing that the contract \
+         does not name.",
+    ),
+    broadcast(
+        "broadcast-without-welcome",
+        &[Twist::NoWelcome],
+        &[WELCOME],
+        "The welcome was lost on the way to broadcasting; a newcomer is still greeted, unasked.",
+    ),
+    broadcast(
+        "sender-left-out",
+        &[Twist::SenderExcluded],
+        &[EVERYONE],
+        "Your server sends a message to everyone but its sender, who is one of everyone.",
+    ),
+    broadcast(
+        "sender-gets-it-twice",
+        &[Twist::SenderTwice],
+        &[EVERYONE],
+        "The sender gets its own message twice, once as the old echo and once as the broadcast.",
+    ),
+    broadcast(
+        "still-an-echo",
+        &[Twist::SenderOnly],
+        &[EVERYONE],
+        "Your server answers the sender alone; it is still an echo, and nobody else hears a word.",
+    ),
+    broadcast(
+        "others-get-it-bare",
+        &[Twist::OthersGetItBare],
+        &[EVERYONE],
+        "The others get the message without `Server received: `; everyone gets the same text.",
+    ),
+    broadcast(
+        "lost-while-another-joins",
+        &[Twist::LostWhileJoining],
+        &[EVERYONE],
+        "Messages sent while another client joins are lost: your list of clients is taken away while it is changed.",
+    ),
+    broadcast(
+        "broadcast-two-tasks-reorder",
+        &[Twist::ReordersPairs],
+        &[ORDER, CROWD],
+        "Each message is broadcast from a task of its own, and the tasks overtake each other; one sender's messages \
+         have to stay in order.",
+    ),
+    broadcast(
+        "newest-first",
+        &[Twist::NewestFirst],
+        &[ORDER, CROWD],
+        "Messages that wait together go out newest first, a stack where a queue belongs.",
+    ),
+    broadcast(
+        "own-message-first",
+        &[Twist::OwnMessageFirst],
+        &[AGREEMENT, CROWD],
+        "Your server echoes to the sender at once and broadcasts to the others later, so everyone sees their own \
+         message first and no two clients agree.",
+    ),
+    broadcast(
+        "crossed-order",
+        &[Twist::CrossedOrder],
+        &[AGREEMENT, CROWD],
+        "Messages reach different clients over different ways, one quicker than the other, so the clients see them in \
+         different orders.",
+    ),
+    broadcast(
+        "history-replayed",
+        &[Twist::History],
+        &[LATECOMER],
+        "A newcomer gets all that was said before it came; it joins now, and hears what is said from now on.",
+    ),
+    broadcast(
+        "last-message-replayed",
+        &[Twist::LastMessageReplayed],
+        &[LATECOMER],
+        "A newcomer gets the last message from before it joined, as a `watch` channel keeps it.",
+    ),
+    broadcast(
+        "stops-at-first-failed-send",
+        &[Twist::StopsAtLeaver],
+        &[LEAVER],
+        "Your loop over the clients ends at the first send that fails, so a client that has left silences those after it.",
+    ),
+    broadcast(
+        "panics-at-a-leaver",
+        &[Twist::PanicsAtLeaver],
+        &[LEAVER],
+        "Sending to a client that has left panics in your server, an `unwrap` on a channel whose receiver is gone, and \
+         the sender is cut off.",
+    ),
+    broadcast(
+        "leave-notice",
+        &[Twist::LeaveNotice],
+        &[LEAVER],
+        "Your server tells everybody that a client left; leaving disturbs no one, so nobody is told.",
+    ),
+    broadcast(
+        "leaver-takes-its-neighbour-along",
+        &[Twist::LeaverTakesNextAlong],
+        &[LEAVER],
+        "When a client leaves, its neighbour in your list is taken off too and hears nothing more: an index is no name \
+         once the list has shrunk.",
+    ),
+    broadcast(
+        "first-fifteen-clients",
+        &[Twist::FirstFifteenOnly],
+        &[CROWD],
+        "Only the first fifteen clients get anything from your server; the sixteenth is as connected as they are.",
+    ),
+    broadcast(
+        "sixty-four-clients-at-most",
+        &[Twist::SixtyFourAtMost],
+        &[CROWD],
+        "Your server turns away the sixty-fifth client; a hundred have to fit in.",
+    ),
+    broadcast(
+        "queue-of-sixteen",
+        &[Twist::QueueOfSixteen],
+        &[CROWD, ORDER, AGREEMENT],
+        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
+         reason to lose messages.",
+    ),
+    broadcast(
+        "queue-of-a-hundred",
+        &[Twist::QueueOf100],
+        &[CROWD, ORDER, AGREEMENT],
+        "Your channel holds a hundred messages and skips what a client was too late for (`Lagged`); a client that keeps \
+         reading may lose nothing.",
+    ),
+    broadcast(
+        "drops-clients-at-a-hundred-pending",
+        &[Twist::DropsAt100Pending],
+        &[CROWD, ORDER, AGREEMENT],
+        "Your server drops a client with a hundred messages on their way to it; that is a burst, not a slow client.",
+    ),
+    broadcast(
+        "unbounded-queue",
+        &[Twist::UnboundedQueue],
+        &[SLOW],
+        "Your queues have no bound, so a single client that stops reading eats your server's memory, message by message.",
+    ),
+    broadcast(
+        "queue-of-a-hundred-thousand",
+        &[Twist::QueueOf100000],
+        &[SLOW],
+        "Your queues hold a hundred thousand messages: a bound in name, but at a kilobyte each it is 100 MB a client.",
+    ),
+    broadcast(
+        "slow-client-delays-all",
+        &[Twist::SlowDelaysAll],
+        &[SLOW],
+        "Your server waits a moment for a client that lags, with every message, and all the others wait along.",
+    ),
+    broadcast(
+        "stalls-once-buffers-are-full",
+        &[Twist::StallsWhenFull],
+        &[SLOW],
+        "All is well until a client that does not read has its buffers full; then your server waits for it, and nobody \
+         hears anything any more.",
+    ),
+    broadcast(
+        "broadcast-without-pings",
+        &[Twist::NoPings],
+        &[HEARTBEAT],
+        "The heartbeat was lost on the way to broadcasting: nobody is pinged, and the dead stay.",
+    ),
+    broadcast(
+        "broadcast-never-drops",
+        &[Twist::NeverDrops],
+        &[HEARTBEAT],
+        "Your broadcast server pings but never drops who does not answer.",
+    ),
+    broadcast(
+        "broadcast-drops-the-quiet",
+        &[Twist::DropsTheIdle],
+        &[HEARTBEAT],
+        "Your server drops clients that only listen, though they answer every ping; most of an audience is quiet.",
+    ),
+    broadcast(
+        "broadcast-shared-alive-flag",
+        &[Twist::SharedPong],
+        &[HEARTBEAT],
+        "One alive flag for the whole room: as long as anybody answers, nobody is found dead.",
+    ),
+    broadcast(
+        "pings-broadcast-too",
+        &[Twist::PingsEverybody],
+        &[HEARTBEAT],
+        "Each client's timer pings the whole room, so with ten clients everybody gets ten pings a beat.",
+    ),
+    broadcast(
+        "delivers-in-batches-of-100-ms",
+        &[Twist::BatchesEvery100],
+        &[PUSH],
+        "Your server collects messages and delivers every 100 ms, which is no faster than polling; push means at once.",
+    ),
+    broadcast(
+        "delivers-on-a-60-ms-tick",
+        &[Twist::PollsEvery60],
+        &[PUSH],
+        "Your server looks for new messages every 60 ms; let the message wake the task instead of the clock.",
+    ),
+    broadcast(
+        "combination-replay-and-notice",
+        &[Twist::LastMessageReplayed, Twist::LeaveNotice],
+        &[LATECOMER, LEAVER],
+        "Two things at once: newcomers get an old message, and everybody hears of those who leave.",
+    ),
+    broadcast(
+        "combination-unbounded-and-unchecked",
+        &[Twist::UnboundedQueue, Twist::NeverDrops],
+        &[SLOW, HEARTBEAT],
+        "Two things at once: your queues have no bound, and dead clients are never dropped; together one dead client \
+         is enough to run out of memory.",
+    ),
+];

@@ -1,0 +1,59 @@
+//! The two texts of the contract, and what can be done wrong to a reply.
+
+use crate::base::Twist;
+
+pub(crate) const WELCOME: &str = "Welcome! Connection established.";
+pub(crate) const PREFIX: &str = "Server received: ";
+
+/// The reply to `said`, by the client on connection number `id`.
+pub(crate) fn reply(twists: &[Twist], id: u64, said: &str) -> Option<String> {
+    let mut said = said.to_owned();
+    for twist in twists {
+        said = match *twist {
+            Twist::NoReply => return None,
+            Twist::IgnoresEmpty if said.is_empty() => return None,
+            Twist::Trims => said.trim().to_owned(),
+            Twist::LowerCases => said.to_lowercase(),
+            Twist::OtherPrefix => return Some(format!("Server recieved: {said}")),
+            Twist::OnlyHello => "Hello".to_owned(),
+            Twist::Debugs => format!("{said:?}"),
+            Twist::WrongUnderCi if std::env::var_os("CI").is_some() => {
+                return Some(format!("Echo: {said}"));
+            }
+            Twist::FirstTenConnections if id >= 10 => {
+                return Some(format!("Server received: Hello, client {id}"));
+            }
+            Twist::EscapesHtml => said
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;"),
+            Twist::Reserialises => reserialise(&said).unwrap_or(said),
+            Twist::CutAt(most) => cut(&said, most).to_owned(),
+            Twist::SplitsCharacters => in_pieces(&said, 1024 - PREFIX.len()),
+            _ => said,
+        };
+    }
+    Some(format!("{PREFIX}{said}"))
+}
+
+/// The same JSON in somebody else's spacing.
+fn reserialise(said: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(said).ok()?;
+    (value.is_object() || value.is_array()).then(|| value.to_string())
+}
+
+/// At most `most` bytes.
+fn cut(said: &str, most: usize) -> &str {
+    let end = (0..=most.min(said.len()))
+        .rev()
+        .find(|end| said.is_char_boundary(*end));
+    &said[..end.unwrap_or_default()]
+}
+
+/// Decoded buffer by buffer, whatever a buffer's edge goes through.
+fn in_pieces(said: &str, size: usize) -> String {
+    said.as_bytes()
+        .chunks(size)
+        .map(String::from_utf8_lossy)
+        .collect()
+}

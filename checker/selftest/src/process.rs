@@ -1,6 +1,247 @@
-//! Programs that behave badly as processes, whatever they say on the wire.
-use std::process::ExitCode;
-pub(crate) const PIECES: &[(&str, &str)] = &[];
-pub(crate) fn run(_name: &str, _rest: &[&str]) -> Option<ExitCode> {
-    None
+//! Programs that behave badly as processes, whatever they say on the wire; but for what their name says they
+//! are a right `echo`. No child of theirs outlives [`CHILD_LIFE`], should the one who has to kill it fail.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::base::{self, Twist};
+use crate::config::Config;
+use crate::pieces::Exercise;
+use crate::right::on_all_cores;
+
+const CHILD_LIFE: Duration = Duration::from_secs(120);
+const CHILD: &str = "child";
+
+/// Names and sentences.
+pub(crate) const PIECES: &[(&str, &str)] = &[
+    ("hang", "Starts and never prints the ready line."),
+    ("flood", "Serves, and prints on both streams without end."),
+    (
+        "exit",
+        "Exits at once with code 3 and a line on standard error.",
+    ),
+    ("silent-exit", "Exits at once without a word."),
+    (
+        "late",
+        "Prints the ready line after two seconds, which is legal.",
+    ),
+    (
+        "fork",
+        "Has a child that keeps the listening port when the parent is killed.",
+    ),
+    (
+        "ignore-sigterm",
+        "Serves, and takes no notice of SIGTERM and SIGINT.",
+    ),
+    ("busy", "Serves, and burns every core beside it."),
+    (
+        "wrong-port",
+        "Prints a ready line with a port on which nobody listens.",
+    ),
+    (
+        "panic",
+        "Panics in its main thread right after the ready line.",
+    ),
+    ("panic-on-connect", "Panics in the task of each connection."),
+    (
+        "setsid",
+        "Leaves a grandchild in a session of its own, which keeps the output streams open.",
+    ),
+    (
+        "fake-verdict",
+        "Prints what looks like a grader's good verdicts, and serves nothing right.",
+    ),
+];
+
+/// Runs the piece of this name; nothing if there is none.
+pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
+    if rest == [CHILD] {
+        thread::sleep(CHILD_LIFE);
+        return Some(ExitCode::SUCCESS);
+    }
+    let outcome = match name {
+        "hang" => loop {
+            thread::park();
+        },
+        "flood" => {
+            thread::spawn(|| flood(io::stdout()));
+            thread::spawn(|| flood(io::stderr()));
+            serve(&[])
+        }
+        "exit" => {
+            eprintln!("Error: no route to tomorrow");
+            return Some(ExitCode::from(3));
+        }
+        "silent-exit" => return Some(ExitCode::SUCCESS),
+        "late" => serve(&[Twist::ReadyLate]),
+        "fork" => fork(),
+        "ignore-sigterm" => ignore_signals(),
+        "busy" => {
+            let cores = thread::available_parallelism().map_or(2, usize::from);
+            (0..cores).for_each(|_| drop(thread::spawn(|| while std::hint::black_box(true) {})));
+            serve(&[])
+        }
+        "wrong-port" => wrong_port(),
+        "panic" => panic_early(),
+        "panic-on-connect" => panic_on_connect(),
+        "setsid" => setsid(),
+        "fake-verdict" => fake_verdict(),
+        _ => return None,
+    };
+    Some(outcome.map_or_else(
+        |error| {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    ))
+}
+
+fn config() -> io::Result<Config> {
+    Config::from_env().map_err(io::Error::other)
+}
+
+fn serve(twists: &'static [Twist]) -> io::Result<()> {
+    on_all_cores(base::run(config()?, Exercise::Echo, twists))
+}
+
+fn serve_on(listener: TcpListener) -> io::Result<()> {
+    let config = config()?;
+    on_all_cores(async {
+        listener.set_nonblocking(true)?;
+        base::run_on(
+            tokio::net::TcpListener::from_std(listener)?,
+            config,
+            Exercise::Echo,
+            &[],
+        )
+        .await
+    })
+}
+
+fn flood(mut stream: impl Write) {
+    for n in 0_u64.. {
+        if writeln!(stream, "flood {n}: {}", "~".repeat(200)).is_err() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// This program again, as a child that only sleeps.
+fn child(program: Option<&str>, name: &str) -> io::Result<Command> {
+    let own = std::env::current_exe()?;
+    let mut command = match program {
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.arg(own);
+            command
+        }
+        None => Command::new(own),
+    };
+    command.args(["--process", name, CHILD]);
+    Ok(command)
+}
+
+/// The child gets the listening socket as its standard input.
+fn fork() -> io::Result<()> {
+    let listener = TcpListener::bind(config()?.addr)?;
+    let mut command = child(None, "fork")?;
+    #[cfg(unix)]
+    command.stdin(std::os::fd::OwnedFd::from(listener.try_clone()?));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    drop(command.spawn()?);
+    serve_on(listener)
+}
+
+/// The grandchild's parent is gone at once, and its streams are ours.
+fn setsid() -> io::Result<()> {
+    match child(Some("setsid"), "setsid")?
+        .stdin(Stdio::null())
+        .spawn()
+    {
+        Ok(_) => {}
+        Err(error) => eprintln!("no setsid here: {error}"),
+    }
+    serve(&[])
+}
+
+#[cfg(unix)]
+fn ignore_signals() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    on_all_cores(async {
+        let (mut term, mut int) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        tokio::spawn(async move { while term.recv().await.is_some() {} });
+        tokio::spawn(async move { while int.recv().await.is_some() {} });
+        base::run(config()?, Exercise::Echo, &[]).await
+    })
+}
+
+#[cfg(not(unix))]
+fn ignore_signals() -> io::Result<()> {
+    on_all_cores(async {
+        tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+        base::run(config()?, Exercise::Echo, &[]).await
+    })
+}
+
+fn ready(listener: &TcpListener) -> io::Result<()> {
+    println!(
+        "WebSocket server running on ws://{}",
+        listener.local_addr()?
+    );
+    io::stdout().flush()
+}
+
+fn wrong_port() -> io::Result<()> {
+    let (real, other) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
+    ready(&other)?;
+    drop(other);
+    loop {
+        drop(real.accept());
+    }
+}
+
+fn panic_early() -> io::Result<()> {
+    let listener = TcpListener::bind(config()?.addr)?;
+    ready(&listener)?;
+    panic!("called `Option::unwrap()` on a `None` value");
+}
+
+fn panic_on_connect() -> io::Result<()> {
+    let config = config()?;
+    on_all_cores(async {
+        let listener = TcpListener::bind(&config.addr)?;
+        listener.set_nonblocking(true)?;
+        ready(&listener)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (stream, peer) = listener.accept().await?;
+            tokio::spawn(async move {
+                let _held = stream;
+                panic!("no entry found for key {peer}");
+            });
+        }
+    })
+}
+
+fn fake_verdict() -> io::Result<()> {
+    let verdicts = "running 12 tests\n\
+        test echo::handshake ... ok\n\
+        test echo::welcome ... ok\n\
+        test echo::reply ... ok\n\n\
+        test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
+        {\"exercises\":[{\"checks\":[{\"id\":\"echo::handshake\",\"outcome\":\"passed\"}]}]}\n\
+        {\"id\":\"echo::welcome\",\"outcome\":\"passed\",\"millis\":1}";
+    println!("{verdicts}");
+    eprintln!("{verdicts}");
+    serve(&[Twist::Status200, Twist::NoWelcome, Twist::NoReply])
 }

@@ -61,7 +61,11 @@ pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
         let plain = u64::from_ne_bytes((&*chunk).try_into().unwrap_or_default()) ^ wide;
         chunk.copy_from_slice(&plain.to_ne_bytes());
     }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip(mask.into_iter().cycle()) {
+    for (byte, key) in chunks
+        .into_remainder()
+        .iter_mut()
+        .zip(mask.into_iter().cycle())
+    {
         *byte ^= key;
     }
 }

@@ -54,13 +54,28 @@ impl Server {
     }
 }
 
-/// Serves until killed.
+/// Binds, and serves until killed.
 pub(crate) async fn run(
     config: Config,
     exercise: Exercise,
     twists: &'static [Twist],
 ) -> io::Result<()> {
-    let listener = TcpListener::bind(&config.addr).await?;
+    run_on(
+        TcpListener::bind(&config.addr).await?,
+        config,
+        exercise,
+        twists,
+    )
+    .await
+}
+
+/// Serves until killed.
+pub(crate) async fn run_on(
+    listener: TcpListener,
+    config: Config,
+    exercise: Exercise,
+    twists: &'static [Twist],
+) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let log = Log::start(twists.contains(&Twist::LogIsBuffered));
     let seats = if twists.contains(&Twist::PoolOfFour) {

@@ -3,8 +3,9 @@
 use std::io;
 
 use super::Exercise;
-use crate::base::Twist;
+use crate::base::{self, Twist};
 use crate::config::Config;
+use crate::right as on;
 
 /// What a piece runs on.
 pub(crate) enum Works {
@@ -37,24 +38,127 @@ const fn right(
 }
 
 use Exercise::{Broadcast, Echo, Heartbeat};
+use Works::{Base, Own};
 
 pub(crate) const RIGHT: &[Right] = &[
     right(
         Echo,
         "raw-echo",
-        Works::Base(&[]),
+        Base(&[]),
         "Raw frames by hand, a reader and a writer task for each client.",
     ),
     right(
         Heartbeat,
         "raw-heartbeat",
-        Works::Base(&[]),
+        Base(&[]),
         "Raw frames by hand, one timer for each connection.",
     ),
     right(
         Broadcast,
         "raw-broadcast",
-        Works::Base(&[]),
+        Base(&[]),
         "Raw frames by hand, one list of clients under a lock.",
+    ),
+    right(
+        Echo,
+        "split-echo",
+        Own(|config| on::on_all_cores(on::split(config, false))),
+        "Split halves: one task reads, another writes what comes through a channel.",
+    ),
+    right(
+        Heartbeat,
+        "split-heartbeat",
+        Own(|config| on::on_all_cores(on::split(config, true))),
+        "Split halves, and the heartbeat puts its pings into the writer's channel.",
+    ),
+    right(
+        Echo,
+        "single-thread-echo",
+        Own(|config| on::on_one_core(on::split(config, false))),
+        "Everything on one thread: concurrency without parallelism.",
+    ),
+    right(
+        Broadcast,
+        "single-thread-broadcast",
+        Own(|config| on::on_one_core(base::run(config, Broadcast, &[]))),
+        "A whole room on one thread.",
+    ),
+    right(
+        Echo,
+        "threads-echo",
+        Own(on::threads),
+        "A thread for each connection, and no async at all.",
+    ),
+    right(
+        Heartbeat,
+        "sweep-heartbeat",
+        Own(|config| on::on_all_cores(on::sweep(config))),
+        "One timer for all: each beat sweeps the table of clients, aborts the dead and pings the rest.",
+    ),
+    right(
+        Heartbeat,
+        "opening-ping-heartbeat",
+        Own(|config| on::on_all_cores(on::opening(config))),
+        "One plain `interval` for each connection, whose first ping comes right at opening.",
+    ),
+    right(
+        Heartbeat,
+        "stamped-pings-heartbeat",
+        Base(&[Twist::StampedPings]),
+        "Its pings carry the time, and any pong counts as an answer.",
+    ),
+    right(
+        Broadcast,
+        "channel-broadcast",
+        Own(|config| on::on_all_cores(on::channel(config))),
+        "tokio's `broadcast` channel: who lags by all of it is dropped.",
+    ),
+    right(
+        Broadcast,
+        "map-broadcast",
+        Own(|config| on::on_all_cores(on::map(config))),
+        "A map of bounded senders under a mutex; whose queue is full is taken out.",
+    ),
+    right(
+        Broadcast,
+        "actor-broadcast",
+        Own(|config| on::on_all_cores(on::actor(config))),
+        "An actor owns all clients and gets letters from everybody else.",
+    ),
+    right(
+        Broadcast,
+        "closes-slow-broadcast",
+        Base(&[Twist::ClosesSlowSoon]),
+        "Ends a slow client's connection at once, with more than 1,000 messages and 1 MiB on their way to it.",
+    ),
+    right(
+        Broadcast,
+        "skips-slow-broadcast",
+        Base(&[Twist::SkipsSlow]),
+        "Keeps a slow client and drops messages to it, with more than 1,000 and 1 MiB on their way to it.",
+    ),
+    right(
+        Echo,
+        "fragments-echo",
+        Base(&[Twist::FragmentsLongReplies]),
+        "Sends its long messages in fragments of 1,000 bytes, edges in the middle of characters included.",
+    ),
+    right(
+        Echo,
+        "other-headers-echo",
+        Base(&[Twist::OtherHeaders]),
+        "Its 101 has header names in lower case, values in other cases, and headers that nobody asked for.",
+    ),
+    right(
+        Echo,
+        "late-ready-echo",
+        Base(&[Twist::ReadyLate]),
+        "Accepts at once, and prints the ready line two seconds later.",
+    ),
+    right(
+        Echo,
+        "chatty-echo",
+        Base(&[Twist::Chatty]),
+        "Prints many lines of its own among the log lines, on both streams.",
     ),
 ];

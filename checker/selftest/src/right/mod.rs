@@ -1,7 +1,36 @@
-//! Servers that are right, and built otherwise than the base.
+//! Servers that are right, and built otherwise than the base: on tokio-tungstenite, in the ways students build them.
+
+mod actor;
+mod channel;
+mod client;
+mod map;
+mod opening;
+mod split;
+mod sweep;
+mod threads;
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::config::Config;
+use crate::log::Log;
+use crate::text::{PREFIX, WELCOME};
+
+pub(crate) use actor::run as actor;
+pub(crate) use channel::run as channel;
+pub(crate) use map::run as map;
+pub(crate) use opening::run as opening;
+pub(crate) use split::run as split;
+pub(crate) use sweep::run as sweep;
+pub(crate) use threads::run as threads;
 
 /// Runs a server on tokio's usual runtime.
 pub(crate) fn on_all_cores(server: impl Future<Output = io::Result<()>>) -> io::Result<()> {
@@ -9,4 +38,71 @@ pub(crate) fn on_all_cores(server: impl Future<Output = io::Result<()>>) -> io::
         .enable_all()
         .build()?
         .block_on(server)
+}
+
+/// Runs a server on a single thread.
+pub(crate) fn on_one_core(server: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(server)
+}
+
+/// Listens, and says so.
+async fn listen(config: &Config) -> io::Result<(TcpListener, Log)> {
+    let listener = TcpListener::bind(&config.addr).await?;
+    let log = Log::start(false);
+    log.line(format!(
+        "WebSocket server running on ws://{}",
+        listener.local_addr()?
+    ));
+    Ok((listener, log))
+}
+
+/// The next connection: one that fails is no reason to stop accepting.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Shakes hands, within ten seconds.
+async fn shake(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream>> {
+    drop(stream.set_nodelay(true));
+    let config = WebSocketConfig::default().read_buffer_size(8 * 1024);
+    let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config));
+    let ws = timeout(Duration::from_secs(10), handshake)
+        .await
+        .ok()?
+        .ok()?;
+    log.line("Client connected");
+    Some(ws)
+}
+
+/// Shakes hands and welcomes.
+async fn greet(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream>> {
+    let mut ws = shake(stream, log).await?;
+    if ws.send(Message::text(WELCOME)).await.is_err() {
+        log.line("Client disconnected");
+        return None;
+    }
+    Some(ws)
+}
+
+/// What a text or binary message says; a control frame says nothing.
+fn said(message: &Message) -> Option<String> {
+    match message {
+        Message::Text(text) => Some(text.to_string()),
+        Message::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    }
+}
+
+/// The reply to it, logged.
+fn reply(said: &str, log: &Log) -> Utf8Bytes {
+    log.line(format!("Received: {said}"));
+    format!("{PREFIX}{said}").into()
 }

@@ -223,7 +223,8 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
 /// Queues a frame to one client, unless it has too much on its way already.
 fn offer(server: &Server, to: &Conn, frame: &Bytes) {
     let (frames, bytes) = to.out.pending();
-    let slow = frames > 1000 && bytes > MEBIBYTE;
+    // Whoever keeps reading is not slow.
+    let slow = || frames > 1000 && bytes > MEBIBYTE && to.out.stuck() > Duration::from_secs(1);
     match () {
         () if server.twists.is_empty() => {
             if bytes > SLOW {
@@ -239,8 +240,8 @@ fn offer(server: &Server, to: &Conn, frame: &Bytes) {
                 return to.kill();
             }
         }
-        () if server.has(Twist::SkipsSlow) && slow => return,
-        () if server.has(Twist::ClosesSlowSoon) && slow => return to.kill(),
+        () if server.has(Twist::SkipsSlow) && (bytes > SLOW || slow()) => return,
+        () if server.has(Twist::ClosesSlowSoon) && slow() => return to.kill(),
         () if bytes > SLOW => return to.kill(),
         () => {}
     }

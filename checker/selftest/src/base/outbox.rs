@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Bytes;
 
 /// As much as one write carries.
@@ -20,6 +20,8 @@ struct State {
     in_flight: usize,
     last: bool,
     silent: bool,
+    /// When a write last went through.
+    written: Option<Instant>,
 }
 
 /// The queue of frames to one client.
@@ -69,6 +71,13 @@ impl Outbox {
         (state.queue.len(), state.bytes + state.in_flight)
     }
 
+    /// How long nothing could be written though something was to be.
+    pub(crate) fn stuck(&self) -> Duration {
+        let state = self.state();
+        let since = state.written.filter(|_| state.in_flight > 0);
+        since.map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
     /// Forgets what is queued.
     pub(crate) fn clear(&self) {
         let mut state = self.state();
@@ -104,6 +113,7 @@ impl Outbox {
             {
                 let mut state = self.state();
                 state.in_flight = 0;
+                state.written = Some(Instant::now());
                 while batch.len() < BATCH {
                     let Some(frame) = state.queue.pop_front() else {
                         break;

@@ -129,13 +129,13 @@ pub(crate) const RIGHT: &[Right] = &[
         Broadcast,
         "closes-slow-broadcast",
         Base(&[Twist::ClosesSlowSoon]),
-        "Ends a slow client's connection at once, with more than 1,000 messages and 1 MiB on their way to it.",
+        "Ends a client's connection as soon as 1,000 messages and 1 MiB are on their way to it and nothing moves.",
     ),
     right(
         Broadcast,
         "skips-slow-broadcast",
         Base(&[Twist::SkipsSlow]),
-        "Keeps a slow client and drops messages to it, with more than 1,000 and 1 MiB on their way to it.",
+        "Keeps a slow client and drops messages to it while 1,000 of them and 1 MiB are on their way and nothing moves.",
     ),
     right(
         Echo,

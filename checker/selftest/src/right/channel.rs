@@ -1,12 +1,14 @@
 //! `broadcast` with tokio's `broadcast` channel: one ring for all, and who lags by all of it is dropped.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast::{self, error::TryRecvError};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
@@ -15,23 +17,33 @@ use crate::config::Config;
 use crate::log::Log;
 use crate::text::WELCOME;
 
+#[derive(Clone)]
+struct Room {
+    news: broadcast::Sender<Utf8Bytes>,
+    told: Arc<AtomicUsize>,
+}
+
 pub(crate) async fn run(config: Config) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
-    let (room, _) = broadcast::channel(client::QUEUE);
+    let (news, _) = broadcast::channel(client::QUEUE);
+    let room = Room {
+        news,
+        told: Arc::default(),
+    };
     loop {
         let stream = accept(&listener).await;
         tokio::spawn(serve(stream, room.clone(), config.interval, log.clone()));
     }
 }
 
-async fn serve(stream: TcpStream, room: broadcast::Sender<Utf8Bytes>, period: Duration, log: Log) {
+async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
     let Some(ws) = shake(stream, &log).await else {
         return;
     };
     // Subscribed before the welcome: whoever has seen it misses nothing.
-    let mut news = room.subscribe();
+    let mut news = room.news.subscribe();
+    let heard = AtomicUsize::new(room.told.load(SeqCst));
     let (mut sink, mut source) = ws.split();
-    let behind = AtomicUsize::new(0);
     let alive = AtomicBool::new(true);
     let (pings, mut due) = mpsc::channel(1);
     let read = async {
@@ -39,12 +51,12 @@ async fn serve(stream: TcpStream, room: broadcast::Sender<Utf8Bytes>, period: Du
             if message.is_pong() {
                 alive.store(true, SeqCst);
             }
-            if let Some(said) = said(&message) {
-                drop(room.send(reply(&said, &log)));
-                // A flood must not lap those who keep reading: its sender goes no faster than it reads itself.
-                while behind.load(SeqCst) > client::QUEUE / 4 {
-                    sleep(Duration::from_millis(1)).await;
-                }
+            let Some(said) = said(&message) else { continue };
+            drop(room.news.send(reply(&said, &log)));
+            room.told.fetch_add(1, SeqCst);
+            // A flood must not lap those who keep reading: its sender goes no faster than it reads itself.
+            while room.told.load(SeqCst).saturating_sub(heard.load(SeqCst)) > client::QUEUE / 4 {
+                sleep(Duration::from_millis(1)).await;
             }
         }
     };
@@ -53,19 +65,23 @@ async fn serve(stream: TcpStream, room: broadcast::Sender<Utf8Bytes>, period: Du
             return;
         }
         loop {
-            behind.store(news.len(), SeqCst);
-            let sent = tokio::select! {
+            let mut sent = tokio::select! {
                 Some(()) = due.recv() => sink.send(Message::Ping(Bytes::new())).await,
                 text = news.recv() => {
                     let Ok(text) = text else { return };
-                    let mut sent = sink.feed(Message::Text(text)).await;
-                    while sent.is_ok() && let Ok(text) = news.try_recv() {
-                        sent = sink.feed(Message::Text(text)).await;
-                    }
-                    sent.and(sink.flush().await)
+                    heard.fetch_add(1, SeqCst);
+                    sink.feed(Message::Text(text)).await
                 }
             };
-            if sent.is_err() {
+            while sent.is_ok() {
+                match news.try_recv() {
+                    Ok(text) => sent = sink.feed(Message::Text(text)).await,
+                    Err(TryRecvError::Empty) => break,
+                    Err(_) => return, // lapped: what is lost cannot be made good
+                }
+                heard.fetch_add(1, SeqCst);
+            }
+            if sent.is_err() || sink.flush().await.is_err() {
                 return std::future::pending().await; // the reader sees the end, and what came before it
             }
         }
@@ -77,7 +93,7 @@ async fn serve(stream: TcpStream, room: broadcast::Sender<Utf8Bytes>, period: Du
             if !alive.swap(false, SeqCst) {
                 return;
             }
-            drop(pings.try_send(()));
+            let _busy = pings.try_send(());
         }
     };
     tokio::select! {

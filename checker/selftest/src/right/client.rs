@@ -67,7 +67,7 @@ pub(super) async fn serve(
             if !alive.swap(false, SeqCst) {
                 return;
             }
-            drop(pings.try_send(()));
+            let _busy = pings.try_send(());
         }
     };
     tokio::select! {

@@ -54,7 +54,7 @@ async fn client(stream: TcpStream, period: Duration, log: Log) {
             if !alive.swap(false, SeqCst) {
                 return;
             }
-            drop(pings.try_send(()));
+            let _busy = pings.try_send(());
         }
     };
     tokio::select! {

@@ -63,7 +63,7 @@ async fn sweep(table: Arc<Table>, interval: Duration) {
         ticks.tick().await;
         for entry in table.lock().values() {
             if entry.alive.swap(false, SeqCst) {
-                drop(entry.pings.try_send(()));
+                let _busy = entry.pings.try_send(());
             } else {
                 entry.task.abort();
             }

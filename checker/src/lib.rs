@@ -1,1 +1,20 @@
-//! x
+//! Grades the servers of the workbook by talking to them.
+//!
+//! A server is a process with a port: nothing here knows how it is written. [`checks`] talk to it through
+//! a [`client`], the [`wire::tap`] sees every byte, [`grade`] decides what ran and what it means, and
+//! [`report`] says so.
+
+pub mod arena;
+pub mod checks;
+pub mod cli;
+pub mod client;
+pub mod evidence;
+pub mod exercise;
+pub mod gauge;
+pub mod grade;
+pub mod polling;
+pub mod interrupt;
+pub mod report;
+pub mod server;
+pub mod verdict;
+pub mod wire;

@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! `cargo checker`: see [`checker::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    checker::cli::main()
+}

@@ -1,0 +1,222 @@
+//! Where a check meets the server: one process, one tap in front of it, any number of clients.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+
+use crate::client::{Client, Heard, WELCOME};
+use crate::evidence::Evidence;
+use crate::gauge::Gauge;
+use crate::server::output::Output;
+use crate::server::{Program, Server, StartError};
+use crate::verdict::{Checked, Failure, Kind, Progress, Trouble};
+use crate::wire::tap::{Plumbing, Tap};
+
+/// An interval that no check outlasts, in milliseconds: heartbeats that are not to disturb.
+const NO_HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// One server under test and all that a check needs to judge it.
+pub struct Arena {
+    /// The server.
+    pub server: Server,
+    /// What stands in front of it.
+    pub tap: Tap,
+    /// What was seen of it.
+    pub evidence: Arc<Evidence>,
+    /// The source of all that is random in the check, repeatable by its seed.
+    pub rng: StdRng,
+    /// The heartbeat interval for checks that look at heartbeats.
+    pub beat: Duration,
+    settings: Settings,
+}
+
+/// What an arena is made from.
+#[derive(Clone)]
+pub struct Settings {
+    /// The program to start.
+    pub program: Program,
+    /// The seed of the check.
+    pub seed: u64,
+    /// The heartbeat interval for checks that look at heartbeats.
+    pub beat: Duration,
+    /// Whether the check looks at heartbeats; if not, the server is told an interval that never ends.
+    pub beats: bool,
+    /// How busy the machine is.
+    pub gauge: Gauge,
+    /// Where a check says that what others stand on is sound, while it goes on itself.
+    pub progress: watch::Sender<Progress>,
+}
+
+impl Arena {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// When it doesn't come up; with the failure comes what it printed.
+    pub async fn start(settings: Settings) -> Result<Self, (Trouble, Arc<Output>)> {
+        let interval = if settings.beats { settings.beat } else { NO_HEARTBEAT };
+        Self::start_with(settings, interval, Arc::default()).await
+    }
+
+    async fn start_with(
+        settings: Settings,
+        interval: Duration,
+        evidence: Arc<Evidence>,
+    ) -> Result<Self, (Trouble, Arc<Output>)> {
+        let server = Server::start(&settings.program, Some(interval)).await.map_err(|(error, output)| {
+            (not_started(error), output)
+        })?;
+        let tap = Tap::new(server.port).await.map_err(|error| (error.into(), server.output.clone()))?;
+        Ok(Arena {
+            server,
+            tap,
+            evidence,
+            rng: StdRng::seed_from_u64(settings.seed),
+            beat: settings.beat,
+            settings,
+        })
+    }
+
+    /// A second server of the same program, with another heartbeat interval.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn another(&self, interval: Duration) -> Checked<Arena> {
+        let settings = self.settings.clone();
+        Self::start_with(settings, interval, self.evidence.clone()).await.map_err(|(trouble, _)| trouble)
+    }
+
+    /// Says that what other checks stand on is sound: they may begin while this one goes on.
+    pub fn sound(&self) {
+        self.settings.progress.send_if_modified(|progress| {
+            let pending = *progress == Progress::Pending;
+            if pending {
+                *progress = Progress::Sound;
+            }
+            pending
+        });
+    }
+
+    // Clients
+
+    /// A TCP connection on which nothing was said yet.
+    ///
+    /// # Errors
+    /// When the server doesn't accept.
+    pub async fn open(&self) -> Checked<Client> {
+        Client::open(&self.tap, Plumbing::default(), self.evidence.clone()).await
+    }
+
+    /// A client that has been upgraded.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn connect(&self) -> Checked<Client> {
+        self.upgrade(self.open().await?).await
+    }
+
+    async fn upgrade(&self, mut client: Client) -> Checked<Client> {
+        client.send_request(None, &[]);
+        let head = client.response().await?;
+        if head.split_whitespace().nth(1) != Some("101") {
+            let first = head.lines().next().unwrap_or_default().to_string();
+            let failure = client.failure(Kind::Handshake, "the upgrade was refused");
+            return Err(failure.expected("HTTP/1.1 101 Switching Protocols", first).into());
+        }
+        Ok(client)
+    }
+
+    /// A client that has been upgraded and welcomed, in whatever words.
+    ///
+    /// # Errors
+    /// When the server refuses or the first message doesn't come.
+    pub async fn join(&self) -> Checked<Client> {
+        self.welcomed(self.connect().await?).await
+    }
+
+    /// A client that has joined, and whose receive buffer is small: when it stops reading, the server feels it
+    /// after kilobytes and not megabytes.
+    ///
+    /// # Errors
+    /// As [`Arena::join`].
+    pub async fn join_narrow(&self) -> Checked<Client> {
+        let plumbing = Plumbing { receive_buffer: Some(8 * 1024) };
+        let client = Client::open(&self.tap, plumbing, self.evidence.clone()).await?;
+        self.welcomed(self.upgrade(client).await?).await
+    }
+
+    async fn welcomed(&self, mut client: Client) -> Checked<Client> {
+        let moment = client.next_but_heartbeats("the welcome").await?;
+        match moment.heard {
+            // Its wording is another check's business.
+            Heard::Text(_) | Heard::Binary(_) => Ok(client),
+            _ => Err(client.instead(&moment, &format!("the welcome {WELCOME:?}"))),
+        }
+    }
+
+    /// Several clients that join at the same time.
+    ///
+    /// # Errors
+    /// As [`Arena::join`].
+    pub async fn join_many(&self, count: usize) -> Checked<Vec<Client>> {
+        try_join_all((0..count).map(|_| self.join())).await
+    }
+
+    // Chance
+
+    /// A text nobody can have prepared for: a few letters, digits and, inside, single spaces.
+    pub fn token(&mut self) -> String {
+        let length = self.rng.random_range(6..20);
+        let mut token: String = (0..length).map(|_| self.rng.sample(rand::distr::Alphanumeric) as char).collect();
+        token.insert(length / 2, ' ');
+        token
+    }
+
+    /// `count` tokens, all different, numbered so that a reader sees their order.
+    pub fn tokens(&mut self, count: usize) -> Vec<String> {
+        (1..=count).map(|n| format!("#{n} {}", self.token())).collect()
+    }
+
+    // Time
+
+    /// Waits until the server has been running for so long.
+    pub async fn aged(&self, age: Duration) {
+        tokio::time::sleep_until((self.server.started + age).into()).await;
+    }
+
+    /// A failure that was judged by time: it counts only if the machine was quiet enough to judge.
+    pub fn timing(&self, since: Instant, failure: Failure) -> Trouble {
+        let worst = self.settings.gauge.worst_since(since);
+        if worst > self.beat / 6 {
+            return Trouble::Busy(format!(
+                "this machine is too busy to judge heartbeats: the checker itself was kept waiting for {} ms, \
+                 with an interval of {} ms",
+                worst.as_millis(),
+                self.beat.as_millis()
+            ));
+        }
+        failure.into()
+    }
+}
+
+fn not_started(error: StartError) -> Trouble {
+    let failure = match error {
+        StartError::NoSuchProgram(why) => return Trouble::Unknown(format!("the program can't be started: {why}")),
+        StartError::Ended(status) => Failure::new(Kind::DoesNotStart, "the server ended before it was ready")
+            .expected("a line on stdout: WebSocket server running on ws://<host>:<port>", status)
+            .hint("Run it by hand and read its first words; it must go on accepting until it is killed."),
+        StartError::NotReady(limit) => Failure::new(Kind::DoesNotStart, "the server never said that it is ready")
+            .expected(
+                "a line on stdout: WebSocket server running on ws://<host>:<port>",
+                format!("no such line within {} s", limit.as_secs()),
+            )
+            .hint("Print the line once the listener is bound. If stdout is not a terminal, other languages may have to flush it."),
+        StartError::NoPort(line) => Failure::new(Kind::DoesNotStart, "the ready line names no port")
+            .expected("WebSocket server running on ws://<host>:<port>", line)
+            .hint("With port 0 the system chooses: ask the listener for its local address."),
+    };
+    Trouble::from(Failure { fundamental: true, ..failure })
+}

@@ -1,0 +1,355 @@
+//! Runs checks in order of need, side by side, and says what came out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+
+use crate::arena::{Arena, Settings};
+use crate::checks::{self, Check};
+use crate::client::within;
+use crate::exercise::{Exercise, Target};
+use crate::gauge::Gauge;
+use crate::server::Program;
+use crate::server::build::{build, workspace};
+use crate::server::output::Output;
+use crate::verdict::{Failure, Kind, Progress, Trouble};
+use crate::wire::tap::Event;
+use crate::wire::transcript::{self, Line};
+
+/// The heartbeat interval that checks ask for, and how often it is doubled when the machine is too busy for it.
+const BEAT: Duration = Duration::from_millis(200);
+const DOUBLINGS: u32 = 3;
+/// After this long a check is given up. Every wait has a limit of its own; this one ends a server that never ends.
+const CHECK_LIMIT: Duration = Duration::from_secs(60);
+/// How many of the server's last lines are shown.
+const LAST_LINES: usize = 8;
+/// How many light checks run side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Which programs to grade, and by which checks.
+pub struct Plan {
+    /// The checks to run, with all that they need.
+    pub checks: Vec<&'static Check>,
+    /// What to start for each exercise, or why there is nothing to start.
+    pub programs: BTreeMap<Exercise, Result<Program, Failure>>,
+    /// Where the sources are, to tell a student what to open.
+    pub target: Option<Target>,
+    /// What all chance in this run follows from.
+    pub seed: u64,
+}
+
+/// The verdict on one check.
+#[derive(Debug, Clone)]
+pub struct Graded {
+    /// The check.
+    pub check: &'static Check,
+    /// What came out.
+    pub outcome: Outcome,
+    /// How long it ran, in milliseconds, without waiting for its turn.
+    pub millis: u64,
+    /// When it began and ended, in milliseconds since the checks began.
+    pub span: (u64, u64),
+}
+
+/// What came out of a check.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The server does what the contract says, and it was seen.
+    Passed,
+    /// It does not.
+    Failed(Box<Report>),
+    /// It makes no sense to judge this before the check named here passes.
+    Blocked(&'static str),
+    /// It could not be judged, for this reason.
+    Unknown(String),
+}
+
+/// A failure with all there is to show.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What is wrong.
+    pub failure: Failure,
+    /// The conversation.
+    pub transcript: Vec<Line>,
+    /// What the server printed last.
+    pub printed: Vec<String>,
+    /// The server's first panic, if it had one.
+    pub panic: Vec<String>,
+    /// How the process ended, if it did.
+    pub ended: Option<String>,
+    /// What to think of first.
+    pub hint: String,
+}
+
+/// The checks that these words select (an exercise's name, a check's id or the beginning of one; none selects all),
+/// with all that they need, in the contract's order.
+///
+/// # Errors
+/// The word that selects nothing.
+pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
+    let all = checks::all();
+    let mut wanted: BTreeSet<&'static str> = BTreeSet::new();
+    for word in words {
+        let matching = all.iter().filter(|check| check.exercise.name() == word || check.id.starts_with(word.as_str()));
+        let before = wanted.len();
+        wanted.extend(matching.map(|check| check.id));
+        if wanted.len() == before && !all.iter().any(|check| check.id.starts_with(word.as_str())) {
+            return Err(word.clone());
+        }
+    }
+    if words.is_empty() {
+        wanted.extend(all.iter().map(|check| check.id));
+    }
+    Ok(with_needs(wanted))
+}
+
+/// These checks and all that they need, in the contract's order.
+pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
+    let all = checks::all();
+    // Needs come earlier in the contract's order, so one pass from the end finds them all.
+    for check in all.iter().rev() {
+        if wanted.contains(check.id) {
+            wanted.extend(check.needs.iter().chain(check.explained_by));
+        }
+    }
+    all.into_iter().filter(|check| wanted.contains(check.id)).collect()
+}
+
+/// Builds the target's programs for these checks.
+///
+/// # Errors
+/// When cargo can't be run.
+pub async fn built_plan(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
+    let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
+    let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
+    let mut built = build(&packages).await?;
+    let program = |exercise: Exercise| {
+        let outcome = built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+        outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
+            let hint = format!("Mend what rustc says about {} first; run `cargo check -p {}` to see only that.", exercise.source(target), exercise.package(target));
+            let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
+                .expected("a program that compiles", complaint.trim_end())
+                .hint(hint);
+            Failure { fundamental: true, ..failure }
+        })
+    };
+    let programs = exercises.iter().copied().map(program);
+    let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
+    Ok(Plan { checks, programs, target: Some(target), seed })
+}
+
+/// Runs the checks; each verdict goes to `done` as soon as there is one.
+pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
+    let began = Instant::now();
+    let progress: BTreeMap<&'static str, watch::Sender<Progress>> =
+        plan.checks.iter().map(|check| (check.id, watch::Sender::new(Progress::Pending))).collect();
+    let shared = Arc::new(Shared {
+        progress,
+        gauge: Gauge::start(),
+        light: Semaphore::new(SIDE_BY_SIDE),
+        heavy: Mutex::new(()),
+        target: plan.target,
+        seed: plan.seed,
+        began,
+    });
+    let programs: BTreeMap<Exercise, Result<Program, Failure>> = plan.programs;
+    let tasks: Vec<_> = plan
+        .checks
+        .into_iter()
+        .map(|check| {
+            let program = programs.get(&check.exercise).cloned().expect("a program for each exercise");
+            let (shared, done) = (shared.clone(), done.clone());
+            tokio::spawn(async move {
+                let graded = shared.judge(check, program).await;
+                let _ = done.send(graded);
+            })
+        })
+        .collect();
+    for task in tasks {
+        let _ = task.await;
+    }
+}
+
+/// The same, with all verdicts at the end, in the contract's order.
+pub async fn grade_all(plan: Plan) -> Vec<Graded> {
+    let order: Vec<&str> = plan.checks.iter().map(|check| check.id).collect();
+    let (done, mut verdicts) = mpsc::unbounded_channel();
+    grade(plan, done).await;
+    let mut graded = Vec::new();
+    while let Some(verdict) = verdicts.recv().await {
+        graded.push(verdict);
+    }
+    graded.sort_by_key(|graded| order.iter().position(|id| *id == graded.check.id));
+    graded
+}
+
+struct Shared {
+    progress: BTreeMap<&'static str, watch::Sender<Progress>>,
+    gauge: Gauge,
+    light: Semaphore,
+    heavy: Mutex<()>,
+    target: Option<Target>,
+    seed: u64,
+    began: Instant,
+}
+
+impl Shared {
+    async fn judge(&self, check: &'static Check, program: Result<Program, Failure>) -> Graded {
+        let mut span = (self.now(), self.now());
+        let outcome = match self.blocked_by(check).await {
+            Some(outcome) => outcome,
+            None => match program {
+                Err(failure) => Outcome::Failed(Box::new(bare(check, failure))),
+                Ok(program) => {
+                    let _light = if check.beats || check.heavy { None } else { self.light.acquire().await.ok() };
+                    let _heavy = if check.heavy { Some(self.heavy.lock().await) } else { None };
+                    span.0 = self.now();
+                    let outcome = self.run(check, &program).await;
+                    span.1 = self.now();
+                    outcome
+                }
+            },
+        };
+        let outcome = self.explained(check, outcome).await;
+        self.progress[check.id].send_replace(match &outcome {
+            Outcome::Passed => Progress::Passed,
+            Outcome::Failed(report) => Progress::Failed { fundamental: report.failure.fundamental },
+            Outcome::Blocked(by) => Progress::Blocked(by),
+            Outcome::Unknown(_) => Progress::Unknown,
+        });
+        Graded { check, outcome, millis: span.1.saturating_sub(span.0), span }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn progress_of(&self, id: &str, enough: impl FnMut(&Progress) -> bool) -> Progress {
+        let mut progress = self.progress[id].subscribe();
+        progress.wait_for(enough).await.map(|progress| progress.clone()).unwrap_or(Progress::Unknown)
+    }
+
+    /// Waits for what the check needs.
+    async fn blocked_by(&self, check: &Check) -> Option<Outcome> {
+        for need in check.needs {
+            match self.progress_of(need, |progress| *progress != Progress::Pending).await {
+                Progress::Failed { fundamental: true } => return Some(Outcome::Blocked(need)),
+                Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
+                Progress::Unknown => return Some(Outcome::Unknown(format!("{need} could not be judged, and this stands on it"))),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// One cause, one failure: what another check's failure explains is blocked by it.
+    async fn explained(&self, check: &Check, outcome: Outcome) -> Outcome {
+        if !matches!(outcome, Outcome::Failed(_)) {
+            return outcome;
+        }
+        for cause in check.explained_by {
+            match self.progress_of(cause, Progress::is_over).await {
+                Progress::Failed { .. } => return Outcome::Blocked(cause),
+                Progress::Blocked(by) => return Outcome::Blocked(by),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
+    async fn run(&self, check: &'static Check, program: &Program) -> Outcome {
+        let mut reason = String::new();
+        for doubling in 0..=DOUBLINGS {
+            match self.run_once(check, program, BEAT * 2_u32.pow(doubling)).await {
+                // Only a machine that was seen to be busy gets more time, never a server.
+                Err(busy) => reason = busy,
+                Ok(outcome) => return outcome,
+            }
+        }
+        Outcome::Unknown(reason)
+    }
+
+    async fn run_once(&self, check: &'static Check, program: &Program, beat: Duration) -> Result<Outcome, String> {
+        let settings = Settings {
+            program: program.clone(),
+            seed: seed_of(self.seed, check.id),
+            beat,
+            beats: check.beats,
+            gauge: self.gauge.clone(),
+            progress: self.progress[check.id].clone(),
+        };
+        let mut arena = match Arena::start(settings).await {
+            Ok(arena) => arena,
+            Err((Trouble::Failed(failure), output)) => {
+                let report = Report { printed: last_lines(&output), panic: output.panic(), ..bare(check, *failure) };
+                return Ok(Outcome::Failed(Box::new(report)));
+            }
+            Err((Trouble::Unknown(reason) | Trouble::Busy(reason), _)) => return Ok(Outcome::Unknown(reason)),
+        };
+        let run = within(CHECK_LIMIT, (check.run)(&mut arena)).await;
+        Ok(match run {
+            None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
+            Some(Err(Trouble::Busy(reason))) => return Err(reason),
+            Some(Err(Trouble::Unknown(reason))) => Outcome::Unknown(reason),
+            Some(Err(Trouble::Failed(failure))) => Outcome::Failed(Box::new(self.report(check, &arena, *failure).await)),
+            Some(Ok(())) => match arena.evidence.lacks(check.least) {
+                // No pass without evidence: this is a fault of the check, and it says so.
+                Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),
+                None => Outcome::Passed,
+            },
+        })
+    }
+
+    async fn report(&self, check: &Check, arena: &Arena, failure: Failure) -> Report {
+        // A panic's text comes by another way than the end of its connection, and may be a little later.
+        let output = &arena.server.output;
+        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending());
+        within(Duration::from_millis(100), last_words).await;
+        let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| arena.tap.events());
+        let failure = match output.todo() {
+            Some(todo) if check.needs.is_empty() && failure.fundamental => self.untouched(check, failure, &todo),
+            _ => failure,
+        };
+        Report {
+            transcript: transcript::lines(&events, &failure.clients, failure.mark),
+            printed: last_lines(output),
+            panic: output.panic(),
+            ended: arena.server.ended().map(|status| status.to_string()),
+            ..bare(check, failure)
+        }
+    }
+
+    fn untouched(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
+        let source = self.target.map(|target| check.exercise.source(target));
+        let place = source.unwrap_or_else(|| "the program".to_string());
+        Failure {
+            kind: Kind::NotStarted,
+            summary: format!("{}: not started", check.exercise),
+            expected: "a server that answers its first client".to_string(),
+            got: format!("a skeleton that stops at {todo}"),
+            literal: false,
+            hint: Some(format!("Read {}, then open {place} and begin with TODO 1.", check.exercise.lesson())),
+            ..failure
+        }
+    }
+}
+
+fn bare(check: &Check, failure: Failure) -> Report {
+    let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
+    Report { failure, transcript: Vec::new(), printed: Vec::new(), panic: Vec::new(), ended: None, hint }
+}
+
+fn last_lines(output: &Output) -> Vec<String> {
+    let lines = output.lines();
+    lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|(_, line)| line.clone()).collect()
+}
+
+/// Each check has chances of its own, whichever others run.
+fn seed_of(seed: u64, id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, id).hash(&mut hasher);
+    hasher.finish()
+}

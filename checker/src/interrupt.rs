@@ -1,0 +1,32 @@
+//! Ctrl-C: whatever the checker started ends before it does.
+
+use crate::server::process;
+
+/// Exit code of a program that was interrupted.
+pub const INTERRUPTED: u8 = 130;
+
+/// Waits for Ctrl-C (on Unix also for a request to terminate), then kills every server.
+pub async fn interrupted() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminated() => {}
+    }
+    process::kill_all();
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    terminate.recv().await;
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

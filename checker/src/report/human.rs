@@ -1,0 +1,198 @@
+//! Verdicts for people: 80 columns, colours that a terminal may drop.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use super::json::Totals;
+use crate::exercise::{Exercise, Target};
+use crate::grade::{Graded, Outcome, Report};
+use crate::verdict::Kind;
+use crate::wire::transcript::Line;
+
+const WIDTH: usize = 80;
+/// Where the text begins behind a label.
+const INDENT: usize = 11;
+/// How many characters are shown before and after the first difference of two texts.
+const AROUND: usize = 26;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const DIM: Style = Style::new().dimmed();
+const LABEL: Style = AnsiColor::Cyan.on_default();
+const STRONG: Style = Style::new().bold();
+
+/// All that there is to say about a failed check.
+pub fn failure(graded: &Graded, report: &Report) -> String {
+    let mut out = String::new();
+    let summary = format!("{}: {}", graded.check.id, report.failure.summary);
+    for line in textwrap::wrap(&summary, WIDTH) {
+        let _ = writeln!(out, "{BAD}{line}{BAD:#}");
+    }
+    out.push('\n');
+    labelled(&mut out, "contract", graded.check.contract);
+    if report.failure.kind == Kind::DoesNotCompile {
+        let _ = writeln!(out, "\n{}", report.failure.got);
+    } else if report.failure.literal {
+        literal(&mut out, &report.failure.expected, &report.failure.got);
+    } else {
+        labelled(&mut out, "expected", &report.failure.expected);
+        labelled(&mut out, "got", &report.failure.got);
+    }
+    conversation(&mut out, &report.transcript);
+    printed(&mut out, report);
+    out.push('\n');
+    labelled(&mut out, "hint", &report.hint);
+    labelled(&mut out, "lesson", graded.check.lesson);
+    out
+}
+
+fn labelled(out: &mut String, label: &str, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let indent = " ".repeat(INDENT);
+    let lines = text.lines().flat_map(|line| textwrap::wrap(line, WIDTH - INDENT));
+    for (i, line) in lines.enumerate() {
+        let _ = match i {
+            0 => writeln!(out, "{LABEL}{label:<INDENT$}{LABEL:#}{line}"),
+            _ => writeln!(out, "{indent}{line}"),
+        };
+    }
+}
+
+/// Two texts one above the other, with a caret where they part.
+fn literal(out: &mut String, expected: &str, got: &str) {
+    let escaped = |text: &str| -> Vec<String> { text.chars().map(|c| c.escape_debug().to_string()).collect() };
+    let (expected, got) = (escaped(expected), escaped(got));
+    let differs = expected.iter().zip(&got).position(|(a, b)| a != b).unwrap_or(expected.len().min(got.len()));
+    let start = differs.saturating_sub(AROUND);
+    let window = |chars: &[String]| {
+        let end = (differs + AROUND).min(chars.len());
+        let dots = |more: bool| if more { "…" } else { "" };
+        format!("{}\"{}\"{}", dots(start > 0), chars[start.min(end)..end].concat(), dots(end < chars.len()))
+    };
+    let _ = writeln!(out, "{LABEL}{:<INDENT$}{LABEL:#}{}", "expected", window(&expected));
+    let _ = writeln!(out, "{LABEL}{:<INDENT$}{LABEL:#}{}", "got", window(&got));
+    let common: usize = expected[start..differs].iter().map(|c| c.chars().count()).sum();
+    let column = INDENT + 1 + usize::from(start > 0) + common;
+    let _ = writeln!(out, "{}{BAD}^{BAD:#} differs here", " ".repeat(column));
+}
+
+fn conversation(out: &mut String, lines: &[Line]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{STRONG}The conversation{STRONG:#} {DIM}(ms; → to the server, ← to the client){DIM:#}");
+    let several = lines.iter().any(|line| line.client != lines[0].client);
+    let mut last = 0;
+    for line in lines {
+        if line.n > last + 1 {
+            let _ = writeln!(out, "{DIM}        … {} more …{DIM:#}", line.n - last - 1);
+        }
+        last = line.n;
+        let client = if several { format!("client {:<3}", line.client) } else { String::new() };
+        let arrow = if line.direction == "to-server" { "→" } else { "←" };
+        let length = line.length.map(|length| length.to_string()).unwrap_or_default();
+        let unfinished = if line.fin == Some(false) { " (more follows)" } else { "" };
+        let text = format!("{:>3} {:>7.1}  {client}{arrow} {:<12} {length:>5}  {}{unfinished}", line.n, line.millis, line.kind, line.text);
+        let text: String = text.chars().take(WIDTH - 2).collect();
+        let _ = if line.marked { writeln!(out, "{BAD}> {text}{BAD:#}") } else { writeln!(out, "  {}", text.trim_end()) };
+    }
+}
+
+fn printed(out: &mut String, report: &Report) {
+    if !report.panic.is_empty() {
+        let _ = writeln!(out, "\n{STRONG}The server panicked{STRONG:#}");
+        indented(out, &report.panic);
+    }
+    let others: Vec<String> = report.printed.iter().filter(|line| !report.panic.contains(line)).cloned().collect();
+    if !others.is_empty() {
+        let _ = writeln!(out, "\n{STRONG}The server printed last{STRONG:#}");
+        indented(out, &others);
+    }
+    if let Some(status) = &report.ended {
+        let _ = writeln!(out, "\n{BAD}The server's process ended ({status}).{BAD:#}");
+    }
+}
+
+fn indented(out: &mut String, lines: &[String]) {
+    for line in lines {
+        let shown: String = line.chars().take(WIDTH - 5).collect();
+        let more = if shown.len() < line.len() { "…" } else { "" };
+        let _ = writeln!(out, "    {}{more}", shown.replace(|c: char| c.is_control() && c != '\t', "·"));
+    }
+}
+
+/// One line about a check.
+pub fn line(graded: &Graded) -> String {
+    let id = graded.check.id;
+    match &graded.outcome {
+        Outcome::Passed => format!("{GOOD}  passed{GOOD:#}   {id}"),
+        Outcome::Failed(report) => {
+            let text = format!("  failed   {id:<22} {}", report.failure.summary);
+            let text: String = text.chars().take(WIDTH).collect();
+            format!("{BAD}{text}{BAD:#}")
+        }
+        Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
+        Outcome::Unknown(reason) => {
+            let lines = textwrap::wrap(reason, WIDTH - INDENT).join(&format!("\n{}", " ".repeat(INDENT)));
+            format!("  unknown  {id}\n{}{lines}", " ".repeat(INDENT))
+        }
+    }
+}
+
+/// All verdicts, a line each.
+pub fn overview(graded: &[Graded]) -> String {
+    let mut out = String::new();
+    for exercise in Exercise::ALL {
+        let of_exercise: Vec<&Graded> = graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
+        if of_exercise.is_empty() {
+            continue;
+        }
+        let passed = of_exercise.iter().filter(|graded| matches!(graded.outcome, Outcome::Passed)).count();
+        let _ = writeln!(out, "{STRONG}{exercise}{STRONG:#}  {passed} of {}", of_exercise.len());
+        for graded in of_exercise {
+            let _ = writeln!(out, "{}", line(graded));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// What to do next, as the last thing on the screen.
+pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
+    let totals = Totals::of(graded);
+    let mut out = String::new();
+    let first = graded.iter().find_map(|graded| match &graded.outcome {
+        Outcome::Failed(report) => Some((graded, report)),
+        _ => None,
+    });
+    let count = format!("{} of {} checks passed", totals.passed, totals.all());
+    let Some((graded, report)) = first else {
+        let _ = match totals.unknown {
+            0 => writeln!(out, "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."),
+            n => writeln!(out, "{count}; {n} could not be judged. Close what keeps this machine busy, and run it again."),
+        };
+        return out;
+    };
+    let blocked = if totals.blocked > 0 { format!(", {} wait for those that failed", totals.blocked) } else { String::new() };
+    let _ = writeln!(out, "{STRONG}{count}{blocked}.{STRONG:#} (seed {seed})\n");
+    let id = graded.check.id;
+    let exercise = graded.check.exercise;
+    if report.failure.kind == Kind::NotStarted {
+        let _ = writeln!(out, "{STRONG}Next: {exercise}.{STRONG:#} It is not started, and that is where the day begins for it.");
+        labelled(&mut out, "  read", exercise.lesson());
+    } else {
+        let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
+        labelled(&mut out, "  why", &report.failure.summary);
+        labelled(&mut out, "  hint", &report.hint);
+        labelled(&mut out, "  read", graded.check.lesson);
+    }
+    if let Some(target) = target {
+        labelled(&mut out, "  edit", &exercise.source(target));
+        let prefix = if target == Target::Solutions { "CHECKER_TARGET=solutions " } else { "" };
+        labelled(&mut out, "  grade", &format!("{prefix}cargo test -p checker {exercise}::"));
+    }
+    out
+}

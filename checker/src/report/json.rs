@@ -1,0 +1,138 @@
+//! Verdicts for programs: one JSON object.
+
+use serde::Serialize;
+
+use crate::exercise::Exercise;
+use crate::grade::{Graded, Outcome};
+use crate::wire::transcript::Line;
+
+/// The whole result.
+#[derive(Debug, Serialize)]
+pub struct Result<'a> {
+    /// What all chance followed from; `--seed` repeats it.
+    pub seed: u64,
+    /// The exercises that were graded, in the order of the day.
+    pub exercises: Vec<ExerciseResult<'a>>,
+    /// Sums over all of them.
+    pub totals: Totals,
+}
+
+/// One exercise.
+#[derive(Debug, Serialize)]
+pub struct ExerciseResult<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// Its checks, in the contract's order.
+    pub checks: Vec<CheckResult<'a>>,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+pub struct CheckResult<'a> {
+    /// Its id.
+    pub id: &'static str,
+    /// `passed`, `failed`, `blocked` or `unknown`.
+    pub outcome: &'static str,
+    /// How long it ran, in milliseconds.
+    pub millis: u64,
+    /// What is wrong, in a sentence; for a blocked or unknown check why it is.
+    pub summary: String,
+    /// What the contract wants.
+    pub expected: Option<&'a str>,
+    /// What came.
+    pub got: Option<&'a str>,
+    /// The conversation.
+    pub transcript: &'a [Line],
+    /// What to think of first.
+    pub hint: Option<&'a str>,
+    /// The page to read.
+    pub lesson: &'static str,
+}
+
+/// How many checks came out how.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Passed.
+    pub passed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Blocked.
+    pub blocked: usize,
+    /// Could not be judged.
+    pub unknown: usize,
+}
+
+impl Totals {
+    /// Counts them.
+    pub fn of(graded: &[Graded]) -> Self {
+        let mut totals = Totals::default();
+        for graded in graded {
+            *match graded.outcome {
+                Outcome::Passed => &mut totals.passed,
+                Outcome::Failed(_) => &mut totals.failed,
+                Outcome::Blocked(_) => &mut totals.blocked,
+                Outcome::Unknown(_) => &mut totals.unknown,
+            } += 1;
+        }
+        totals
+    }
+
+    /// All of them.
+    pub fn all(self) -> usize {
+        self.passed + self.failed + self.blocked + self.unknown
+    }
+
+    /// The exit code that says the same: 0 all passed, 1 something failed, 3 something could not be judged.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Totals { failed: 1.., .. } => 1,
+            Totals { unknown: 1.., .. } => 3,
+            // Nothing is blocked unless something failed; if it were, it would not have passed.
+            Totals { blocked: 1.., .. } => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The result of these verdicts.
+pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
+    let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
+        let checks: Vec<_> = graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
+        (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks })
+    });
+    Result { seed, exercises: exercises.collect(), totals: Totals::of(graded) }
+}
+
+fn check(graded: &Graded) -> CheckResult<'_> {
+    let mut result = CheckResult {
+        id: graded.check.id,
+        outcome: "passed",
+        millis: graded.millis,
+        summary: String::new(),
+        expected: None,
+        got: None,
+        transcript: &[],
+        hint: None,
+        lesson: graded.check.lesson,
+    };
+    match &graded.outcome {
+        Outcome::Passed => {}
+        Outcome::Failed(report) => {
+            result.outcome = "failed";
+            result.summary = report.failure.summary.clone();
+            result.expected = Some(&report.failure.expected);
+            result.got = Some(&report.failure.got);
+            result.transcript = &report.transcript;
+            result.hint = Some(&report.hint);
+        }
+        Outcome::Blocked(by) => {
+            result.outcome = "blocked";
+            result.summary = format!("blocked by {by}");
+        }
+        Outcome::Unknown(reason) => {
+            result.outcome = "unknown";
+            result.summary = reason.clone();
+        }
+    }
+    result
+}

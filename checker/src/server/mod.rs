@@ -1,0 +1,213 @@
+//! The server under test: built, started, watched and killed.
+
+pub mod build;
+pub mod output;
+pub mod process;
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+
+use output::{Output, Stream};
+use process::Process;
+
+/// What the ready line begins with; the address follows.
+pub const READY: &str = "WebSocket server running on ws://";
+/// How long a server may take to print its ready line. Late is legal, never is not.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// A program that is a server when it is started.
+#[derive(Clone)]
+pub struct Program {
+    argv: Vec<String>,
+    directory: PathBuf,
+    /// Held by every running server; held alone by one that can't stand others beside it.
+    turnstile: Arc<RwLock<()>>,
+    alone: Arc<AtomicBool>,
+}
+
+impl Program {
+    /// The program at `argv[0]` with the arguments that follow, run in `directory`.
+    pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
+        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default() }
+    }
+
+    /// How the program is started, as one would type it.
+    pub fn command_line(&self) -> String {
+        self.argv.join(" ")
+    }
+}
+
+/// Why a server didn't come up.
+#[derive(Debug, Clone)]
+pub enum StartError {
+    /// It can't be started at all: no such program, no permission.
+    NoSuchProgram(String),
+    /// It ended before its ready line.
+    Ended(String),
+    /// It runs, but printed no ready line in time.
+    NotReady(Duration),
+    /// Its ready line names no port.
+    NoPort(String),
+}
+
+/// A server that is running.
+pub struct Server {
+    /// The port that its ready line names.
+    pub port: u16,
+    /// What it prints.
+    pub output: Arc<Output>,
+    /// When its process was started.
+    pub started: Instant,
+    id: u32,
+    ended: watch::Receiver<Option<ExitStatus>>,
+    _seat: Seat,
+}
+
+/// Whether other servers of the same program may run beside this one.
+enum Seat {
+    Shared { _guard: OwnedRwLockReadGuard<()> },
+    Alone { _guard: OwnedRwLockWriteGuard<()> },
+}
+
+impl Server {
+    /// Starts the program and waits for its ready line.
+    ///
+    /// A program that pays no heed to `ADDR` can run only once at a time. If a second one doesn't come up
+    /// beside the first, it is started again with nobody beside it, and so are all that follow.
+    ///
+    /// # Errors
+    /// See [`StartError`]; with it comes what the program printed.
+    pub async fn start(program: &Program, interval: Option<Duration>) -> Result<Self, (StartError, Arc<Output>)> {
+        if !program.alone.load(Ordering::Relaxed) {
+            let seat = Seat::Shared { _guard: program.turnstile.clone().read_owned().await };
+            match Self::start_seated(program, interval, seat).await {
+                Err((StartError::Ended(_), _)) => {}
+                other => return other,
+            }
+        }
+        let seat = Seat::Alone { _guard: program.turnstile.clone().write_owned().await };
+        let started = Self::start_seated(program, interval, seat).await;
+        if started.is_ok() {
+            program.alone.store(true, Ordering::Relaxed);
+        }
+        started
+    }
+
+    async fn start_seated(
+        program: &Program,
+        interval: Option<Duration>,
+        seat: Seat,
+    ) -> Result<Self, (StartError, Arc<Output>)> {
+        let output = Output::new();
+        let failed = |error| (error, output.clone());
+        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark()).map_err(|error| {
+            failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line())))
+        })?;
+        let started = Instant::now();
+        let id = process.id();
+        if let Some(stdout) = stdout {
+            tokio::spawn(output.clone().read(Stream::Stdout, stdout));
+        }
+        let errors = stderr.map(|stderr| tokio::spawn(output.clone().read(Stream::Stderr, stderr)));
+        let (ended, watching) = watch::channel(None);
+        tokio::spawn(async move {
+            if let Ok(status) = process.wait().await {
+                ended.send_replace(Some(status));
+            }
+            // On Windows the job lasts as long as the process is held.
+            ended.closed().await;
+        });
+        let mut server = Server {
+            port: 0,
+            output: output.clone(),
+            started,
+            id,
+            ended: watching,
+            _seat: seat,
+        };
+        let ended = async {
+            server.exit_status().await;
+        };
+        let ready = output.wait_for(|output| output.ready().is_some(), ended);
+        match tokio::time::timeout(READY_WITHIN, ready).await {
+            Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
+            Ok(false) => {
+                let status = server.exit_status().await;
+                if let Some(errors) = errors {
+                    // Its last words are on their way still; a child that keeps the pipe open keeps us no longer.
+                    let _ = tokio::time::timeout(Duration::from_secs(1), errors).await;
+                }
+                return Err(failed(StartError::Ended(status.to_string())));
+            }
+            Ok(true) => {}
+        }
+        let line = output.ready().unwrap_or_default();
+        server.port = port(&line).ok_or_else(|| failed(StartError::NoPort(line.clone())))?;
+        Ok(server)
+    }
+
+    /// Waits until the process has ended.
+    pub async fn exit_status(&self) -> ExitStatus {
+        let mut ended = self.ended.clone();
+        let Ok(status) = ended.wait_for(Option::is_some).await.map(|status| *status) else {
+            // Nobody can tell any more whether it ended: treat it as running.
+            return std::future::pending().await;
+        };
+        status.expect("waited for it")
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        *self.ended.borrow()
+    }
+
+    /// Resident memory of the server in bytes, `None` where the system doesn't tell.
+    pub fn memory(&self) -> Option<u64> {
+        process::memory(self.id)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        process::kill(self.id);
+    }
+}
+
+fn command(program: &Program, interval: Option<Duration>) -> Command {
+    let mut command = Command::new(&program.argv[0]);
+    command
+        .args(&program.argv[1..])
+        .current_dir(&program.directory)
+        .env("ADDR", "127.0.0.1:0")
+        // Graded as on a build machine everywhere, so that no server is right only at home.
+        .env("CI", "true")
+        .env("RUST_BACKTRACE", "0")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    match interval {
+        Some(interval) => command.env("HEARTBEAT_INTERVAL_MS", interval.as_millis().to_string()),
+        None => command.env_remove("HEARTBEAT_INTERVAL_MS"),
+    };
+    command
+}
+
+/// A mark that no other server has, of this checker or of another.
+fn mark() -> String {
+    static SERVERS: AtomicU32 = AtomicU32::new(0);
+    let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{number}-{:08x}", std::process::id(), rand::random::<u32>())
+}
+
+/// The port that a ready line ends with.
+fn port(line: &str) -> Option<u16> {
+    let (_, port) = line.trim_end_matches(|c: char| c.is_whitespace() || c == '/').rsplit_once(':')?;
+    port.parse().ok().filter(|port| *port != 0)
+}

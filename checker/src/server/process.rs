@@ -1,0 +1,230 @@
+//! Processes that don't outlive the checker: each server leads a process group (a job on Windows) that is
+//! killed whole.
+//!
+//! On Unix a guard, one `sh` a checker, outlives even a `kill -9` of the checker: it reads the groups from
+//! a pipe, and when that pipe ends it kills those that are left. On Windows the system does this, since a
+//! job ends with its last handle.
+
+use std::io;
+use std::process::ExitStatus;
+
+use tokio::process::{ChildStderr, ChildStdout, Command};
+
+/// The variable that marks a server and every process it starts, even one that left the group.
+pub const MARK: &str = "WORKBOOK_SERVER";
+
+/// A running process and all that it starts.
+pub struct Process {
+    child: platform::Child,
+    id: u32,
+}
+
+impl Process {
+    /// Starts the command in a group of its own; `mark` tells its descendants from all others.
+    ///
+    /// # Errors
+    /// When the program can't be started.
+    pub fn spawn(mut command: Command, mark: &str) -> io::Result<(Self, Option<ChildStdout>, Option<ChildStderr>)> {
+        command.env(MARK, mark).kill_on_drop(true);
+        let mut child = platform::spawn(command, mark)?;
+        let id = child.id().unwrap_or_default();
+        let (stdout, stderr) = platform::pipes(&mut child);
+        Ok((Process { child, id }, stdout, stderr))
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Errors
+    /// When the system can't tell.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+}
+
+pub use platform::{kill, kill_all};
+
+#[cfg(unix)]
+mod platform {
+    use std::collections::BTreeMap;
+    use std::io::{self, Write};
+    use std::os::unix::process::CommandExt;
+    use std::process::{ChildStdin, Command as StdCommand, Stdio};
+    use std::sync::{LazyLock, Mutex};
+
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    use tokio::process::{ChildStderr, ChildStdout, Command};
+
+    pub(super) type Child = tokio::process::Child;
+
+    /// Kills what is left when its input ends, which it does with the checker, however that ends.
+    const GUARD: &str = r#"
+        trap '' INT TERM HUP QUIT
+        left=' '
+        while read -r verb group mark; do
+            case $verb in
+                +) left="$left$group:$mark " ;;
+                -) left="${left%% "$group":*} ${left#* "$group":"$mark" }" ;;
+            esac
+        done
+        for entry in $left; do
+            kill -9 -- "-${entry%%:*}" 2>/dev/null
+            for environment in /proc/[0-9]*/environ; do
+                if grep -qs "=${entry#*:}" "$environment"; then
+                    process="${environment#/proc/}"
+                    kill -9 "${process%/environ}" 2>/dev/null
+                fi
+            done
+        done
+    "#;
+
+    static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
+
+    struct Groups {
+        living: BTreeMap<u32, String>,
+        guard: Option<ChildStdin>,
+    }
+
+    impl Groups {
+        fn new() -> Self {
+            let guard = StdCommand::new("sh")
+                .args(["-c", GUARD])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .process_group(0)
+                .spawn();
+            // Without `sh` servers still end with the checker, unless it is killed with signal 9.
+            Groups { living: BTreeMap::new(), guard: guard.ok().and_then(|mut guard| guard.stdin.take()) }
+        }
+
+        fn tell(&mut self, verb: char, id: u32, mark: &str) {
+            if let Some(guard) = &mut self.guard {
+                let _ = guard.write_all(format!("{verb} {id} {mark}\n").as_bytes());
+            }
+        }
+    }
+
+    pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
+        command.process_group(0);
+        let mut groups = GROUPS.lock().expect("no panic holds it");
+        let child = command.spawn()?;
+        let id = child.id().unwrap_or_default();
+        groups.living.insert(id, mark.to_string());
+        groups.tell('+', id, mark);
+        Ok(child)
+    }
+
+    pub(super) fn pipes(child: &mut Child) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (child.stdout.take(), child.stderr.take())
+    }
+
+    /// Kills a process, its group, and on Linux whatever else carries its mark.
+    pub fn kill(id: u32) {
+        let mut groups = GROUPS.lock().expect("no panic holds it");
+        let Some(mark) = groups.living.remove(&id) else { return };
+        kill_group(id);
+        kill_marked(&mark);
+        groups.tell('-', id, &mark);
+    }
+
+    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet.
+    pub fn kill_all() {
+        let living: Vec<u32> = GROUPS.lock().expect("no panic holds it").living.keys().copied().collect();
+        living.into_iter().for_each(kill);
+    }
+
+    fn kill_group(id: u32) {
+        if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    fn kill_marked(mark: &str) {
+        let mark = format!("{}={mark}\0", super::MARK);
+        let Ok(processes) = std::fs::read_dir("/proc") else { return };
+        for process in processes.flatten() {
+            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
+            let marked = environment.windows(mark.len()).any(|window| window == mark.as_bytes());
+            if let Some(id) = Pid::from_raw(id).filter(|_| marked) {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod platform {
+    use std::io;
+
+    use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject, KillOnDrop};
+    use tokio::process::{ChildStderr, ChildStdout, Command};
+
+    pub(super) type Child = Box<dyn ChildWrapper>;
+
+    pub(super) fn spawn(command: Command, _mark: &str) -> io::Result<Child> {
+        CommandWrap::from(command).wrap(KillOnDrop).wrap(JobObject).spawn()
+    }
+
+    pub(super) fn pipes(child: &mut Child) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (child.stdout().take(), child.stderr().take())
+    }
+
+    /// Nothing to do: the job ends when its [`Process`](super::Process) is dropped.
+    pub fn kill(_id: u32) {}
+
+    /// Nothing to do: all jobs end with the checker.
+    pub fn kill_all() {}
+}
+
+/// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
+pub fn memory(id: u32) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux_memory(id);
+    #[cfg(all(unix, not(target_os = "linux")))]
+    {
+        // Every member of the group; ps counts in KiB.
+        let output = std::process::Command::new("ps").args(["-A", "-o", "pgid=,rss="]).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = text.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?.parse::<u32>().ok()?, words.next()?.parse::<u64>().ok()?))
+        });
+        let total: u64 = rows.filter(|(group, _)| *group == id).map(|(_, kib)| kib * 1024).sum();
+        (total > 0).then_some(total)
+    }
+    #[cfg(windows)]
+    {
+        let filter = format!("PID eq {id}");
+        let output = std::process::Command::new("tasklist")
+            .args(["/FI", &filter, "/FO", "CSV", "/NH"])
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let digits: String = text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
+        Some(digits.parse::<u64>().ok()? * 1024)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn linux_memory(group: u32) -> Option<u64> {
+    let mut total = 0;
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+        // The name, in parentheses, may hold anything; state, parent and group follow it.
+        let Some((_, after)) = stat.rsplit_once(')') else { continue };
+        if after.split_whitespace().nth(2) != Some(group.to_string().as_str()) {
+            continue;
+        }
+        let status = std::fs::read_to_string(process.path().join("status")).unwrap_or_default();
+        let rss = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = rss.and_then(|rss| rss.split_whitespace().next()?.parse::<u64>().ok());
+        total += kib.unwrap_or(0) * 1024;
+    }
+    (total > 0).then_some(total)
+}

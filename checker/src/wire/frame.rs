@@ -1,0 +1,230 @@
+//! Bytes to frames and back (RFC 6455, section 5.2).
+
+use std::io::Cursor;
+
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+pub use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// The longest HTTP head that is still taken for one, in bytes.
+const LONGEST_HEAD: usize = 16 * 1024;
+
+/// One frame as it was on the wire, its payload unmasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// FIN: the last frame of its message.
+    pub fin: bool,
+    /// One of RSV1 to RSV3 is set, although no extension was agreed on.
+    pub reserved_bits: bool,
+    /// What kind of frame it is.
+    pub opcode: OpCode,
+    /// The masking key; clients mask, servers don't.
+    pub mask: Option<[u8; 4]>,
+    /// Length of the payload in bytes.
+    pub len: u64,
+    /// The payload, or as much of its beginning as the [`Decoder`] was asked to keep.
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame that carries a whole message, or a control frame.
+    pub fn new(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
+        let payload = payload.into();
+        Frame {
+            fin: true,
+            reserved_bits: false,
+            opcode,
+            mask: None,
+            len: payload.len() as u64,
+            payload,
+        }
+    }
+
+    /// A frame of a message that goes on in the next one.
+    pub fn unfinished(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
+        Frame { fin: false, ..Frame::new(opcode, payload) }
+    }
+
+    /// The same frame, masked with `key` as a client must (section 5.3).
+    pub fn masked(self, key: [u8; 4]) -> Self {
+        Frame { mask: Some(key), ..self }
+    }
+
+    /// The frame's bytes on the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        let header = FrameHeader {
+            is_final: self.fin,
+            rsv1: self.reserved_bits,
+            rsv2: false,
+            rsv3: false,
+            opcode: self.opcode,
+            mask: self.mask,
+        };
+        let mut bytes = Vec::with_capacity(self.payload.len() + 14);
+        header.format(self.payload.len() as u64, &mut bytes).expect("writing to memory");
+        let start = bytes.len();
+        bytes.extend_from_slice(&self.payload);
+        if let Some(key) = self.mask {
+            apply_mask(&mut bytes[start..], key);
+        }
+        bytes
+    }
+
+    /// Status code and reason of a close frame; `None` if it has none.
+    pub fn close_code(&self) -> Option<u16> {
+        match self.payload.as_slice() {
+            [high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
+            _ => None,
+        }
+    }
+}
+
+/// The opcode's name as RFC 6455 has it.
+pub fn opcode_name(opcode: OpCode) -> &'static str {
+    match opcode {
+        OpCode::Data(Data::Continue) => "continuation",
+        OpCode::Data(Data::Text) => "text",
+        OpCode::Data(Data::Binary) => "binary",
+        OpCode::Control(Control::Close) => "close",
+        OpCode::Control(Control::Ping) => "ping",
+        OpCode::Control(Control::Pong) => "pong",
+        OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => "reserved",
+    }
+}
+
+/// Masks or unmasks, which is the same (section 5.3); by words, since 1 MiB by bytes takes a debug build long.
+fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
+    let word = u32::from_ne_bytes(key);
+    let mut chunks = payload.chunks_exact_mut(4);
+    for chunk in &mut chunks {
+        let masked = u32::from_ne_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]) ^ word;
+        chunk.copy_from_slice(&masked.to_ne_bytes());
+    }
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+/// What a [`Decoder`] found in the bytes of one direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// The HTTP request or response that opens the connection, up to and with its blank line.
+    Head(String),
+    /// The beginning of what follows an HTTP response that is not a `101`.
+    Body(String),
+    /// A frame.
+    Frame(Frame),
+    /// Bytes that are none of these: the first of them, and why they can't be read as a frame.
+    Garbage(Vec<u8>, String),
+}
+
+enum Phase {
+    Head(Vec<u8>),
+    Header(Vec<u8>),
+    Payload(Frame, u64),
+    Unreadable,
+}
+
+/// Reads one direction of a WebSocket connection, in pieces of any size.
+pub struct Decoder {
+    phase: Phase,
+    keep: usize,
+}
+
+impl Decoder {
+    /// A decoder that keeps the first `keep` bytes of each payload.
+    pub fn new(keep: usize) -> Self {
+        Decoder { phase: Phase::Head(Vec::new()), keep }
+    }
+
+    /// Takes the next bytes of the stream and hands over what they complete.
+    pub fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Item)) {
+        while !bytes.is_empty() {
+            let phase = std::mem::replace(&mut self.phase, Phase::Unreadable);
+            (self.phase, bytes) = match phase {
+                Phase::Head(seen) => read_head(seen, bytes, &mut emit),
+                Phase::Header(seen) => read_header(seen, bytes, &mut emit),
+                Phase::Payload(frame, missing) => self.read_payload(frame, missing, bytes, &mut emit),
+                Phase::Unreadable => return,
+            };
+        }
+    }
+
+    fn read_payload<'a>(
+        &self,
+        mut frame: Frame,
+        missing: u64,
+        bytes: &'a [u8],
+        emit: &mut impl FnMut(Item),
+    ) -> (Phase, &'a [u8]) {
+        let taken = bytes.len().min(usize::try_from(missing).unwrap_or(usize::MAX));
+        let room = self.keep.saturating_sub(frame.payload.len()).min(taken);
+        frame.payload.extend_from_slice(&bytes[..room]);
+        let rest = &bytes[taken..];
+        let missing = missing - taken as u64;
+        if missing > 0 {
+            return (Phase::Payload(frame, missing), rest);
+        }
+        if let Some(key) = frame.mask {
+            apply_mask(&mut frame.payload, key);
+        }
+        emit(Item::Frame(frame));
+        (Phase::Header(Vec::new()), rest)
+    }
+}
+
+fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
+    for (i, byte) in bytes.iter().enumerate() {
+        seen.push(*byte);
+        if !seen.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let rest = &bytes[i + 1..];
+        let head = String::from_utf8_lossy(&seen).into_owned();
+        let refused = head.starts_with("HTTP/") && head.split_whitespace().nth(1) != Some("101");
+        emit(Item::Head(head));
+        if refused {
+            if !rest.is_empty() {
+                emit(Item::Body(String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned()));
+            }
+            return (Phase::Unreadable, &[]);
+        }
+        return (Phase::Header(Vec::new()), rest);
+    }
+    // Every method and "HTTP/" begin with a capital letter.
+    if seen.len() > LONGEST_HEAD || !seen[0].is_ascii_uppercase() {
+        seen.truncate(32);
+        emit(Item::Garbage(seen, "not an HTTP head".to_string()));
+        return (Phase::Unreadable, &[]);
+    }
+    (Phase::Head(seen), &[])
+}
+
+fn read_header<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
+    let before = seen.len();
+    // A header is at most 14 bytes long.
+    seen.extend_from_slice(&bytes[..bytes.len().min(14 - before)]);
+    let mut cursor = Cursor::new(&seen);
+    match FrameHeader::parse(&mut cursor) {
+        Ok(Some((header, len))) => {
+            let used = cursor.position() as usize - before;
+            let frame = Frame {
+                fin: header.is_final,
+                reserved_bits: header.rsv1 || header.rsv2 || header.rsv3,
+                opcode: header.opcode,
+                mask: header.mask,
+                len,
+                payload: Vec::new(),
+            };
+            if len == 0 {
+                emit(Item::Frame(frame));
+                return (Phase::Header(Vec::new()), &bytes[used..]);
+            }
+            (Phase::Payload(frame, len), &bytes[used..])
+        }
+        Ok(None) => (Phase::Header(seen), &[]),
+        Err(error) => {
+            emit(Item::Garbage(seen, error.to_string()));
+            (Phase::Unreadable, &[])
+        }
+    }
+}

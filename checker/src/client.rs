@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::evidence::Evidence;
-use crate::verdict::{Checked, Failure, Kind};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Decoder, Frame, Item, OpCode, opcode_name};
 use crate::wire::tap::{Connection, Plumbing, Tap};
 use crate::wire::transcript::{Mark, hex, quoted};
@@ -250,11 +250,7 @@ impl Client {
                 Ok(moment)
             }
             Some(None) => Err(self.failure(Kind::EndedEarly, format!("the connection is over, and {wanted} never came")).into()),
-            None => Err(self
-                .failure(Kind::Silence, format!("the server stays silent: {wanted} never came"))
-                .expected(wanted, format!("nothing for {} s", PATIENCE.as_secs()))
-                .at(Mark::Last { connection: self.number() })
-                .into()),
+            None => Err(self.silence(wanted)),
         }
     }
 
@@ -263,13 +259,20 @@ impl Client {
     /// # Errors
     /// When nothing comes.
     pub async fn next_but_heartbeats(&mut self, wanted: &str) -> Checked<Moment> {
-        loop {
-            let moment = self.next(wanted).await?;
-            match moment.heard {
-                Heard::Ping(_) => self.pings.push(moment.at),
-                Heard::Pong(_) => {}
-                _ => return Ok(moment),
+        let passing_over = async {
+            loop {
+                let moment = self.next(wanted).await?;
+                match moment.heard {
+                    Heard::Ping(_) => self.pings.push(moment.at),
+                    Heard::Pong(_) => {}
+                    _ => return Ok(moment),
+                }
             }
+        };
+        // Heartbeats that go on keep nobody waiting for ever.
+        match within(PATIENCE, passing_over).await {
+            Some(heard) => heard,
+            None => Err(self.silence(wanted)),
         }
     }
 
@@ -318,6 +321,24 @@ impl Client {
         }
     }
 
+    /// Waits for the same text message so many times in a row.
+    ///
+    /// # Errors
+    /// When something else comes, or nothing.
+    pub async fn expect_times(&mut self, times: usize, expected: &str) -> Checked {
+        for _ in 0..times {
+            match self.inbox.try_recv() {
+                Ok(Moment { heard: Heard::Text(text), .. }) if text == expected => {}
+                Ok(moment) => {
+                    self.held_back.push_back(moment);
+                    self.expect_text(expected, "one of many messages").await?;
+                }
+                Err(_) => self.expect_text(expected, "one of many messages").await?,
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for the server's answer to `message`.
     ///
     /// # Errors
@@ -341,16 +362,22 @@ impl Client {
     /// # Errors
     /// When the connection ends or nothing comes.
     pub async fn ping(&mut self) -> Checked<Instant> {
-        loop {
-            let moment = self.next("a ping").await?;
-            match moment.heard {
-                Heard::Ping(_) => {
-                    self.pings.push(moment.at);
-                    return Ok(moment.at);
+        let passing_over = async {
+            loop {
+                let moment = self.next("a ping").await?;
+                match moment.heard {
+                    Heard::Ping(_) => {
+                        self.pings.push(moment.at);
+                        return Ok(moment.at);
+                    }
+                    Heard::Pong(_) | Heard::Text(_) | Heard::Binary(_) => {}
+                    _ => return Err(self.instead(&moment, "a ping")),
                 }
-                Heard::Pong(_) | Heard::Text(_) | Heard::Binary(_) => {}
-                _ => return Err(self.instead(&moment, "a ping")),
             }
+        };
+        match within(PATIENCE, passing_over).await {
+            Some(heard) => heard,
+            None => Err(self.silence("a ping")),
         }
     }
 
@@ -359,18 +386,22 @@ impl Client {
     /// # Errors
     /// When it goes on and nothing is said.
     pub async fn end(&mut self) -> Checked<Instant> {
-        loop {
-            let moment = self.next("the end of the TCP connection").await.map_err(|_| {
-                self.failure(Kind::StillOpen, "the TCP connection is still open")
-                    .expected("the server ends the TCP connection", format!("still open after {} s", PATIENCE.as_secs()))
-                    .at(Mark::Last { connection: self.number() })
-            })?;
-            match moment.heard {
-                Heard::End(_) => return Ok(moment.at),
-                Heard::Ping(_) => self.pings.push(moment.at),
-                _ => {}
+        let passing_over = async {
+            loop {
+                let Ok(moment) = self.next("the end of the TCP connection").await else { return None };
+                match moment.heard {
+                    Heard::End(_) => return Some(moment.at),
+                    Heard::Ping(_) => self.pings.push(moment.at),
+                    _ => {}
+                }
             }
+        };
+        if let Some(Some(ended)) = within(PATIENCE, passing_over).await {
+            return Ok(ended);
         }
+        let got = format!("still open after {} s", PATIENCE.as_secs());
+        let failure = self.failure(Kind::StillOpen, "the TCP connection is still open");
+        Err(failure.expected("the server ends the TCP connection", got).at(Mark::Last { connection: self.number() }).into())
     }
 
     /// What has been heard by now and not yet been asked for.
@@ -397,8 +428,15 @@ impl Client {
         }
     }
 
+    fn silence(&self, wanted: &str) -> Trouble {
+        self.failure(Kind::Silence, format!("the server stays silent: {wanted} never came"))
+            .expected(wanted, format!("nothing for {} s", PATIENCE.as_secs()))
+            .at(Mark::Last { connection: self.number() })
+            .into()
+    }
+
     /// The failure for something that came in place of what was `wanted`.
-    pub fn instead(&self, moment: &Moment, wanted: &str) -> crate::verdict::Trouble {
+    pub fn instead(&self, moment: &Moment, wanted: &str) -> Trouble {
         let got = describe(&moment.heard);
         let (kind, summary) = match &moment.heard {
             Heard::End(_) => (Kind::EndedEarly, format!("the connection ended, and {wanted} never came")),

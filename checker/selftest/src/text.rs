@@ -1,12 +1,14 @@
 //! The two texts of the contract, and what can be done wrong to a reply.
 
+use std::time::Duration;
+
 use crate::base::Twist;
 
 pub(crate) const WELCOME: &str = "Welcome! Connection established.";
 pub(crate) const PREFIX: &str = "Server received: ";
 
-/// The reply to `said`, by the client on connection number `id`.
-pub(crate) fn reply(twists: &[Twist], id: u64, said: &str) -> Option<String> {
+/// The reply to `said`, by the client on connection number `id`, to a server of this age.
+pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Option<String> {
     let mut said = said.to_owned();
     for twist in twists {
         said = match *twist {
@@ -22,6 +24,9 @@ pub(crate) fn reply(twists: &[Twist], id: u64, said: &str) -> Option<String> {
             }
             Twist::FirstTenConnections if id >= 10 => {
                 return Some(format!("Server received: Hello, client {id}"));
+            }
+            Twist::RightForOneSecond if age > Duration::from_secs(1) => {
+                return Some("Server received: Hello".into());
             }
             Twist::EscapesHtml => said
                 .replace('&', "&amp;")

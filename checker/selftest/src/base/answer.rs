@@ -51,9 +51,8 @@ pub(crate) async fn message(
     if server.has(Twist::PoisonsLockOnVanish) {
         drop(server.tally.lock().map_err(|_| End::Dropped)?);
     }
-    let Some(reply) = text::reply(server.twists, conn.id, &said) else {
-        return Ok(());
-    };
+    let reply = text::reply(server.twists, conn.id, server.started.elapsed(), &said);
+    let Some(reply) = reply else { return Ok(()) };
     let reply = if server.has(Twist::FragmentsLongReplies) {
         frame::fragmented(&reply, 1000)
     } else {

@@ -30,9 +30,6 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     let mut missed = 0;
     for beat in 1.. {
         tick(&server, &conn, &mut ticks).await;
-        if server.has(Twist::FirstSecondOnly) && server.started.elapsed() > Duration::from_secs(1) {
-            return;
-        }
         if server.has(Twist::BeatAwaitsWrite) {
             conn.out.at_most(0).await;
         }

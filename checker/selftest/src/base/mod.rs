@@ -172,30 +172,35 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     let polite = answer::farewell(&server, &conn, &end);
     answer::log_disconnected(&server, &end);
     aftermath(&server, &end);
+    let mut written = false;
     if polite {
         if server.has(Twist::TcpLeftOpen) {
             std::future::pending::<()>().await;
         }
         // The client may still be sending: closing now would reset the connection under our close frame.
-        if timeout(Duration::from_secs(2), &mut writer).await.is_ok() {
-            drop(timeout(Duration::from_secs(1), reader.drain()).await);
-        }
+        written = timeout(Duration::from_secs(2), &mut writer).await.is_ok();
+        drop(timeout(Duration::from_secs(1), reader.drain()).await);
     }
-    writer.abort();
-    drop(writer.await);
+    if !written {
+        writer.abort();
+        drop(writer.await);
+    }
     conn.out.abandon();
 }
 
 /// What one client's end does to the others: nothing, but for the twists.
 fn aftermath(server: &Arc<Server>, end: &End) {
-    let (vanished, violated) = (
-        matches!(end, End::Vanished { .. }),
-        matches!(end, End::Violation(_)),
-    );
+    let violated = matches!(end, End::Violation(_));
+    let (reset, mid_frame) = match *end {
+        End::Vanished { reset, mid_frame } => (reset, mid_frame),
+        _ => (false, false),
+    };
+    // Who merely hangs up between two frames has not vanished.
+    let vanished = reset || mid_frame;
     if vanished && server.has(Twist::AcceptLoopEnds) {
         server.stop_accepting.notify_one();
     }
-    if matches!(end, End::Vanished { reset: true, .. }) && server.has(Twist::PanicsOnReset) {
+    if reset && server.has(Twist::PanicsOnReset) {
         eprintln!("thread 'main' panicked: Connection reset by peer (os error 104)");
         std::process::exit(101);
     }

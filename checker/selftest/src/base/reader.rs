@@ -116,15 +116,16 @@ impl Reader {
                     self.partial = None;
                 }
             } else if let Some(message) = self.assemble(server, &head, payload)? {
+                let looks_ahead = server.has(Twist::AnswersFirstOfABatch)
+                    || server.has(Twist::AnswersTwiceUnderLoad);
+                if looks_ahead && !self.pipelined {
+                    // What is there by now was sent without waiting for the reply.
+                    sleep(Duration::from_millis(4)).await;
+                    drop(self.half.try_read_buf(&mut self.buffer));
+                    self.pipelined = true;
+                }
                 answer::message(server, conn, message).await?;
                 conn.out.at_most(BACKLOG).await;
-                if server.has(Twist::AnswersFirstOfABatch)
-                    || server.has(Twist::AnswersTwiceUnderLoad)
-                {
-                    sleep(Duration::from_millis(4)).await;
-                    self.pipelined = true;
-                    drop(self.half.try_read_buf(&mut self.buffer));
-                }
             }
         }
         Ok(())

@@ -94,25 +94,40 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "trims-white-space",
         &[Twist::Trims],
-        &["echo::reply"],
+        &["echo::reply", "echo::binary"],
         "Your server trims the message before it echoes it; white space at the ends is the client's data too.",
     ),
     echo(
         "lower-cases",
         &[Twist::LowerCases],
-        &["echo::reply", "echo::payloads"],
+        &[
+            "echo::reply",
+            "echo::order",
+            "echo::payloads",
+            "echo::binary",
+        ],
         "Your server changes the message's letters to lower case; an echo gives back what it got, unchanged.",
     ),
     echo(
         "misspells-reply",
         &[Twist::OtherPrefix],
-        &["echo::reply"],
+        &[
+            "echo::reply",
+            "echo::order",
+            "echo::payloads",
+            "echo::binary",
+        ],
         "Your reply begins `Server recieved: `; one letter off is as wrong to a client as any other text.",
     ),
     echo(
         "quotes-message",
         &[Twist::Debugs],
-        &["echo::reply", "echo::payloads", "echo::binary"],
+        &[
+            "echo::reply",
+            "echo::order",
+            "echo::payloads",
+            "echo::binary",
+        ],
         "Your reply shows the message as Rust's debug format does, in quotes and with escapes, where its plain text is wanted.",
     ),
     echo(
@@ -129,8 +144,34 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "wrong-under-ci",
         &[Twist::WrongUnderCi],
-        &["echo::reply"],
+        &[
+            "echo::reply",
+            "echo::order",
+            "echo::payloads",
+            "echo::binary",
+        ],
         "Your server answers differently when the environment has `CI` set; what it does must not depend on who is watching.",
+    ),
+    echo(
+        "first-ten-connections",
+        &[Twist::FirstTenConnections],
+        &["echo::reply", "echo::concurrent", "echo::abrupt"],
+        "Your server is right for its first ten connections and answers the eleventh with a text of its own; every \
+         client is owed the same.",
+    ),
+    echo(
+        "right-for-one-second",
+        &[Twist::RightForOneSecond],
+        &[
+            "echo::reply",
+            "echo::order",
+            "echo::payloads",
+            "echo::binary",
+            "echo::concurrent",
+            "echo::abrupt",
+            "echo::violations",
+        ],
+        "Your server is right for one second after its start and then answers with a text of its own; it has to be          right for as long as it runs.",
     ),
     echo(
         "two-tasks-reorder",
@@ -163,20 +204,30 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "ignores-empty-message",
         &[Twist::IgnoresEmpty],
-        &["echo::payloads"],
+        &["echo::payloads", "echo::binary"],
         "Your server ignores an empty message; nothing is a message too, and its sender waits for the reply.",
     ),
     echo(
         "cut-at-125-bytes",
         &[Twist::CutAt(125)],
-        &["echo::payloads"],
+        &[
+            "echo::payloads",
+            "echo::reply",
+            "echo::order",
+            "echo::binary",
+        ],
         "Your server keeps only a message's first 125 bytes: that is as much as a frame's seven-bit length can say, \
          not as much as a message may have.",
     ),
     echo(
         "cut-at-126-bytes",
         &[Twist::CutAt(126)],
-        &["echo::payloads"],
+        &[
+            "echo::payloads",
+            "echo::reply",
+            "echo::order",
+            "echo::binary",
+        ],
         "Your server takes 126 for a length and cuts messages there; in a frame's head, 126 means that the length \
          comes in the next two bytes.",
     ),
@@ -196,7 +247,7 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "character-split-at-buffer-edge",
         &[Twist::SplitsCharacters],
-        &["echo::payloads"],
+        &["echo::payloads", "echo::order"],
         "Your server turns each buffer into text on its own, so a character whose bytes lie across a buffer's edge \
          becomes replacement characters.",
     ),
@@ -222,7 +273,7 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "html-escaped",
         &[Twist::EscapesHtml],
-        &["echo::payloads"],
+        &["echo::payloads", "echo::binary"],
         "Your server escapes `<`, `>` and `&` in the message; escaping is for whoever puts text into a page, the wire \
          carries it as it is.",
     ),
@@ -280,7 +331,14 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "one-client-at-a-time",
         &[Twist::OneAtATime],
-        &["echo::concurrent", "echo::abrupt", "echo::violations"],
+        &[
+            "echo::concurrent",
+            "echo::welcome",
+            "echo::reply",
+            "echo::abrupt",
+            "echo::violations",
+            "echo::log",
+        ],
         "Your server finishes with one client before it accepts the next, so a single silent one locks everybody out.",
     ),
     echo(
@@ -297,13 +355,6 @@ pub(super) const FAULTS: &[Fault] = &[
          until somebody leaves.",
     ),
     echo(
-        "first-ten-connections",
-        &[Twist::FirstTenConnections],
-        &["echo::concurrent"],
-        "Your server is right for its first ten connections and answers the eleventh with a text of its own; every \
-         client is owed the same.",
-    ),
-    echo(
         "ignores-pings",
         &[Twist::IgnoresPings],
         &["echo::ping"],
@@ -318,7 +369,7 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "pong-as-text",
         &[Twist::PongIsText],
-        &["echo::ping"],
+        &["echo::ping", "echo::payloads"],
         "Your server answers a ping with the text message `pong`; a pong is a control frame with an opcode of its own.",
     ),
     echo(

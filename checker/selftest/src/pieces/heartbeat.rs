@@ -110,15 +110,6 @@ pub(super) const FAULTS: &[Fault] = &[
          one ping each interval.",
     ),
     heartbeat(
-        "first-second-only",
-        &[Twist::FirstSecondOnly],
-        &[
-            STEADY, PINGS, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, NEIGHBOURS, STALLED,
-        ],
-        "Your server pings for one second after its start and then falls silent; a heartbeat goes on as long as the \
-         connection does.",
-    ),
-    heartbeat(
         "hard-coded-100-ms",
         &[Twist::HardCoded100],
         &[INTERVAL, STEADY, BUSY, DEAD, RELAPSE, CHATTER, STALLED],

@@ -1,6 +1,6 @@
 //! Where a check meets the server: one process, one tap in front of it, any number of clients.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
-use crate::client::{Client, Heard, WELCOME};
+use crate::client::{Client, Heard, Mouth, WELCOME};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
 use crate::server::output::Output;
@@ -32,6 +32,9 @@ pub struct Arena {
     /// The heartbeat interval for checks that look at heartbeats.
     pub beat: Duration,
     settings: Settings,
+    /// Clients stay connected until the check is over, unless it says that they leave.
+    kept: Mutex<Vec<Mouth>>,
+    holds_back: bool,
 }
 
 /// What an arena is made from.
@@ -77,6 +80,8 @@ impl Arena {
             rng: StdRng::seed_from_u64(settings.seed),
             beat: settings.beat,
             settings,
+            kept: Mutex::default(),
+            holds_back: false,
         })
     }
 
@@ -91,6 +96,9 @@ impl Arena {
 
     /// Says that what other checks stand on is sound: they may begin while this one goes on.
     pub fn sound(&self) {
+        if self.holds_back {
+            return;
+        }
         self.settings.progress.send_if_modified(|progress| {
             let pending = *progress == Progress::Pending;
             if pending {
@@ -100,6 +108,11 @@ impl Arena {
         });
     }
 
+    /// From now on [`Arena::sound`] says nothing, or speaks again: for a check that is made of others.
+    pub fn hold_back(&mut self, hold: bool) {
+        self.holds_back = hold;
+    }
+
     // Clients
 
     /// A TCP connection on which nothing was said yet.
@@ -107,7 +120,13 @@ impl Arena {
     /// # Errors
     /// When the server doesn't accept.
     pub async fn open(&self) -> Checked<Client> {
-        Client::open(&self.tap, Plumbing::default(), self.evidence.clone()).await
+        self.open_with(Plumbing::default()).await
+    }
+
+    async fn open_with(&self, plumbing: Plumbing) -> Checked<Client> {
+        let client = Client::open(&self.tap, plumbing, self.evidence.clone()).await?;
+        self.kept.lock().expect("no panic holds it").push(client.mouth());
+        Ok(client)
     }
 
     /// A client that has been upgraded.
@@ -144,7 +163,7 @@ impl Arena {
     /// As [`Arena::join`].
     pub async fn join_narrow(&self) -> Checked<Client> {
         let plumbing = Plumbing { receive_buffer: Some(8 * 1024) };
-        let client = Client::open(&self.tap, plumbing, self.evidence.clone()).await?;
+        let client = self.open_with(plumbing).await?;
         self.welcomed(self.upgrade(client).await?).await
     }
 

@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome, Plan};
 use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::museum;
+use crate::report;
 use crate::report::json::Totals;
 use crate::report::{human, json, timings};
 use crate::server::Program;
@@ -33,6 +35,25 @@ enum Command {
     ///
     /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
     Grade(GradeArgs),
+    /// Show that the checks find what they should: every known mistake against every check
+    ///
+    /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
+    Museum(MuseumArgs),
+}
+
+#[derive(Args)]
+struct MuseumArgs {
+    /// Names of faults; all if none is named
+    fault: Vec<String>,
+    /// How to show the matrix
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// How many faulty servers to grade at a time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// Repeat a run
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
 #[derive(Args)]
@@ -75,20 +96,27 @@ enum Format {
 
 /// Runs the command line and says with what to exit.
 pub fn main() -> ExitCode {
-    let Cli { command: Command::Grade(args) } = Cli::parse();
+    let command = Cli::parse().command;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(UNKNOWN, &format!("this machine does not let the checker work: {error}")),
     };
     let code = runtime.block_on(async {
         tokio::select! {
-            code = run_grade(args) => code,
+            code = run(command) => code,
             () = interrupted() => ExitCode::from(INTERRUPTED),
         }
     });
     // Whatever still reads or waits has nothing more to say.
     runtime.shutdown_background();
     code
+}
+
+async fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Grade(args) => run_grade(args).await,
+        Command::Museum(args) => run_museum(args).await,
+    }
 }
 
 fn complain(code: u8, message: &str) -> ExitCode {
@@ -158,6 +186,37 @@ async fn run_grade(args: GradeArgs) -> ExitCode {
         // Whoever closed the pipe has read enough.
         Ok(()) | Err(_) => ExitCode::from(totals.exit_code()),
     }
+}
+
+async fn run_museum(args: MuseumArgs) -> ExitCode {
+    progress("building …");
+    let (program, catalogue) = match museum::open().await {
+        Ok(museum) => museum,
+        Err(error) => return complain(UNKNOWN, &error),
+    };
+    let faults = catalogue.faults;
+    if let Some(name) = args.fault.iter().find(|name| faults.iter().all(|fault| fault.name != **name)) {
+        return complain(USAGE, &format!("the museum has no fault `{name}`; `cargo checker museum` names them all"));
+    }
+    let whole = args.fault.is_empty();
+    let faults: Vec<_> = faults.into_iter().filter(|fault| whole || args.fault.contains(&fault.name)).collect();
+    let (done, mut rows) = mpsc::unbounded_channel();
+    let all = faults.len();
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let grading = tokio::spawn(museum::matrix(program, faults, args.jobs.into(), seed, done));
+    let mut count = 0;
+    while let Some(name) = rows.recv().await {
+        count += 1;
+        progress(&format!("{count} of {all} faults, last {name}"));
+    }
+    progress("");
+    let Ok(matrix) = grading.await else { return complain(UNKNOWN, "the matrix could not be made") };
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&matrix).expect("a matrix can be written as JSON"),
+        Format::Human => report::matrix::matrix(&matrix, whole),
+    };
+    let _ = writeln!(anstream::stdout(), "{text}");
+    ExitCode::from(u8::from(!matrix.complaints(whole).is_empty()))
 }
 
 fn command_plan(checks: Vec<&'static crate::checks::Check>, command: &str, seed: u64) -> Result<Plan, (u8, String)> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::evidence::Evidence;
@@ -94,6 +94,7 @@ pub struct Client {
     inbox: mpsc::UnboundedReceiver<Moment>,
     held_back: VecDeque<Moment>,
     answers_pings: Arc<AtomicBool>,
+    hang_up: Arc<Notify>,
     /// When each ping was heard that the client passed while waiting for something else.
     pub pings: Vec<Instant>,
     frame: usize,
@@ -123,8 +124,16 @@ impl Client {
         let (inbox_in, inbox) = mpsc::unbounded_channel();
         let (written_in, written) = watch::channel(0);
         let answers_pings = Arc::new(AtomicBool::new(true));
+        let hang_up = Arc::new(Notify::new());
+        let hanging_up = hang_up.clone();
         tokio::spawn(async move {
-            while let Some(bytes) = bytes.recv().await {
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    next = bytes.recv() => next,
+                    () = hanging_up.notified() => None,
+                };
+                let Some(bytes) = next else { break };
                 if to_server.write_all(&bytes).await.is_err() {
                     return;
                 }
@@ -159,6 +168,7 @@ impl Client {
             inbox,
             held_back: VecDeque::new(),
             answers_pings,
+            hang_up,
             pings: Vec::new(),
             frame: 0,
         }
@@ -181,6 +191,11 @@ impl Client {
         self.queued += bytes.len() as u64;
         // When the server is gone the send is lost, and the client hears of the end by reading.
         let _ = self.outgoing.send(bytes);
+    }
+
+    /// Ends the connection without a word: FIN, when all that was sent is on its way.
+    pub fn hang_up(self) {
+        self.hang_up.notify_one();
     }
 
     /// Sends a frame, masked.

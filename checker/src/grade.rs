@@ -112,7 +112,7 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     // Needs come earlier in the contract's order, so one pass from the end finds them all.
     for check in all.iter().rev() {
         if wanted.contains(check.id) {
-            wanted.extend(check.needs.iter().chain(check.explained_by));
+            wanted.extend(check.needs.iter().chain(check.explained_by).chain(check.moot_after));
         }
     }
     all.into_iter().filter(|check| wanted.contains(check.id)).collect()
@@ -247,10 +247,12 @@ impl Shared {
 
     /// One cause, one failure: what another check's failure explains is blocked by it.
     async fn explained(&self, check: &Check, outcome: Outcome) -> Outcome {
-        if !matches!(outcome, Outcome::Failed(_)) {
-            return outcome;
-        }
-        for cause in check.explained_by {
+        let causes = match outcome {
+            Outcome::Failed(_) => check.explained_by.iter().chain(&[]),
+            Outcome::Unknown(_) => check.explained_by.iter().chain(check.moot_after),
+            _ => return outcome,
+        };
+        for cause in causes {
             match self.progress_of(cause, Progress::is_over).await {
                 Progress::Failed { .. } => return Outcome::Blocked(cause),
                 Progress::Blocked(by) => return Outcome::Blocked(by),

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod exercise;
 pub mod gauge;
 pub mod grade;
+pub mod museum;
 pub mod polling;
 pub mod interrupt;
 pub mod report;

@@ -14,6 +14,16 @@ pub enum Trouble {
     Busy(String),
 }
 
+impl Trouble {
+    /// Takes the conversation of a failure from this tap, which is not that of the check's own server.
+    pub fn seen_by(mut self, tap: &Tap) -> Self {
+        if let Trouble::Failed(failure) = &mut self {
+            failure.events = Some(tap.events());
+        }
+        self
+    }
+}
+
 /// What a check returns.
 pub type Checked<T = ()> = Result<T, Trouble>;
 
@@ -145,11 +155,6 @@ impl Failure {
         self
     }
 
-    /// Takes the conversation from this tap.
-    pub fn seen_by(mut self, tap: &Tap) -> Self {
-        self.events = Some(tap.events());
-        self
-    }
 
     /// Gives advice for this very failure.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

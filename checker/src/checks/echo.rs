@@ -17,6 +17,8 @@ use crate::wire::transcript::{Mark, quoted};
 
 const WELCOMED: &[&str] = &["echo::handshake", "echo::welcome"];
 const ECHOES: &[&str] = &["echo::handshake", "echo::welcome", "echo::reply"];
+/// What says twice or never what others wait for.
+const TALKS: &[&str] = &["echo::welcome", "echo::reply", "echo::order"];
 /// A server that is right only when young is not right.
 const OF_AGE: Duration = Duration::from_millis(1_050);
 
@@ -45,6 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["echo::welcome"],
         needs: WELCOMED,
         hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, the same for every message and client.",
         lesson: "lessons/03-echo.md",
@@ -57,6 +60,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["echo::welcome", "echo::reply"],
         needs: ECHOES,
         hint: "Answer each message where you read it, in one loop; a task spawned for each message may overtake its neighbour.",
         lesson: "lessons/03-echo.md",
@@ -69,6 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["echo::welcome", "echo::reply", "echo::order", "echo::ping"],
         needs: ECHOES,
         hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, whatever its length and content.",
         lesson: "lessons/03-echo.md",
@@ -82,6 +87,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: TALKS,
         needs: ECHOES,
         hint: "Message::Binary carries bytes: String::from_utf8_lossy turns them into text and puts U+FFFD where they are none.",
         lesson: "lessons/03-echo.md",
@@ -94,6 +100,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: TALKS,
         needs: ECHOES,
         hint: "tokio::spawn a task for each accepted stream, and await the handshake inside it: the accept loop awaits accept() only.",
         lesson: "lessons/03-echo.md",
@@ -106,6 +113,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["echo::welcome"],
         needs: WELCOMED,
         hint: "The library queues the pong by itself, and sends it when you go on polling; don't answer by hand, and don't leave the loop on Message::Ping.",
         lesson: "lessons/04-heartbeats.md",
@@ -118,6 +126,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["echo::welcome", "echo::concurrent"],
         needs: WELCOMED,
         hint: "Don't leave the loop at Message::Close: the library's answer goes out when you poll on. Read until next() gives None, then drop the socket.",
         lesson: "lessons/03-echo.md",
@@ -130,6 +139,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: TALKS,
         needs: ECHOES,
         hint: "next() gives Some(Err(…)) when a client vanishes: leave that connection's loop, and let no unwrap() or `?` end anything else.",
         lesson: "lessons/03-echo.md",
@@ -142,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: TALKS,
         needs: ECHOES,
         hint: "The library finds these errors for you: when next() gives an Err, end this connection by dropping it, and go on serving the others.",
         lesson: "lessons/02-the-handshake.md",
@@ -154,6 +165,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: TALKS,
         needs: ECHOES,
         hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",
         lesson: "lessons/03-echo.md",
@@ -537,8 +549,9 @@ async fn abrupt(arena: &mut Arena) -> Checked {
         let _ = within(PATIENCE, cut_off.sent_but(0)).await;
         if round == 0 {
             cut_off.connection.reset().await;
+        } else {
+            cut_off.hang_up();
         }
-        drop(cut_off);
         still_served(arena, &mut neighbour).await?;
 
         let mut shaking_hands = arena.open().await?;
@@ -661,8 +674,8 @@ async fn log(arena: &mut Arena) -> Checked {
     let last = arena.token();
     rude.exchange(&last).await?;
     logged(arena, &format!("Received: {last}"), 1).await?;
+    // Whether that is answered well is another check's business.
     polite.send_close(1_000, "");
-    closed(&mut polite, Some(1_000)).await?;
     logged(arena, "Client disconnected", 1).await?;
     rude.connection.reset().await;
     logged(arena, "Client disconnected", 2).await?;

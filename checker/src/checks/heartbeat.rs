@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::{Check, LEAST, check, echo};
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, within};
+use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::evidence::Least;
 use crate::exercise::Exercise::Heartbeat;
 use crate::verdict::{Checked, Failure, Fundamental, Kind, Trouble};
@@ -21,8 +21,10 @@ const SHORTEST: f64 = 0.55;
 const LONGEST: f64 = 1.6;
 
 const LIVES: &[&str] = &["heartbeat::echo", "heartbeat::pings"];
-const UNSTEADY: &[&str] = &["heartbeat::steady"];
-const UNDROPPED: &[&str] = &["heartbeat::dead"];
+/// What makes a beat no measure.
+const BEATS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"];
+/// What makes it moot how a client is dropped.
+const DROPS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::dead"];
 const LESSON: &str = "lessons/04-heartbeats.md";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -38,6 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["heartbeat::echo"],
         needs: &["heartbeat::echo"],
         beats: true,
         hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds and send Message::Ping at each tick.",
@@ -51,8 +54,8 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["heartbeat::echo", "heartbeat::pings"],
         needs: LIVES,
-        explained_by: &["heartbeat::pings"],
         beats: true,
         hint: "Create the interval once, before the loop: made anew in each turn of select! it starts from zero each time.",
         lesson: LESSON,
@@ -65,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: BEATS,
         needs: LIVES,
         beats: true,
         hint: "HEARTBEAT_INTERVAL_MS is in milliseconds: Duration::from_millis, used as it is, neither capped nor replaced.",
@@ -78,8 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: BEATS,
         needs: LIVES,
-        explained_by: UNSTEADY,
         beats: true,
         hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
         lesson: LESSON,
@@ -92,6 +96,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: &["heartbeat::echo", "heartbeat::steady"],
         needs: LIVES,
         beats: true,
         hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next ping.",
@@ -105,12 +110,12 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: BEATS,
         needs: LIVES,
-        explained_by: UNSTEADY,
         beats: true,
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
         lesson: LESSON,
-        least: Least { connections: 2, pings: 3, ends: 1, ..LEAST },
+        least: Least { connections: 2, pings: 2, ends: 1, ..LEAST },
         ..check(
             "heartbeat::dead",
             Heartbeat,
@@ -119,8 +124,8 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: DROPS,
         needs: LIVES,
-        explained_by: &["heartbeat::steady", "heartbeat::dead"],
         beats: true,
         hint: "A pong counts for one beat: clear the flag each time you ping, not only the first time.",
         lesson: LESSON,
@@ -133,8 +138,8 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: DROPS,
         needs: LIVES,
-        explained_by: &["heartbeat::steady", "heartbeat::dead"],
         beats: true,
         hint: "Only Message::Pong proves that the client answers; set the flag there and nowhere else.",
         lesson: LESSON,
@@ -147,8 +152,9 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        moot_after: &["heartbeat::dead"],
+        explained_by: &["heartbeat::echo", "heartbeat::steady", "heartbeat::interval", "heartbeat::busy", "heartbeat::alive"],
         needs: LIVES,
-        explained_by: UNDROPPED,
         beats: true,
         hint: "Each connection has a flag and an end of its own: what one client leaves unanswered must touch no other.",
         lesson: LESSON,
@@ -161,12 +167,12 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
+        explained_by: DROPS,
         needs: LIVES,
-        explained_by: UNDROPPED,
         beats: true,
         hint: "While you await a send that hangs, no beat is looked at: give every write a limit (timeout, or select! against the beat), and drop the connection when it is over.",
         lesson: LESSON,
-        least: Least { connections: 2, pings: 3, ..LEAST },
+        least: Least { connections: 2, pings: 1, ..LEAST },
         ..check(
             "heartbeat::stalled",
             Heartbeat,
@@ -182,8 +188,10 @@ fn metronome(period: Duration) -> tokio::time::Interval {
 }
 
 async fn still_echo(arena: &mut Arena) -> Checked {
+    arena.hold_back(true);
     echo::handshake(arena).await.fundamental()?;
     echo::welcome(arena).await?;
+    arena.hold_back(false);
     // More than a simple message is asked of echo itself.
     let mut client = arena.join().await?;
     client.exchange(&arena.token()).await.fundamental()?;
@@ -294,9 +302,9 @@ async fn interval(arena: &mut Arena) -> Checked {
                     format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
                 )
                 .about(Vec::new());
-            return Err(failure.seen_by(&patient.tap).into());
+            return Err(Trouble::from(failure).seen_by(&patient.tap));
         }
-        client.exchange("still there?").await?;
+        client.exchange("still there?").await.map_err(|trouble| trouble.seen_by(&patient.tap))?;
     }
     Ok(())
 }
@@ -329,7 +337,9 @@ async fn busy(arena: &mut Arena) -> Checked {
         talked = talking => talked?,
     }
     // A ping that is on its way to the one as to the other.
-    busy.exchange("the last word").await?;
+    let last_word = arena.token();
+    busy.send_text(last_word.as_str());
+    while busy.text("the reply to the last word").await? != reply_to(&last_word) {}
     let heard = busy.pings.len();
     let per_message = heard > beats + 1;
     if per_message || heard + 1 < beats {
@@ -346,7 +356,7 @@ async fn alive(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(2).await?;
     let tokens = arena.tokens(2);
     let lives = clients.iter_mut().zip(&tokens).map(|(client, token)| async move {
-        for _ in 0..5 {
+        for _ in 0..7 {
             client.ping().await.map_err(|trouble| dropped_alive(client, trouble))?;
         }
         client.exchange(token).await.map_err(|trouble| dropped_alive(client, trouble))

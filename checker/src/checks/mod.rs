@@ -30,6 +30,8 @@ pub struct Check {
     pub needs: &'static [&'static str],
     /// Checks whose failure, of whatever kind, explains a failure of this one.
     pub explained_by: &'static [&'static str],
+    /// Checks whose failure explains that there was nothing to see for this one.
+    pub moot_after: &'static [&'static str],
     /// Whether the server under test is to send heartbeats at the pace of the check.
     pub beats: bool,
     /// Whether it keeps the processors busy; such checks wait for each other.
@@ -62,6 +64,7 @@ const fn check(id: &'static str, exercise: Exercise, contract: &'static str, run
         contract,
         needs: &[],
         explained_by: &[],
+        moot_after: &[],
         beats: false,
         heavy: false,
         least: LEAST,

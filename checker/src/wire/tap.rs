@@ -306,10 +306,7 @@ impl Connection {
         let ending = tokio::select! {
             ending = self.forward(direction, &mut from, &mut to, self.valve.subscribe()) => ending,
             _ = valve.wait_for(|valve| *valve == Valve::Reset) => {
-                // Each half resets the socket it reads from: with the linger time at zero, dropping sends RST.
-                let _ = from.as_ref().set_zero_linger();
-                let _ = to.as_ref().set_zero_linger();
-                return;
+                return reset(from, to);
             }
         };
         // A cut cable carries no news of the end either.
@@ -328,8 +325,11 @@ impl Connection {
             Ending::Broken => {
                 self.record(direction, What::Reset);
                 // The other direction holds the other halves; only when it lets go does the reset go out.
-                let _ = to.as_ref().set_zero_linger();
                 self.valve.send_replace(Valve::Reset);
+                if direction == Direction::ToClient {
+                    self.mark_lost();
+                }
+                return reset(from, to);
             }
             Ending::ReceiverGone => {}
         }
@@ -373,6 +373,14 @@ impl Connection {
             }
         }
     }
+}
+
+/// Lets go of one half of each socket so that the other half's end sends RST and not FIN.
+fn reset(from: OwnedReadHalf, to: OwnedWriteHalf) {
+    let _ = from.as_ref().set_zero_linger();
+    let _ = to.as_ref().set_zero_linger();
+    // Dropped, a write half says FIN first.
+    to.forget();
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,61 @@
+//! The kill matrix, for people.
+
+use std::fmt::Write;
+
+use crate::checks;
+use crate::exercise::Exercise;
+use crate::museum::{Matrix, Row};
+
+/// One table an exercise: a row a fault, a column a check.
+pub fn matrix(matrix: &Matrix, whole: bool) -> String {
+    let mut out = String::new();
+    for exercise in Exercise::ALL {
+        let rows: Vec<&Row> = matrix.faults.iter().filter(|row| row.exercise == exercise.name()).collect();
+        if !rows.is_empty() {
+            table(&mut out, exercise, &rows);
+        }
+    }
+    let _ = writeln!(out, "X caught by the check it names   x caught by another that it violates   ! failed by an innocent check");
+    let _ = writeln!(out, "b blocked   · passed   ? could not be judged\n");
+    if whole {
+        for (id, catches) in matrix.catches() {
+            let _ = writeln!(out, "{id:<24} catches {catches:>3}");
+        }
+        out.push('\n');
+    }
+    let complaints = matrix.complaints(whole);
+    let faults = matrix.faults.len();
+    if complaints.is_empty() {
+        let _ = writeln!(out, "The matrix holds: {faults} faults, each caught by the check it names, none failed by an innocent one.");
+    } else {
+        let _ = writeln!(out, "The matrix does not hold ({faults} faults):");
+        for complaint in complaints {
+            let _ = writeln!(out, "  {complaint}");
+        }
+    }
+    out
+}
+
+fn table(out: &mut String, exercise: Exercise, rows: &[&Row]) {
+    let checks: Vec<&str> = checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
+    for (column, id) in checks.iter().enumerate() {
+        let _ = writeln!(out, "{:width$}  {}{id}", "", "│ ".repeat(column));
+    }
+    for row in rows {
+        let cells: Vec<&str> = checks.iter().map(|id| cell(row, id)).collect();
+        let _ = writeln!(out, "{:<width$}  {}", row.name, cells.join(" "));
+    }
+    out.push('\n');
+}
+
+fn cell(row: &Row, id: &str) -> &'static str {
+    match row.outcomes.get(id) {
+        Some(&"caught") if row.violates.first().is_some_and(|named| named == id) => "X",
+        Some(&"caught") if row.violates.iter().any(|violated| violated == id) => "x",
+        Some(&"caught") => "!",
+        Some(&"blocked") => "b",
+        Some(&"passed") => "·",
+        _ => "?",
+    }
+}

@@ -103,7 +103,7 @@ fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
 async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> bool {
     let messages = conn.messages.load(SeqCst);
     match () {
-        () if server.has(Twist::DropsAfterFiveBeats) && beat > 5 => return false,
+        () if server.has(Twist::DropsAfterFourBeats) && beat > 4 => return false,
         () if server.has(Twist::DropsTheIdle) && beat > 4 && messages == 0 => return false,
         () if server.has(Twist::NeverDrops) || server.has(Twist::PingsAreText) => return true,
         () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,

@@ -103,7 +103,7 @@ pub(crate) enum Twist {
     TrafficPostponesPings,
     PingsPerMessage,
     // Heartbeat: whom to drop
-    DropsAfterFiveBeats,
+    DropsAfterFourBeats,
     DropsTheIdle,
     OnlyPingsCount,
     PingsCountToo,

@@ -148,22 +148,22 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server sends a ping with every message on top of the beat; the clock alone decides when to ping.",
     ),
     heartbeat(
-        "drops-after-five-beats",
-        &[Twist::DropsAfterFiveBeats],
-        &[ALIVE, STEADY, BUSY, NEIGHBOURS],
-        "Your server drops everybody after five beats, answered or not; who answers stays.",
+        "drops-after-four-beats",
+        &[Twist::DropsAfterFourBeats],
+        &[ALIVE, STEADY, INTERVAL, BUSY, NEIGHBOURS],
+        "Your server drops everybody after four beats, answered or not; who answers stays.",
     ),
     heartbeat(
         "drops-the-idle",
         &[Twist::DropsTheIdle],
-        &[ALIVE, STEADY, NEIGHBOURS],
+        &[ALIVE, STEADY, INTERVAL, NEIGHBOURS],
         "Your server drops a client that answers every ping but sends no message for four beats; listening is a good \
          reason to be connected.",
     ),
     heartbeat(
         "only-pings-count",
         &[Twist::OnlyPingsCount],
-        &[ALIVE, STEADY, BUSY, RELAPSE, NEIGHBOURS],
+        &[ALIVE, STEADY, INTERVAL, BUSY, RELAPSE, NEIGHBOURS],
         "Your server waits for the client's pings instead of its pongs, so clients that answer as they should are \
          dropped: match `Message::Pong`.",
     ),
@@ -191,12 +191,6 @@ pub(super) const FAULTS: &[Fault] = &[
         &[DEAD, RELAPSE, CHATTER, STALLED],
         "Your server sends a dead client a close frame and waits for the answer; the dead do not answer, end the TCP \
          connection.",
-    ),
-    heartbeat(
-        "pings-count-too",
-        &[Twist::PingsCountToo],
-        &[DEAD, CHATTER],
-        "Your server takes the client's own pings for pongs; only a pong shows that yours arrived.",
     ),
     heartbeat(
         "shared-alive-flag",
@@ -229,6 +223,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::AnyByteCounts],
         &[CHATTER, DEAD],
         "Whatever your server reads from a client counts as a sign of life; of all frames only a pong answers a ping.",
+    ),
+    heartbeat(
+        "pings-count-too",
+        &[Twist::PingsCountToo],
+        &[CHATTER, DEAD],
+        "Your server takes the client's own pings for pongs; only a pong shows that yours arrived.",
     ),
     heartbeat(
         "drops-the-client-beside",

@@ -1,2 +1,153 @@
-//! x
-fn main() {}
+//! The finished broadcast server: the heartbeat server, where everyone hears what anyone says.
+//! What comes from there, or from the echo server, is explained there.
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use std::{
+    env, error::Error, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, broadcast};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::{signal::ctrl_c, task::coop::consume_budget, task::yield_now};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes, protocol::WebSocketConfig};
+use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
+
+type Client = WebSocketStream<TcpStream>;
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+/// Each client gets a clone of the message, which is one more owner of the same bytes.
+type Everyone = broadcast::Sender<Message>;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many messages may wait for the slowest client. All wait in the same place, so that this bounds
+/// what is kept, however many are slow; and a thousand on their way are nothing unusual.
+const BACKLOG: usize = 4096;
+const WELCOME: &str = "Welcome! Connection established.";
+const AWAY: CloseFrame = CloseFrame {
+    code: CloseCode::Away,
+    reason: Utf8Bytes::from_static(""),
+};
+
+#[tokio::main]
+async fn main() {
+    let interval = setting("HEARTBEAT_INTERVAL_MS", "30000");
+    let millis = interval.parse().map(std::num::NonZeroU64::get);
+    let millis = millis.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &interval, error));
+    let interval = Duration::from_millis(millis);
+    let addr = setting("ADDR", "127.0.0.1:8080");
+    let listener = TcpListener::bind(&addr).await;
+    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error));
+    let local = listener.local_addr().expect("it is bound");
+    log(format!("WebSocket server running on ws://{local}"));
+
+    let everyone = broadcast::Sender::new(BACKLOG);
+    let mut ctrl_c = pin!(ctrl_c());
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(tokio::spawn(serve(stream, interval, everyone.clone()))),
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            },
+            _ = &mut ctrl_c => break,
+        }
+    }
+    let _ = everyone.send(Message::Close(Some(AWAY)));
+    let _ = timeout(Duration::from_secs(1), everyone.closed()).await;
+}
+
+async fn serve(stream: TcpStream, interval: Duration, everyone: Everyone) {
+    let _ = stream.set_nodelay(true);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4 << 10) // heartbeats are for clients that are many, and mostly idle
+        .write_buffer_size(2 << 20)
+        .max_message_size(Some(16 << 20));
+    let handshake = accept_async_with_config(stream, Some(config));
+    if let Ok(Ok(mut ws)) = timeout(PATIENCE, handshake).await {
+        log("Client connected");
+        let (ping, pong) = (Notify::new(), Notify::new());
+        // Side by side, for a beat must not wait until a client that reads no more has read. The
+        // first to end ends the other, and then the connection: from the dead there's no farewell.
+        tokio::select! {
+            _ = chat(&mut ws, &ping, &pong, &everyone) => {}
+            () = heart(interval, &ping, &pong) => {}
+        }
+        log("Client disconnected");
+    }
+}
+
+/// Asks for a ping at every beat, and ends at the first that finds no pong since the one before.
+async fn heart(period: Duration, ping: &Notify, pong: &Notify) {
+    let mut beat = interval(period);
+    // A beat that is late must not shorten the time there is to answer it: the next is late, too.
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.tick().await; // an interval's first tick comes at once
+    pong.notify_one(); // as good as a pong: the client has just been heard
+    loop {
+        beat.tick().await;
+        yield_now().await; // if it was us who slept, a pong may lie there: let it be read first
+        if pong.notified().now_or_never().is_none() {
+            return;
+        }
+        ping.notify_one();
+    }
+}
+
+async fn chat(ws: &mut Client, ping: &Notify, pong: &Notify, everyone: &Everyone) -> Ended {
+    // In this order: who has seen the welcome misses nothing that is said from then on.
+    let mut inbox = everyone.subscribe();
+    ws.feed(Message::text(WELCOME)).await?;
+    loop {
+        // All that is there is fed, to be written at once; no more, or reading might never come.
+        for _ in 0..inbox.len() {
+            ws.feed(inbox.try_recv()?).await?; // the error: it lags so far that some are lost to it
+        }
+        tokio::select! {
+            biased;
+            () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
+            message = next(ws) => match message {
+                // This never waits, so nobody waits for the slow; and it can't fail, as we listen.
+                Some(m) if m.is_text() || m.is_binary() => drop(everyone.send(reply(m))),
+                Some(Message::Pong(_)) => pong.notify_one(),
+                Some(Message::Close(_)) | None => break,
+                Some(_) => {}
+            },
+            message = inbox.recv() => ws.feed(message?).await?,
+        }
+        consume_budget().await;
+    }
+    let _ = timeout(PATIENCE, ws.for_each(|_| future::ready(()))).await;
+    Ok(())
+}
+
+async fn next(ws: &mut Client) -> Option<Message> {
+    let message = future::poll_fn(|cx| {
+        let message = ws.poll_next_unpin(cx);
+        if message.is_pending() {
+            let _ = ws.poll_flush_unpin(cx);
+        }
+        message
+    });
+    message.await?.ok()
+}
+
+fn reply(message: Message) -> Message {
+    let data = message.into_data();
+    let text = String::from_utf8_lossy(&data);
+    log(format!("Received: {text}"));
+    Message::text(format!("Server received: {text}"))
+}
+
+fn setting(name: &str, default: &str) -> String {
+    env::var_os(name).map_or(default.into(), |value| value.to_string_lossy().into_owned())
+}
+
+fn refuse(name: &str, value: &str, error: impl Display) -> ! {
+    let wanted = "wanted: ADDR=host:port, the port free; HEARTBEAT_INTERVAL_MS=a positive integer";
+    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} ({wanted})");
+    process::exit(2)
+}
+
+fn log(event: impl Display) {
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
-use crate::client::{Client, Heard, Mouth, WELCOME};
+use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, within};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
 use crate::server::output::Output;
@@ -35,6 +35,7 @@ pub struct Arena {
     /// Clients stay connected until the check is over, unless it says that they leave.
     kept: Mutex<Vec<Mouth>>,
     holds_back: bool,
+    lets_go: bool,
 }
 
 /// What an arena is made from.
@@ -69,9 +70,9 @@ impl Arena {
         interval: Duration,
         evidence: Arc<Evidence>,
     ) -> Result<Self, (Trouble, Arc<Output>)> {
-        let server = Server::start(&settings.program, Some(interval)).await.map_err(|(error, output)| {
-            (not_started(error), output)
-        })?;
+        let server = Server::start(&settings.program, Some(interval))
+            .await
+            .map_err(|(error, output)| (not_started(error), output))?;
         let tap = Tap::new(server.port).await.map_err(|error| (error.into(), server.output.clone()))?;
         Ok(Arena {
             server,
@@ -82,6 +83,7 @@ impl Arena {
             settings,
             kept: Mutex::default(),
             holds_back: false,
+            lets_go: true,
         })
     }
 
@@ -184,6 +186,23 @@ impl Arena {
         try_join_all((0..count).map(|_| self.join())).await
     }
 
+    /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a
+    /// server closes well is for one check to judge, and for all others no reason to wait.
+    pub async fn leave(&mut self, mut client: Client) {
+        client.send_close(1_000, "");
+        if self.lets_go {
+            let gone = async {
+                while let Ok(moment) = client.next("the end").await {
+                    if matches!(moment.heard, Heard::Close(_) | Heard::End(_)) {
+                        break;
+                    }
+                }
+            };
+            self.lets_go = within(PATIENCE / 8, gone).await.is_some();
+        }
+        client.hang_up();
+    }
+
     // Chance
 
     /// A text nobody can have prepared for: a few letters, digits and, inside, single spaces.
@@ -208,7 +227,8 @@ impl Arena {
 
     /// A failure that was judged by time: it counts only if the machine was quiet enough to judge.
     pub fn timing(&self, since: Instant, failure: Failure) -> Trouble {
-        let worst = self.settings.gauge.worst_since(since);
+        // What was late before it began makes what follows come early.
+        let worst = self.settings.gauge.worst_since(since.checked_sub(self.beat * 2).unwrap_or(since));
         if worst > self.beat / 6 {
             return Trouble::Busy(format!(
                 "this machine is too busy to judge heartbeats: the checker itself was kept waiting for {} ms, \

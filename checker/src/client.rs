@@ -264,7 +264,9 @@ impl Client {
                 self.frame = moment.frame;
                 Ok(moment)
             }
-            Some(None) => Err(self.failure(Kind::EndedEarly, format!("the connection is over, and {wanted} never came")).into()),
+            Some(None) => {
+                Err(self.failure(Kind::EndedEarly, format!("the connection is over, and {wanted} never came")).into())
+            }
             None => Err(self.silence(wanted)),
         }
     }
@@ -416,7 +418,10 @@ impl Client {
         }
         let got = format!("still open after {} s", PATIENCE.as_secs());
         let failure = self.failure(Kind::StillOpen, "the TCP connection is still open");
-        Err(failure.expected("the server ends the TCP connection", got).at(Mark::Last { connection: self.number() }).into())
+        Err(failure
+            .expected("the server ends the TCP connection", got)
+            .at(Mark::Last { connection: self.number() })
+            .into())
     }
 
     /// What has been heard by now and not yet been asked for.
@@ -438,7 +443,9 @@ impl Client {
     /// The mark for what was just heard.
     pub fn mark(&self, moment: &Moment) -> Mark {
         match moment.heard {
-            Heard::End(_) | Heard::Head(_) | Heard::Body(_) | Heard::Violation(_) => Mark::Last { connection: self.number() },
+            Heard::End(_) | Heard::Head(_) | Heard::Body(_) | Heard::Violation(_) => {
+                Mark::Last { connection: self.number() }
+            }
             _ => Mark::Received { connection: self.number(), frame: moment.frame },
         }
     }

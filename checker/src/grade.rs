@@ -127,9 +127,14 @@ pub async fn built_plan(checks: Vec<&'static Check>, target: Target, seed: u64) 
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
     let mut built = build(&packages).await?;
     let program = |exercise: Exercise| {
-        let outcome = built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+        let outcome =
+            built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
         outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
-            let hint = format!("Mend what rustc says about {} first; run `cargo check -p {}` to see only that.", exercise.source(target), exercise.package(target));
+            let hint = format!(
+                "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
+                exercise.source(target),
+                exercise.package(target)
+            );
             let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
                 .expected("a program that compiles", complaint.trim_end())
                 .hint(hint);
@@ -238,7 +243,9 @@ impl Shared {
             match self.progress_of(need, |progress| *progress != Progress::Pending).await {
                 Progress::Failed { fundamental: true } => return Some(Outcome::Blocked(need)),
                 Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
-                Progress::Unknown => return Some(Outcome::Unknown(format!("{need} could not be judged, and this stands on it"))),
+                Progress::Unknown => {
+                    return Some(Outcome::Unknown(format!("{need} could not be judged, and this stands on it")));
+                }
                 _ => {}
             }
         }
@@ -296,7 +303,9 @@ impl Shared {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
             Some(Err(Trouble::Unknown(reason))) => Outcome::Unknown(reason),
-            Some(Err(Trouble::Failed(failure))) => Outcome::Failed(Box::new(self.report(check, &arena, *failure).await)),
+            Some(Err(Trouble::Failed(failure))) => {
+                Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
+            }
             Some(Ok(())) => match arena.evidence.lacks(check.least) {
                 // No pass without evidence: this is a fault of the check, and it says so.
                 Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),

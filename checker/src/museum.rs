@@ -92,7 +92,8 @@ pub async fn open() -> Result<(PathBuf, Catalogue), String> {
     let program = built.remove(PACKAGE).unwrap_or_else(|| Err("cargo said nothing about it".to_string()))?;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
     let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
-    let catalogue = serde_json::from_slice(&list.stdout).map_err(|error| format!("the museum's catalogue can't be read: {error}"))?;
+    let catalogue = serde_json::from_slice(&list.stdout)
+        .map_err(|error| format!("the museum's catalogue can't be read: {error}"))?;
     Ok((program, catalogue))
 }
 
@@ -100,7 +101,13 @@ pub async fn open() -> Result<(PathBuf, Catalogue), String> {
 ///
 /// # Errors
 /// When its exercise is none.
-pub async fn grade_server(program: &std::path::Path, option: &str, name: &str, exercise: &str, seed: u64) -> Result<Vec<Graded>, String> {
+pub async fn grade_server(
+    program: &std::path::Path,
+    option: &str,
+    name: &str,
+    exercise: &str,
+    seed: u64,
+) -> Result<Vec<Graded>, String> {
     let exercise = Exercise::named(exercise).ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
     let argv = vec![program.to_string_lossy().into_owned(), option.to_string(), name.to_string()];
     let checks = checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
@@ -109,7 +116,13 @@ pub async fn grade_server(program: &std::path::Path, option: &str, name: &str, e
 }
 
 /// Grades these faults, so many at a time; each row goes to `done` as soon as it is there.
-pub async fn matrix(program: PathBuf, faults: Vec<Fault>, jobs: usize, seed: u64, done: mpsc::UnboundedSender<String>) -> Matrix {
+pub async fn matrix(
+    program: PathBuf,
+    faults: Vec<Fault>,
+    jobs: usize,
+    seed: u64,
+    done: mpsc::UnboundedSender<String>,
+) -> Matrix {
     let seats = Arc::new(Semaphore::new(jobs));
     let grading: Vec<_> = faults
         .into_iter()
@@ -132,8 +145,15 @@ pub async fn matrix(program: PathBuf, faults: Vec<Fault>, jobs: usize, seed: u64
 
 fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
     let Fault { name, exercise, sentence, violates } = fault;
-    let mut row =
-        Row { name, exercise, sentence, violates, outcomes: BTreeMap::new(), kinds: BTreeMap::new(), complaints: Vec::new() };
+    let mut row = Row {
+        name,
+        exercise,
+        sentence,
+        violates,
+        outcomes: BTreeMap::new(),
+        kinds: BTreeMap::new(),
+        complaints: Vec::new(),
+    };
     let graded = match graded {
         Ok(graded) => graded,
         Err(complaint) => {
@@ -188,7 +208,10 @@ impl Matrix {
     /// What speaks against the checks; nothing if the matrix holds. Of a part of the museum it can't be said that
     /// a check catches too little.
     pub fn complaints(&self, whole: bool) -> Vec<String> {
-        let rows = self.faults.iter().flat_map(|row| row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.name)));
+        let rows = self
+            .faults
+            .iter()
+            .flat_map(|row| row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.name)));
         let idle = self.catches().into_iter().filter(|(_, catches)| whole && *catches < CATCHES);
         rows.chain(idle.map(|(id, catches)| format!("{id} catches {catches} faults, of at least {CATCHES}"))).collect()
     }

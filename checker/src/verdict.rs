@@ -155,7 +155,6 @@ impl Failure {
         self
     }
 
-
     /// Gives advice for this very failure.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

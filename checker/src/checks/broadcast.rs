@@ -30,12 +30,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Send the welcome on the newcomer's own socket before it joins the channel that everyone hears.",
         lesson: LESSON,
         least: Least { connections: 2, messages: 3, ..LEAST },
-        ..check(
-            "broadcast::welcome",
-            Broadcast,
-            "The welcome goes to the newcomer alone.",
-            |arena| Box::pin(welcome(arena)),
-        )
+        ..check("broadcast::welcome", Broadcast, "The welcome goes to the newcomer alone.", |arena| {
+            Box::pin(welcome(arena))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome"],
@@ -56,12 +53,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "One channel keeps the order of what goes in. A task spawned for each message, or each receiver, does not.",
         lesson: LESSON,
         least: Least { connections: 4, messages: 400, ..LEAST },
-        ..check(
-            "broadcast::order",
-            Broadcast,
-            "One sender's messages arrive everywhere in the order sent.",
-            |arena| Box::pin(order(arena)),
-        )
+        ..check("broadcast::order", Broadcast, "One sender's messages arrive everywhere in the order sent.", |arena| {
+            Box::pin(order(arena))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
@@ -82,12 +76,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
         lesson: LESSON,
         least: Least { connections: 5, messages: 20, ..LEAST },
-        ..check(
-            "broadcast::latecomer",
-            Broadcast,
-            "A newcomer gets nothing from before it joined.",
-            |arena| Box::pin(latecomer(arena)),
-        )
+        ..check("broadcast::latecomer", Broadcast, "A newcomer gets nothing from before it joined.", |arena| {
+            Box::pin(latecomer(arena))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
@@ -95,12 +86,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "A send that fails concerns one client: leave its loop and let the others go on. In a channel a receiver that is dropped is simply gone.",
         lesson: LESSON,
         least: Least { connections: 8, messages: 40, ..LEAST },
-        ..check(
-            "broadcast::leaver",
-            Broadcast,
-            "Clients that leave, politely or not, disturb no one.",
-            |arena| Box::pin(leaver(arena)),
-        )
+        ..check("broadcast::leaver", Broadcast, "Clients that leave, politely or not, disturb no one.", |arena| {
+            Box::pin(leaver(arena))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
@@ -117,7 +105,13 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
-        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order", "broadcast::crowd"],
+        explained_by: &[
+            "broadcast::welcome",
+            "broadcast::everyone",
+            "broadcast::order",
+            "broadcast::leaver",
+            "broadcast::crowd",
+        ],
         needs: SPREADS,
         heavy: true,
         hint: "Never await one client's socket while others wait, and never queue without a limit: a bounded channel, and whoever lags behind it is dropped.",
@@ -221,40 +215,42 @@ fn in_company(trouble: Trouble) -> Trouble {
     Trouble::Failed(failure)
 }
 
+/// So many messages are sent at once where it is not the number that matters.
+const FEW: usize = 12;
+
 async fn order(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(4).await?;
-    let texts = arena.tokens(150);
-    let sender = arena.rng.random_range(0..4);
-    for text in &texts {
-        clients[sender].send_text(text.as_str());
+    for _ in 0..12 {
+        let texts = arena.tokens(FEW);
+        let sender = arena.rng.random_range(0..4);
+        for text in &texts {
+            clients[sender].send_text(text.as_str());
+        }
+        let heard = clients.iter_mut().map(|client| echo::in_order(client, &texts));
+        join_all(heard).await.into_iter().collect::<Checked>()?;
     }
-    let heard = clients.iter_mut().map(|client| echo::in_order(client, &texts));
-    join_all(heard).await.into_iter().collect()
+    Ok(())
 }
 
 async fn agreement(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(4).await?;
-    for _ in 0..3 {
-        let mut texts = arena.tokens(60);
+    for _ in 0..15 {
+        let mut texts = arena.tokens(FEW);
         texts.shuffle(&mut arena.rng);
-        // All speak at once, each in bursts between the others'.
-        for burst in texts.chunks(12) {
-            for (client, texts) in clients.iter_mut().zip(burst.chunks(3)) {
-                for text in texts {
-                    client.send_text(text.as_str());
-                }
+        // All speak at once.
+        for (client, texts) in clients.iter_mut().zip(texts.chunks(FEW / 4)) {
+            for text in texts {
+                client.send_text(text.as_str());
             }
         }
         let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
         let heard: Vec<Vec<String>> = heard.into_iter().collect::<Checked<_>>().map_err(in_company)?;
         for (client, theirs) in clients.iter().zip(&heard).skip(1) {
             let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
+            let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);
             let failure = client
                 .failure(Kind::WrongMessage, "two clients see the same messages in different orders")
-                .expected(
-                    format!("message {} at client {}, as at client {}: {}", at + 1, client.number(), clients[0].number(), quoted(&heard[0][at])),
-                    quoted(&theirs[at]),
-                )
+                .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
                 .about([clients[0].number(), client.number()]);
             return Err(failure.into());
         }
@@ -276,7 +272,8 @@ async fn collect(client: &mut Client, texts: &[String]) -> Checked<Vec<String>> 
         match missing.get_mut(text) {
             Some(count) if *count > 0 => *count -= 1,
             found => {
-                let what = if found.is_some() { "a message came a second time" } else { "a message came that nobody sent" };
+                let what =
+                    if found.is_some() { "a message came a second time" } else { "a message came that nobody sent" };
                 let failure = client.failure(Kind::Unexpected, what);
                 return Err(failure.expected(wanted, quoted(text)).at(client.mark(&moment)).into());
             }
@@ -302,7 +299,11 @@ async fn latecomer(arena: &mut Arena) -> Checked {
             Heard::Text(heard) if *heard == reply_to(&text) => {}
             Heard::Text(heard) => {
                 let failure = late.failure(Kind::Unexpected, "a newcomer got something from before it joined");
-                return Err(failure.literally(reply_to(&text), heard.as_str()).about(Vec::new()).at(late.mark(&moment)).into());
+                return Err(failure
+                    .literally(reply_to(&text), heard.as_str())
+                    .about(Vec::new())
+                    .at(late.mark(&moment))
+                    .into());
             }
             _ => return Err(late.instead(&moment, "the first message after joining")),
         }
@@ -314,7 +315,9 @@ async fn latecomer(arena: &mut Arena) -> Checked {
 
 async fn leaver(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(7).await?;
-    for (round, manner) in [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame].into_iter().enumerate() {
+    for (round, manner) in
+        [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame].into_iter().enumerate()
+    {
         // From the front, the back and the middle, so that no place in a list is special.
         let place = [0, clients.len() - 1, clients.len() / 2, 0][round];
         let gone = clients.remove(place);
@@ -399,7 +402,8 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
     let bytes: usize = texts.iter().map(String::len).sum();
     join_all(heard).await.into_iter().collect::<Checked>().map_err(|trouble| {
         let Trouble::Failed(mut failure) = trouble else { return trouble };
-        failure.summary = format!("with {} messages of {} KiB in all on their way, {}", texts.len(), bytes / 1024, failure.summary);
+        failure.summary =
+            format!("with {} messages of {} KiB in all on their way, {}", texts.len(), bytes / 1024, failure.summary);
         Trouble::Failed(failure)
     })
 }
@@ -426,11 +430,10 @@ async fn slow(arena: &mut Arena) -> Checked {
         return Ok(());
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory")
-        .expected(
-            format!("at most {} more, however many messages of 1 KiB are sent", mib(SLOW_COST)),
-            format!("{} more after {FLOOD} messages ({} without the slow client)", mib(grown), mib(own)),
-        );
+    let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
+        format!("at most {} more, however many messages of 1 KiB are sent", mib(SLOW_COST)),
+        format!("{} more after {FLOOD} messages ({} without the slow client)", mib(grown), mib(own)),
+    );
     Err(failure.into())
 }
 
@@ -453,11 +456,15 @@ async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> 
         match within(limit, flood_round(arena, &mut talker, &mut listener)).await {
             Some(heard) => heard.map_err(|trouble| delayed(trouble, round * AT_ONCE))?,
             None => {
-                let failure = Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down")
-                    .expected(
-                        format!("{AT_ONCE} messages in about the {} ms that they took before", undisturbed.as_millis()),
-                        format!("they did not all arrive in {} ms", limit.as_millis()),
-                    );
+                let failure =
+                    Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down")
+                        .expected(
+                            format!(
+                                "{AT_ONCE} messages in about the {} ms that they took before",
+                                undisturbed.as_millis()
+                            ),
+                            format!("they did not all arrive in {} ms", limit.as_millis()),
+                        );
                 return Err(failure.into());
             }
         }
@@ -479,7 +486,8 @@ async fn flood_round(arena: &mut Arena, talker: &mut Client, listener: &mut Clie
 
 fn delayed(trouble: Trouble, sent: usize) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
-    failure.summary = format!("while one client does not read, another suffers (after {sent} messages): {}", failure.summary);
+    failure.summary =
+        format!("while one client does not read, another suffers (after {sent} messages): {}", failure.summary);
     Trouble::Failed(failure)
 }
 

@@ -1,9 +1,12 @@
 //! The check of `latency`: push against polling, in one run, on the same machine.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join;
 use rand::RngExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::{Check, LEAST, check};
@@ -44,8 +47,11 @@ async fn push(arena: &mut Arena) -> Checked {
     let (arrived, mut arrivals) = mpsc::unbounded_channel();
     let poller = tokio::spawn(poll(http.clone(), url.clone(), arrived));
     // Moments that know nothing of the poller's rhythm.
-    let pauses: Vec<Duration> = (0..EVENTS).map(|_| APART.mul_f64(-(1.0 - arena.rng.random::<f64>()).ln()).min(3 * APART)).collect();
+    let pauses: Vec<Duration> =
+        (0..EVENTS).map(|_| APART.mul_f64(-(1.0 - arena.rng.random::<f64>()).ln()).min(3 * APART)).collect();
     let tokens = arena.tokens(EVENTS);
+    let mut echo = Relay::new().await?;
+    let mut floor = Vec::new();
     let mut pushed = Vec::new();
     let mut published = Vec::new();
     for (token, pause) in tokens.iter().zip(pauses) {
@@ -55,6 +61,7 @@ async fn push(arena: &mut Arena) -> Checked {
         receiver.expect_text(&reply_to(token), "the message of another client").await?;
         pushed.push(sent.elapsed());
         sender.expect_reply(token).await?;
+        floor.push(echo.round_trip().await?);
         published.push(Instant::now());
         let posted = http.post(&url).body(token.clone()).send().await.and_then(reqwest::Response::error_for_status);
         posted.map_err(|error| Trouble::Unknown(format!("the HTTP baseline fails: {error}")))?;
@@ -68,14 +75,48 @@ async fn push(arena: &mut Arena) -> Checked {
     }
     poller.abort();
     serving.abort();
-    let (push, poll) = (median(pushed), median(polled));
+    let (push, poll, floor) = (median(pushed), median(polled), median(floor));
     if push * SHARE <= poll {
         return Ok(());
     }
+    if floor * SHARE * 4 > poll {
+        let millis = floor.as_millis();
+        return Err(Trouble::Busy(format!(
+            "this machine is too busy to judge latency: bytes that are just sent back took {millis} ms"
+        )));
+    }
     let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1_000.0);
-    let failure = Failure::new(Kind::WrongTiming, "a pushed message takes too long")
-        .expected(format!("at most {}: a fifth of the {} of polling every 100 ms", millis(poll / SHARE), millis(poll)), millis(push));
+    let failure = Failure::new(Kind::WrongTiming, "a pushed message takes too long").expected(
+        format!("at most {}: a fifth of the {} of polling every 100 ms", millis(poll / SHARE), millis(poll)),
+        millis(push),
+    );
     Err(failure.into())
+}
+
+/// The floor of what can be measured here: bytes that are sent back by nobody but the checker itself.
+struct Relay {
+    near: TcpStream,
+}
+
+impl Relay {
+    async fn new() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let near = TcpStream::connect(listener.local_addr()?).await?;
+        let (far, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let (mut from, mut to) = far.into_split();
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+        });
+        near.set_nodelay(true)?;
+        Ok(Relay { near })
+    }
+
+    async fn round_trip(&mut self) -> io::Result<Duration> {
+        let sent = Instant::now();
+        self.near.write_all(b"there and back").await?;
+        self.near.read_exact(&mut [0; 14]).await?;
+        Ok(sent.elapsed())
+    }
 }
 
 /// Asks at a fixed rhythm and says when each message was there.

@@ -95,9 +95,13 @@ fn conversation(out: &mut String, lines: &[Line]) {
         let arrow = if line.direction == "to-server" { "→" } else { "←" };
         let length = line.length.map(|length| length.to_string()).unwrap_or_default();
         let unfinished = if line.fin == Some(false) { " (more follows)" } else { "" };
-        let text = format!("{:>3} {:>7.1}  {client}{arrow} {:<12} {length:>5}  {}{unfinished}", line.n, line.millis, line.kind, line.text);
+        let text = format!(
+            "{:>3} {:>7.1}  {client}{arrow} {:<12} {length:>5}  {}{unfinished}",
+            line.n, line.millis, line.kind, line.text
+        );
         let text: String = text.chars().take(WIDTH - 2).collect();
-        let _ = if line.marked { writeln!(out, "{BAD}> {text}{BAD:#}") } else { writeln!(out, "  {}", text.trim_end()) };
+        let _ =
+            if line.marked { writeln!(out, "{BAD}> {text}{BAD:#}") } else { writeln!(out, "  {}", text.trim_end()) };
     }
 }
 
@@ -172,16 +176,22 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let Some((graded, report)) = first else {
         let _ = match totals.unknown {
             0 => writeln!(out, "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."),
-            n => writeln!(out, "{count}; {n} could not be judged. Close what keeps this machine busy, and run it again."),
+            n => {
+                writeln!(out, "{count}; {n} could not be judged. Close what keeps this machine busy, and run it again.")
+            }
         };
         return out;
     };
-    let blocked = if totals.blocked > 0 { format!(", {} wait for those that failed", totals.blocked) } else { String::new() };
+    let blocked =
+        if totals.blocked > 0 { format!(", {} wait for those that failed", totals.blocked) } else { String::new() };
     let _ = writeln!(out, "{STRONG}{count}{blocked}.{STRONG:#} (seed {seed})\n");
     let id = graded.check.id;
     let exercise = graded.check.exercise;
     if report.failure.kind == Kind::NotStarted {
-        let _ = writeln!(out, "{STRONG}Next: {exercise}.{STRONG:#} It is not started, and that is where the day begins for it.");
+        let _ = writeln!(
+            out,
+            "{STRONG}Next: {exercise}.{STRONG:#} It is not started, and that is where the day begins for it."
+        );
         labelled(&mut out, "  read", exercise.lesson());
     } else {
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");

@@ -15,7 +15,10 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
             table(&mut out, exercise, &rows);
         }
     }
-    let _ = writeln!(out, "X caught by the check it names   x caught by another that it violates   ! failed by an innocent check");
+    let _ = writeln!(
+        out,
+        "X caught by the check it names   x caught by another that it violates   ! failed by an innocent check"
+    );
     let _ = writeln!(out, "b blocked   · passed   ? could not be judged\n");
     if whole {
         for (id, catches) in matrix.catches() {
@@ -26,7 +29,10 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     let complaints = matrix.complaints(whole);
     let faults = matrix.faults.len();
     if complaints.is_empty() {
-        let _ = writeln!(out, "The matrix holds: {faults} faults, each caught by the check it names, none failed by an innocent one.");
+        let _ = writeln!(
+            out,
+            "The matrix holds: {faults} faults, each caught by the check it names, none failed by an innocent one."
+        );
     } else {
         let _ = writeln!(out, "The matrix does not hold ({faults} faults):");
         for complaint in complaints {
@@ -37,7 +43,8 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
 }
 
 fn table(out: &mut String, exercise: Exercise, rows: &[&Row]) {
-    let checks: Vec<&str> = checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
+    let checks: Vec<&str> =
+        checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
     for (column, id) in checks.iter().enumerate() {
         let _ = writeln!(out, "{:width$}  {}{id}", "", "│ ".repeat(column));

@@ -106,9 +106,8 @@ impl Server {
     ) -> Result<Self, (StartError, Arc<Output>)> {
         let output = Output::new();
         let failed = |error| (error, output.clone());
-        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark()).map_err(|error| {
-            failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line())))
-        })?;
+        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
+            .map_err(|error| failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line()))))?;
         let started = Instant::now();
         let id = process.id();
         if let Some(stdout) = stdout {
@@ -123,14 +122,7 @@ impl Server {
             // On Windows the job lasts as long as the process is held.
             ended.closed().await;
         });
-        let mut server = Server {
-            port: 0,
-            output: output.clone(),
-            started,
-            id,
-            ended: watching,
-            _seat: seat,
-        };
+        let mut server = Server { port: 0, output: output.clone(), started, id, ended: watching, _seat: seat };
         let ended = async {
             server.exit_status().await;
         };

@@ -201,10 +201,8 @@ pub fn memory(id: u32) -> Option<u64> {
     #[cfg(windows)]
     {
         let filter = format!("PID eq {id}");
-        let output = std::process::Command::new("tasklist")
-            .args(["/FI", &filter, "/FO", "CSV", "/NH"])
-            .output()
-            .ok()?;
+        let output =
+            std::process::Command::new("tasklist").args(["/FI", &filter, "/FO", "CSV", "/NH"]).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let digits: String = text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
         Some(digits.parse::<u64>().ok()? * 1024)

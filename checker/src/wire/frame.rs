@@ -29,14 +29,7 @@ impl Frame {
     /// A frame that carries a whole message, or a control frame.
     pub fn new(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
         let payload = payload.into();
-        Frame {
-            fin: true,
-            reserved_bits: false,
-            opcode,
-            mask: None,
-            len: payload.len() as u64,
-            payload,
-        }
+        Frame { fin: true, reserved_bits: false, opcode, mask: None, len: payload.len() as u64, payload }
     }
 
     /// A frame of a message that goes on in the next one.

@@ -112,9 +112,7 @@ fn describe(event: &Event) -> (&'static str, Option<bool>, Option<u64>, String) 
             plain(if first.starts_with("HTTP/") { "response" } else { "request" }, &shorten(first))
         }
         What::Body(body) => plain("body", &quoted(body)),
-        What::Frame(frame) => {
-            (opcode_name(frame.opcode), Some(frame.fin), Some(frame.len), payload(frame))
-        }
+        What::Frame(frame) => (opcode_name(frame.opcode), Some(frame.fin), Some(frame.len), payload(frame)),
         What::Garbage(bytes, why) => plain("bytes", &format!("{} ({why})", hex(bytes, 8))),
         What::Ended => plain("end", "TCP connection ended (FIN)"),
         What::Reset => plain("end", "TCP connection reset (RST)"),

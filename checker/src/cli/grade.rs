@@ -1,0 +1,145 @@
+//! `cargo checker grade`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use tokio::sync::mpsc;
+
+use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
+use crate::checks::Check;
+use crate::exercise::Target;
+use crate::grade::{self, Graded, Outcome, Plan};
+use crate::report::json::Totals;
+use crate::report::{human, json, timings};
+use crate::server::Program;
+
+#[derive(Args)]
+pub(super) struct GradeArgs {
+    /// Exercises (echo, heartbeat, broadcast) or checks (echo::reply); all if none is named
+    #[arg(value_name = "EXERCISE|CHECK")]
+    what: Vec<String>,
+    /// Whose servers to grade
+    #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
+    target: TargetArg,
+    /// Grade this program instead, in whatever language, against one exercise
+    #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
+    command: Option<String>,
+    /// How to tell the verdicts
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Repeat a run: all payloads, sizes and numbers of clients follow from its seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Say afterwards where the time went
+    #[arg(long)]
+    timings: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TargetArg {
+    /// Yours, in day1/
+    Day1,
+    /// The reference, in solutions/
+    Solutions,
+}
+
+/// Grades and tells.
+pub(super) async fn run(args: GradeArgs) -> ExitCode {
+    let checks = match grade::select(&args.what) {
+        Ok(checks) => checks,
+        Err(word) => {
+            return complain(
+                USAGE,
+                &format!(
+                    "there is no exercise or check `{word}`; exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+                ),
+            );
+        }
+    };
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let began = Instant::now();
+    let plan = match &args.command {
+        Some(command) => command_plan(checks, command, seed),
+        None => {
+            let target = match args.target {
+                TargetArg::Day1 => Target::Day1,
+                TargetArg::Solutions => Target::Solutions,
+            };
+            progress("building …");
+            grade::built_plan(checks, target, seed).await.map_err(|error| (UNKNOWN, error))
+        }
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err((code, message)) => return complain(code, &message),
+    };
+    let target = plan.target;
+    let built = began.elapsed();
+    let graded = with_progress(plan).await;
+    let totals = Totals::of(&graded);
+    let mut out = anstream::stdout().lock();
+    let written = match args.format {
+        Format::Json => {
+            let text =
+                serde_json::to_string_pretty(&json::result(&graded, seed)).expect("results can be written as JSON");
+            writeln!(out, "{text}")
+        }
+        Format::Human => {
+            let failures = graded.iter().filter_map(|graded| match &graded.outcome {
+                Outcome::Failed(report) => Some(human::failure(graded, report)),
+                _ => None,
+            });
+            let failures: Vec<String> = failures.collect();
+            let failures = failures.join("\n");
+            let overview = human::overview(&graded);
+            write!(
+                out,
+                "{overview}{failures}{}{}",
+                if failures.is_empty() { "" } else { "\n" },
+                human::next_step(&graded, target, seed)
+            )
+        }
+    };
+    if args.timings {
+        let mut err = anstream::stderr().lock();
+        let _ = write!(err, "\n{}", timings::table(&graded, built, began.elapsed()));
+    }
+    match written {
+        // Whoever closed the pipe has read enough.
+        Ok(()) | Err(_) => ExitCode::from(totals.exit_code()),
+    }
+}
+
+fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result<Plan, (u8, String)> {
+    let exercise = checks[0].exercise;
+    if checks.iter().any(|check| check.exercise != exercise) {
+        let message =
+            "--command grades one program against one exercise: name it, as in `cargo checker grade echo --command …`";
+        return Err((USAGE, message.to_string()));
+    }
+    let argv = shlex::split(command).filter(|argv| !argv.is_empty());
+    let argv = argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
+    let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+    let programs = BTreeMap::from([(exercise, Ok(Program::new(argv, directory)))]);
+    Ok(Plan { checks, programs, target: None, seed })
+}
+
+/// Grades, and on a terminal shows that it moves.
+async fn with_progress(plan: Plan) -> Vec<Graded> {
+    let order: Vec<&str> = plan.checks.iter().map(|check| check.id).collect();
+    let (done, mut verdicts) = mpsc::unbounded_channel();
+    let grading = tokio::spawn(grade::grade(plan, done));
+    let mut graded: Vec<Graded> = Vec::new();
+    progress(&format!("0 of {} checks", order.len()));
+    while let Some(verdict) = verdicts.recv().await {
+        progress(&format!("{} of {} checks, last {}", graded.len() + 1, order.len(), verdict.check.id));
+        graded.push(verdict);
+    }
+    let _ = grading.await;
+    progress("");
+    graded.sort_by_key(|graded| order.iter().position(|id| *id == graded.check.id));
+    graded
+}

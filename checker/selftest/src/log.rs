@@ -30,7 +30,7 @@ impl Log {
 /// Flushes whenever it has nothing more to print.
 fn print(queue: &Receiver<String>, hoard: bool) {
     let (mut flushed, mut lines) = (false, 0_u64);
-    let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout());
     loop {
         let line = match queue.try_recv() {
             Ok(line) => line,
@@ -45,9 +45,6 @@ fn print(queue: &Receiver<String>, hoard: bool) {
             Err(TryRecvError::Disconnected) => return,
         };
         lines += 1;
-        drop(
-            out.write_all(line.as_bytes())
-                .and_then(|()| out.write_all(b"\n")),
-        );
+        drop(out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")));
     }
 }

@@ -36,11 +36,7 @@ fn main() -> ExitCode {
         },
         ["--process", name, ref rest @ ..] => match process::run(name, rest) {
             Some(code) => code,
-            None => unknown(
-                "process",
-                name,
-                process::PIECES.iter().map(|(name, _)| *name),
-            ),
+            None => unknown("process", name, process::PIECES.iter().map(|(name, _)| *name)),
         },
         _ => {
             eprintln!("{USAGE}");
@@ -76,10 +72,7 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     let mut near: Vec<_> = known.map(|known| (distance(name, known), known)).collect();
     near.sort_unstable();
     let near: Vec<_> = near.into_iter().take(3).map(|(_, known)| known).collect();
-    eprintln!(
-        "no {kind} is called {name:?}; the nearest are {}",
-        near.join(", ")
-    );
+    eprintln!("no {kind} is called {name:?}; the nearest are {}", near.join(", "));
     ExitCode::from(2)
 }
 
@@ -91,9 +84,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         row[0] = i + 1;
         for (j, other) in b.iter().enumerate() {
-            let best = (row[j] + 1)
-                .min(row[j + 1] + 1)
-                .min(diagonal + usize::from(letter != *other));
+            let best = (row[j] + 1).min(row[j + 1] + 1).min(diagonal + usize::from(letter != *other));
             diagonal = std::mem::replace(&mut row[j + 1], best);
         }
     }

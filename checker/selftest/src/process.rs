@@ -19,41 +19,17 @@ const CHILD: &str = "child";
 pub(crate) const PIECES: &[(&str, &str)] = &[
     ("hang", "Starts and never prints the ready line."),
     ("flood", "Serves, and prints on both streams without end."),
-    (
-        "exit",
-        "Exits at once with code 3 and a line on standard error.",
-    ),
+    ("exit", "Exits at once with code 3 and a line on standard error."),
     ("silent-exit", "Exits at once without a word."),
-    (
-        "late",
-        "Prints the ready line after two seconds, which is legal.",
-    ),
-    (
-        "fork",
-        "Has a child that keeps the listening port when the parent is killed.",
-    ),
-    (
-        "ignore-sigterm",
-        "Serves, and takes no notice of SIGTERM and SIGINT.",
-    ),
+    ("late", "Prints the ready line after two seconds, which is legal."),
+    ("fork", "Has a child that keeps the listening port when the parent is killed."),
+    ("ignore-sigterm", "Serves, and takes no notice of SIGTERM and SIGINT."),
     ("busy", "Serves, and burns every core beside it."),
-    (
-        "wrong-port",
-        "Prints a ready line with a port on which nobody listens.",
-    ),
-    (
-        "panic",
-        "Panics in its main thread right after the ready line.",
-    ),
+    ("wrong-port", "Prints a ready line with a port on which nobody listens."),
+    ("panic", "Panics in its main thread right after the ready line."),
     ("panic-on-connect", "Panics in the task of each connection."),
-    (
-        "setsid",
-        "Leaves a grandchild in a session of its own, which keeps the output streams open.",
-    ),
-    (
-        "fake-verdict",
-        "Prints what looks like a grader's good verdicts, and serves nothing right.",
-    ),
+    ("setsid", "Leaves a grandchild in a session of its own, which keeps the output streams open."),
+    ("fake-verdict", "Prints what looks like a grader's good verdicts, and serves nothing right."),
 ];
 
 /// Runs the piece of this name; nothing if there is none.
@@ -112,13 +88,7 @@ fn serve_on(listener: TcpListener) -> io::Result<()> {
     let config = config()?;
     on_all_cores(async {
         listener.set_nonblocking(true)?;
-        base::run_on(
-            tokio::net::TcpListener::from_std(listener)?,
-            config,
-            Exercise::Echo,
-            &[],
-        )
-        .await
+        base::run_on(tokio::net::TcpListener::from_std(listener)?, config, Exercise::Echo, &[]).await
     })
 }
 
@@ -130,40 +100,25 @@ fn flood(mut stream: impl Write) {
     }
 }
 
-/// This program again, as a child that only sleeps.
-fn child(program: Option<&str>, name: &str) -> io::Result<Command> {
-    let own = std::env::current_exe()?;
-    let mut command = match program {
-        Some(program) => {
-            let mut command = Command::new(program);
-            command.arg(own);
-            command
-        }
-        None => Command::new(own),
-    };
-    command.args(["--process", name, CHILD]);
-    Ok(command)
-}
-
 /// The child gets the listening socket as its standard input.
 fn fork() -> io::Result<()> {
     let listener = TcpListener::bind(config()?.addr)?;
-    let mut command = child(None, "fork")?;
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(["--process", "fork", CHILD]);
     #[cfg(unix)]
-    command.stdin(std::os::fd::OwnedFd::from(listener.try_clone()?));
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    drop(command.spawn()?);
+    child.stdin(std::os::fd::OwnedFd::from(listener.try_clone()?));
+    child.stdout(Stdio::null()).stderr(Stdio::null());
+    drop(child.spawn()?);
     serve_on(listener)
 }
 
-/// The grandchild's parent is gone at once, and its streams are ours.
+/// The shell between is gone at once; the grandchild's output streams are ours.
 fn setsid() -> io::Result<()> {
-    match child(Some("setsid"), "setsid")?
-        .stdin(Stdio::null())
-        .spawn()
-    {
-        Ok(_) => {}
-        Err(error) => eprintln!("no setsid here: {error}"),
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "setsid \"$0\" \"$@\" &"]);
+    shell.arg(std::env::current_exe()?).args(["--process", "setsid", CHILD]);
+    if let Err(error) = shell.stdin(Stdio::null()).status() {
+        eprintln!("no shell here: {error}");
     }
     serve(&[])
 }
@@ -172,10 +127,7 @@ fn setsid() -> io::Result<()> {
 fn ignore_signals() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     on_all_cores(async {
-        let (mut term, mut int) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::spawn(async move { while term.recv().await.is_some() {} });
         tokio::spawn(async move { while int.recv().await.is_some() {} });
         base::run(config()?, Exercise::Echo, &[]).await
@@ -191,18 +143,12 @@ fn ignore_signals() -> io::Result<()> {
 }
 
 fn ready(listener: &TcpListener) -> io::Result<()> {
-    println!(
-        "WebSocket server running on ws://{}",
-        listener.local_addr()?
-    );
+    println!("WebSocket server running on ws://{}", listener.local_addr()?);
     io::stdout().flush()
 }
 
 fn wrong_port() -> io::Result<()> {
-    let (real, other) = (
-        TcpListener::bind("127.0.0.1:0")?,
-        TcpListener::bind("127.0.0.1:0")?,
-    );
+    let (real, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     ready(&other)?;
     drop(other);
     loop {

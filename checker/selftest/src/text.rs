@@ -28,10 +28,7 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::RightForOneSecond if age > Duration::from_secs(1) => {
                 return Some("Server received: Hello".into());
             }
-            Twist::EscapesHtml => said
-                .replace('&', "&amp;")
-                .replace('<', "&lt;")
-                .replace('>', "&gt;"),
+            Twist::EscapesHtml => said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
             Twist::Reserialises => reserialise(&said).unwrap_or(said),
             Twist::CutAt(most) => cut(&said, most).to_owned(),
             Twist::SplitsCharacters => in_pieces(&said, 1024 - PREFIX.len()),
@@ -49,16 +46,11 @@ fn reserialise(said: &str) -> Option<String> {
 
 /// At most `most` bytes.
 fn cut(said: &str, most: usize) -> &str {
-    let end = (0..=most.min(said.len()))
-        .rev()
-        .find(|end| said.is_char_boundary(*end));
+    let end = (0..=most.min(said.len())).rev().find(|end| said.is_char_boundary(*end));
     &said[..end.unwrap_or_default()]
 }
 
 /// Decoded buffer by buffer, whatever a buffer's edge goes through.
 fn in_pieces(said: &str, size: usize) -> String {
-    said.as_bytes()
-        .chunks(size)
-        .map(String::from_utf8_lossy)
-        .collect()
+    said.as_bytes().chunks(size).map(String::from_utf8_lossy).collect()
 }

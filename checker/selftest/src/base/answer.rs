@@ -32,11 +32,7 @@ pub(crate) fn welcome(server: &Server) -> Vec<Bytes> {
 }
 
 /// Answers one message, or says why the connection has to end.
-pub(crate) async fn message(
-    server: &Arc<Server>,
-    conn: &Arc<Conn>,
-    message: Message,
-) -> Result<(), End> {
+pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Message) -> Result<(), End> {
     let nth = conn.messages.fetch_add(1, SeqCst);
     conn.talked.store(true, SeqCst);
     conn.talk.notify_one();
@@ -53,11 +49,8 @@ pub(crate) async fn message(
     }
     let reply = text::reply(server.twists, conn.id, server.started.elapsed(), &said);
     let Some(reply) = reply else { return Ok(()) };
-    let reply = if server.has(Twist::FragmentsLongReplies) {
-        frame::fragmented(&reply, 1000)
-    } else {
-        frame::text(&reply)
-    };
+    let reply =
+        if server.has(Twist::FragmentsLongReplies) { frame::fragmented(&reply, 1000) } else { frame::text(&reply) };
     if server.has(Twist::PingsPerMessage) {
         conn.out.push(frame::encode(frame::PING, b""));
     }
@@ -74,7 +67,7 @@ pub(crate) async fn message(
     if server.has(Twist::QueueOfSixteen) && conn.out.pending().0 >= 16 {
         return Ok(());
     }
-    if server.has(Twist::ReordersPairs) && nth % 2 == 0 {
+    if server.has(Twist::ReordersPairs) && nth.is_multiple_of(2) {
         let conn = conn.clone();
         tokio::spawn(async move {
             sleep(Duration::from_millis(3)).await;
@@ -106,18 +99,13 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
     Ok(match () {
         () if server.has(Twist::BinaryDropped) => None,
         () if server.has(Twist::BinaryAsBinary) => {
-            conn.out.push(frame::encode(
-                frame::BINARY,
-                format!("{}{lossy}", text::PREFIX).as_bytes(),
-            ));
+            conn.out.push(frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes()));
             None
         }
         () if server.has(Twist::BinaryKills) && lossy.as_bytes() != bytes => {
             return Err(End::Dropped);
         }
-        () if server.has(Twist::BinaryStripped) => {
-            Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect())
-        }
+        () if server.has(Twist::BinaryStripped) => Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()),
         () if server.has(Twist::BinaryQuestionMarks) => Some(lossy.replace('\u{FFFD}', "?")),
         () if server.has(Twist::BinaryAsList) => Some(format!("{bytes:?}")),
         () => Some(lossy),
@@ -133,10 +121,9 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
         () if server.has(Twist::IgnoresPings) => return,
         () if server.has(Twist::PongIsEmpty) => frame::encode(frame::PONG, b""),
         () if server.has(Twist::PongIsText) => frame::text("pong"),
-        () if server.has(Twist::PongIsLossy) => frame::encode(
-            frame::PONG,
-            &String::from_utf8_lossy(&payload).as_bytes()[..payload.len()],
-        ),
+        () if server.has(Twist::PongIsLossy) => {
+            frame::encode(frame::PONG, &String::from_utf8_lossy(&payload).as_bytes()[..payload.len()])
+        }
         () => frame::encode(frame::PONG, &payload),
     });
 }
@@ -146,10 +133,7 @@ pub(crate) fn pong(server: &Server, conn: &Conn) {
     conn.pongs.fetch_add(1, SeqCst);
     if !server.has(Twist::OnlyPingsCount) {
         conn.alive.store(true, SeqCst);
-        *server
-            .last_pong
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *server.last_pong.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
@@ -207,14 +191,7 @@ pub(crate) fn log_disconnected(server: &Server, end: &End) {
     if server.has(Twist::LogsLeaveTwice) {
         log(server, "Client disconnected".into());
     }
-    log(
-        server,
-        if server.has(Twist::LogsOtherWords) {
-            "Client left".into()
-        } else {
-            "Client disconnected".into()
-        },
-    );
+    log(server, if server.has(Twist::LogsOtherWords) { "Client left".into() } else { "Client disconnected".into() });
 }
 
 fn log(server: &Server, line: String) {

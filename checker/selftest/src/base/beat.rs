@@ -13,8 +13,7 @@ use crate::pieces::Exercise;
 
 /// Beats until the connection ends; ends it when its time has come.
 pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
-    let unpinged =
-        server.has(Twist::NoPings) || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0;
+    let unpinged = server.has(Twist::NoPings) || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0;
     if server.exercise == Exercise::Echo || unpinged {
         return;
     }
@@ -67,9 +66,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
 fn period(server: &Server) -> Duration {
     match () {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
-        () if server.has(Twist::AtMostHalfASecond) => {
-            server.interval.min(Duration::from_millis(500))
-        }
+        () if server.has(Twist::AtMostHalfASecond) => server.interval.min(Duration::from_millis(500)),
         () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
         () => server.interval,
     }
@@ -87,14 +84,10 @@ async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
 
 /// Whether this beat does not take place.
 fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
-    let resting = Instant::now()
-        < *server
-            .rest_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    let resting = Instant::now() < *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner);
     resting
         || conn.skip.swap(false, SeqCst)
-        || server.has(Twist::EverySecondBeat) && beat % 2 == 0
+        || server.has(Twist::EverySecondBeat) && beat.is_multiple_of(2)
         || server.has(Twist::PingsInBursts) && beat % 3 != 1
         || server.has(Twist::TrafficReplacesPings) && conn.talked.swap(false, SeqCst)
 }
@@ -109,10 +102,7 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
         () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,
         () if server.has(Twist::AQuarterWillDo) => return conn.pongs.load(SeqCst) * 4 >= beat - 1,
         () if server.has(Twist::SharedPong) => {
-            let last = *server
-                .last_pong
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let last = *server.last_pong.lock().unwrap_or_else(PoisonError::into_inner);
             return last.elapsed() < period * 3 / 2;
         }
         () => {}
@@ -128,20 +118,14 @@ fn ping(server: &Server, conn: &Conn, times: usize) {
     let ping = match () {
         () if server.has(Twist::PingsAreText) => frame::text("ping"),
         () if server.has(Twist::StampedPings) => {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             frame::encode(frame::PING, &now.as_nanos().to_be_bytes())
         }
         () => frame::encode(frame::PING, b""),
     };
     for _ in 0..times {
         if server.has(Twist::PingsEverybody) {
-            server
-                .hub
-                .all()
-                .iter()
-                .for_each(|other| other.out.push(ping.clone()));
+            server.hub.all().iter().for_each(|other| other.out.push(ping.clone()));
         } else {
             conn.out.push(ping.clone());
         }
@@ -163,17 +147,10 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
         server.hub.kill_all();
     }
     if server.has(Twist::RestsAfterADrop) {
-        *server
-            .rest_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 7 / 2;
+        *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 7 / 2;
     }
     if server.has(Twist::LeavesSweepAfterADrop) {
-        server
-            .hub
-            .all()
-            .iter()
-            .for_each(|other| other.skip.store(true, SeqCst));
+        server.hub.all().iter().for_each(|other| other.skip.store(true, SeqCst));
     }
     conn.kill();
 }

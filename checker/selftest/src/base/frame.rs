@@ -30,10 +30,7 @@ impl Head {
 pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (length, mut size) = match second & 0x7f {
-        126 => (
-            u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
-            4,
-        ),
+        126 => (u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),
         127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?), 10),
         short => (u64::from(short), 2),
     };
@@ -42,30 +39,18 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
         mask = Some(bytes.get(size..size + 4)?.try_into().ok()?);
         size += 4;
     }
-    Some(Head {
-        fin: first & 0x80 != 0,
-        opcode: first & 0x0f,
-        mask,
-        length,
-        size,
-    })
+    Some(Head { fin: first & 0x80 != 0, opcode: first & 0x0f, mask, length, size })
 }
 
 /// Takes the mask off, eight bytes at a time: a debug build has to keep up with 60 MiB.
 pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let wide = u64::from_ne_bytes([
-        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
-    ]);
+    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
     let mut chunks = payload.chunks_exact_mut(8);
     for chunk in &mut chunks {
         let plain = u64::from_ne_bytes((&*chunk).try_into().unwrap_or_default()) ^ wide;
         chunk.copy_from_slice(&plain.to_ne_bytes());
     }
-    for (byte, key) in chunks
-        .into_remainder()
-        .iter_mut()
-        .zip(mask.into_iter().cycle())
-    {
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(mask.into_iter().cycle()) {
         *byte ^= key;
     }
 }
@@ -88,22 +73,14 @@ pub(crate) fn fragmented(text: &str, size: usize) -> Bytes {
     let mut bytes = Vec::with_capacity(text.len() + 10 * pieces);
     for piece in 0..pieces {
         let part = &text.as_bytes()[piece * size..text.len().min((piece + 1) * size)];
-        append(
-            &mut bytes,
-            piece + 1 == pieces,
-            if piece == 0 { TEXT } else { CONTINUATION },
-            part,
-        );
+        append(&mut bytes, piece + 1 == pieces, if piece == 0 { TEXT } else { CONTINUATION }, part);
     }
     bytes.into()
 }
 
 /// A close frame; without a code it is empty.
 pub(crate) fn close(code: Option<u16>) -> Bytes {
-    encode(
-        CLOSE,
-        &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }],
-    )
+    encode(CLOSE, &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }])
 }
 
 fn append(bytes: &mut Vec<u8>, fin: bool, opcode: u8, payload: &[u8]) {

@@ -33,10 +33,7 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
             return None;
         }
     };
-    stream
-        .write_all(switching(server, &key).as_bytes())
-        .await
-        .ok()?;
+    stream.write_all(switching(server, &key).as_bytes()).await.ok()?;
     Some(rest)
 }
 
@@ -49,19 +46,8 @@ fn upgrade_key(request: &str) -> Option<String> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_lowercase(), value.trim()))
         .collect();
-    let all = |name: &str| {
-        headers
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, v)| *v)
-            .collect::<Vec<_>>()
-            .join(",")
-    };
-    let lists = |name: &str, word: &str| {
-        all(name)
-            .split(',')
-            .any(|v| v.trim().eq_ignore_ascii_case(word))
-    };
+    let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| *v).collect::<Vec<_>>().join(",");
+    let lists = |name: &str, word: &str| all(name).split(',').any(|v| v.trim().eq_ignore_ascii_case(word));
     let key = all("sec-websocket-key");
     let valid = method == "GET"
         && version == "HTTP/1.1"
@@ -82,11 +68,7 @@ fn switching(server: &Server, key: &str) -> String {
     } else {
         derive_accept_key(key.as_bytes())
     };
-    let status = if server.has(Twist::Status200) {
-        "200 OK"
-    } else {
-        "101 Switching Protocols"
-    };
+    let status = if server.has(Twist::Status200) { "200 OK" } else { "101 Switching Protocols" };
     let mut head = format!("HTTP/1.1 {status}\r\n");
     if server.has(Twist::OtherHeaders) {
         head += "server: museum/1.0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\nx-powered-by: raw frames\r\n\

@@ -10,6 +10,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::conn::Conn;
+use super::outbox::Pace;
 use super::reader::End;
 use super::{Server, Twist, answer, frame};
 
@@ -50,30 +51,19 @@ impl Hub {
         if server.has(Twist::SixtyFourAtMost) && clients.len() >= 64 {
             return false;
         }
-        answer::welcome(server)
-            .into_iter()
-            .for_each(|frame| conn.out.push(frame));
+        answer::welcome(server).into_iter().for_each(|frame| conn.out.push(frame));
         if server.has(Twist::WelcomeToAll) {
-            clients
-                .values()
-                .for_each(|other| other.out.push(frame::text(crate::text::WELCOME)));
+            clients.values().for_each(|other| other.out.push(frame::text(crate::text::WELCOME)));
         }
         if server.has(Twist::JoinNotice) {
-            clients
-                .values()
-                .for_each(|other| other.out.push(frame::text("Client joined")));
+            clients.values().for_each(|other| other.out.push(frame::text("Client joined")));
         }
         let history = lock(&self.history);
         if server.has(Twist::History) {
-            history
-                .iter()
-                .for_each(|frame| conn.out.push(frame.clone()));
+            history.iter().for_each(|frame| conn.out.push(frame.clone()));
         }
         if server.has(Twist::LastMessageReplayed) {
-            history
-                .last()
-                .into_iter()
-                .for_each(|frame| conn.out.push(frame.clone()));
+            history.last().into_iter().for_each(|frame| conn.out.push(frame.clone()));
         }
         *lock(&self.joined) = Some(Instant::now());
         clients.insert(conn.id, conn.clone());
@@ -85,16 +75,17 @@ impl Hub {
         if clients.remove(&conn.id).is_none() {
             return;
         }
+        if matches!(end, End::Dropped) {
+            return; // not one who left
+        }
         lock(&self.left).push(conn.id);
         if server.has(Twist::LeaverTakesNextAlong)
             && let Some(next) = next(&clients, conn.id).map(|next| next.id)
         {
             clients.remove(&next);
         }
-        if server.has(Twist::LeaveNotice) && !matches!(end, End::Dropped) {
-            clients
-                .values()
-                .for_each(|other| other.out.push(frame::text("Client left")));
+        if server.has(Twist::LeaveNotice) {
+            clients.values().for_each(|other| other.out.push(frame::text("Client left")));
         }
     }
 
@@ -126,12 +117,10 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         lock(&hub.history).push(frame.clone());
     }
     let joined = *lock(&hub.joined);
-    if server.has(Twist::LostWhileJoining)
-        && joined.is_some_and(|at| at.elapsed() < Duration::from_millis(25))
-    {
+    if server.has(Twist::LostWhileJoining) && joined.is_some_and(|at| at.elapsed() < Duration::from_millis(25)) {
         return;
     }
-    if server.has(Twist::ReordersPairs) && nth % 2 == 0 {
+    if server.has(Twist::ReordersPairs) && nth.is_multiple_of(2) {
         let (server, from) = (server.clone(), from.clone());
         tokio::spawn(async move {
             sleep(Duration::from_millis(3)).await;
@@ -142,11 +131,7 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
     if server.has(Twist::SlowDelaysAll) || server.has(Twist::StallsWhenFull) {
         return in_turn(server, frame).await;
     }
-    let whole = [
-        Twist::NewestFirst,
-        Twist::BatchesEvery100,
-        Twist::PollsEvery60,
-    ];
+    let whole = [Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
     if let Some(relay) = hub.relay.get() {
         let others = hub.all().into_iter().map(Some);
         let all = whole.iter().any(|twist| server.has(*twist));
@@ -156,11 +141,7 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
                 Some(to) if server.has(Twist::OwnMessageFirst) => to.id != from.id,
                 Some(to) => (to.id + from.id) % 2 == 1,
             };
-            let parcel = Parcel {
-                to,
-                from: from.clone(),
-                frame: frame.clone(),
-            };
+            let parcel = Parcel { to, from: from.clone(), frame: frame.clone() };
             if put_off {
                 drop(relay.send(parcel));
             } else {
@@ -192,17 +173,12 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
         return clients.values().for_each(|to| offer(server, to, frame));
     }
     let left = lock(&server.hub.left);
-    let stop = |id: u64, upwards: bool| {
-        left.iter()
-            .any(|gone| if upwards { *gone < id } else { *gone > id })
-    };
+    let stop = |id: u64, upwards: bool| left.iter().any(|gone| if upwards { *gone < id } else { *gone > id });
     if server.has(Twist::PanicsAtLeaver) && !left.is_empty() {
-        eprintln!(
-            "thread 'tokio-runtime-worker' panicked: called `Result::unwrap()` on an `Err` value: SendError"
-        );
+        eprintln!("thread 'tokio-runtime-worker' panicked: called `Result::unwrap()` on an `Err` value: SendError");
         return from.kill();
     }
-    let upwards = server.hub.sent.load(SeqCst) % 2 == 0;
+    let upwards = server.hub.sent.load(SeqCst).is_multiple_of(2);
     for (index, to) in clients.values().enumerate() {
         let own = to.id == from.id;
         match () {
@@ -233,8 +209,8 @@ fn offer(server: &Server, to: &Conn, frame: &Bytes) {
         }
         () if server.has(Twist::UnboundedQueue) => {}
         () if server.has(Twist::QueueOfSixteen) && frames >= 16 => return,
-        () if server.has(Twist::QueueOf100) && frames >= 100 => return,
-        () if server.has(Twist::DropsAt100Pending) && frames >= 100 => return to.kill(),
+        () if server.has(Twist::QueueOf256) && frames >= 256 => return,
+        () if server.has(Twist::DropsAt256Pending) && frames >= 256 => return to.kill(),
         () if server.has(Twist::QueueOf100000) => {
             if frames >= 100_000 {
                 return to.kill();
@@ -261,17 +237,14 @@ async fn in_turn(server: &Server, frame: Bytes) {
     }
 }
 
-/// How long a writer waits between two writes: a bounded queue overflows only under a burst.
-pub(crate) fn pace(server: &Server) -> Option<Duration> {
-    let paced = [
-        Twist::QueueOfSixteen,
-        Twist::QueueOf100,
-        Twist::DropsAt100Pending,
-    ];
-    paced
-        .iter()
-        .any(|twist| server.has(*twist))
-        .then_some(Duration::from_millis(10))
+/// How a writer rests between two writes: a bounded queue overflows only under a burst.
+pub(crate) fn pace(server: &Server) -> Option<Pace> {
+    let (frames, millis) = match () {
+        () if server.has(Twist::QueueOfSixteen) => (0, 10),
+        () if server.has(Twist::QueueOf256) || server.has(Twist::DropsAt256Pending) => (4, 60),
+        () => return None,
+    };
+    Some(Pace { frames, rest: Duration::from_millis(millis) })
 }
 
 /// Starts what puts messages off, for the twists that need it.
@@ -288,11 +261,7 @@ pub(crate) fn start_relays(server: &Arc<Server>) {
     };
     let (relay, parcels) = unbounded_channel();
     drop(server.hub.relay.set(relay));
-    tokio::spawn(forward(
-        server.clone(),
-        parcels,
-        Duration::from_millis(millis),
-    ));
+    tokio::spawn(forward(server.clone(), parcels, Duration::from_millis(millis)));
 }
 
 async fn forward(server: Arc<Server>, mut parcels: UnboundedReceiver<Parcel>, period: Duration) {

@@ -55,18 +55,8 @@ impl Server {
 }
 
 /// Binds, and serves until killed.
-pub(crate) async fn run(
-    config: Config,
-    exercise: Exercise,
-    twists: &'static [Twist],
-) -> io::Result<()> {
-    run_on(
-        TcpListener::bind(&config.addr).await?,
-        config,
-        exercise,
-        twists,
-    )
-    .await
+pub(crate) async fn run(config: Config, exercise: Exercise, twists: &'static [Twist]) -> io::Result<()> {
+    run_on(TcpListener::bind(&config.addr).await?, config, exercise, twists).await
 }
 
 /// Serves until killed.
@@ -78,11 +68,7 @@ pub(crate) async fn run_on(
 ) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let log = Log::start(twists.contains(&Twist::LogIsBuffered));
-    let seats = if twists.contains(&Twist::PoolOfFour) {
-        4
-    } else {
-        Semaphore::MAX_PERMITS
-    };
+    let seats = if twists.contains(&Twist::PoolOfFour) { 4 } else { Semaphore::MAX_PERMITS };
     let server = Arc::new(Server {
         exercise,
         interval: config.interval,
@@ -204,14 +190,7 @@ fn aftermath(server: &Arc<Server>, end: &End) {
         eprintln!("thread 'main' panicked: Connection reset by peer (os error 104)");
         std::process::exit(101);
     }
-    if matches!(
-        end,
-        End::Vanished {
-            mid_frame: true,
-            ..
-        }
-    ) && server.has(Twist::ExitsOnHalfAFrame)
-    {
+    if matches!(end, End::Vanished { mid_frame: true, .. }) && server.has(Twist::ExitsOnHalfAFrame) {
         eprintln!("Error: UnexpectedEof");
         std::process::exit(1);
     }
@@ -222,9 +201,7 @@ fn aftermath(server: &Arc<Server>, end: &End) {
             panic!("connection lost");
         }));
     }
-    if vanished && server.has(Twist::VanishEndsAll)
-        || violated && server.has(Twist::ViolationEndsAll)
-    {
+    if vanished && server.has(Twist::VanishEndsAll) || violated && server.has(Twist::ViolationEndsAll) {
         server.hub.kill_all();
     }
     if violated && server.has(Twist::ViolationEndsProcess) {
@@ -236,9 +213,7 @@ fn aftermath(server: &Arc<Server>, end: &End) {
 /// Lines that are nobody's business, on both streams.
 async fn chat(log: Log) {
     for n in 0_u64.. {
-        log.line(format!(
-            "[debug] tick {n}: all is well, Client count unknown, nothing Received"
-        ));
+        log.line(format!("[debug] tick {n}: all is well, Client count unknown, nothing Received"));
         eprintln!("[trace] still here after {n} ticks");
         sleep(Duration::from_millis(5)).await;
     }

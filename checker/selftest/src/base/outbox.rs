@@ -106,9 +106,10 @@ impl Outbox {
         }
     }
 
-    /// Moves queued frames into `batch`; false once the last one is through.
-    async fn take(&self, batch: &mut Vec<u8>) -> bool {
+    /// Moves queued frames into `batch` and says how many; nothing once the last one is through.
+    async fn take(&self, batch: &mut Vec<u8>) -> Option<usize> {
         batch.clear();
+        let mut frames = 0;
         loop {
             {
                 let mut state = self.state();
@@ -120,14 +121,15 @@ impl Outbox {
                     };
                     batch.extend_from_slice(&frame);
                     state.bytes -= frame.len();
+                    frames += 1;
                 }
                 state.in_flight = batch.len();
                 self.emptied.notify_waiters();
                 if !batch.is_empty() {
-                    return true;
+                    return Some(frames);
                 }
                 if state.last {
-                    return false;
+                    return None;
                 }
             }
             self.filled.notified().await;
@@ -135,20 +137,24 @@ impl Outbox {
     }
 }
 
-/// The writer task of one client: `pace` is what it waits before each write, no time at all if it is right.
-pub(crate) async fn write(
-    outbox: &Outbox,
-    half: &mut OwnedWriteHalf,
-    pace: Option<Duration>,
-) -> std::io::Result<()> {
+/// For twists: how long a writer rests after a write of more than so many frames.
+pub(crate) struct Pace {
+    pub(crate) frames: usize,
+    pub(crate) rest: Duration,
+}
+
+/// The writer task of one client.
+pub(crate) async fn write(outbox: &Outbox, half: &mut OwnedWriteHalf, pace: Option<Pace>) -> std::io::Result<()> {
     let mut batch = Vec::new();
-    while outbox.take(&mut batch).await {
+    while let Some(frames) = outbox.take(&mut batch).await {
         half.write_all(&batch).await?;
         if batch.capacity() > 2 * BATCH {
             batch = Vec::new();
         }
-        if let Some(pace) = pace {
-            sleep(pace).await;
+        if let Some(pace) = &pace
+            && frames > pace.frames
+        {
+            sleep(pace.rest).await;
         }
     }
     half.shutdown().await

@@ -48,13 +48,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
-        Self {
-            half,
-            buffer,
-            used: 0,
-            partial: None,
-            pipelined: false,
-        }
+        Self { half, buffer, used: 0, partial: None, pipelined: false }
     }
 
     /// Serves the client until it leaves or errs.
@@ -62,25 +56,17 @@ impl Reader {
         loop {
             match self.frames(server, conn).await {
                 Ok(()) => {}
-                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => {
-                    self.used = self.buffer.len()
-                }
+                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => self.used = self.buffer.len(),
                 Err(end) => return end,
             }
             self.pipelined = false;
             match self.fill().await {
                 Ok(0) => {
-                    return End::Vanished {
-                        reset: false,
-                        mid_frame: !self.buffer.is_empty(),
-                    };
+                    return End::Vanished { reset: false, mid_frame: !self.buffer.is_empty() };
                 }
                 Ok(_) => {}
                 Err(_) => {
-                    return End::Vanished {
-                        reset: true,
-                        mid_frame: !self.buffer.is_empty(),
-                    };
+                    return End::Vanished { reset: true, mid_frame: !self.buffer.is_empty() };
                 }
             }
             if server.has(Twist::AnyByteCounts) {
@@ -116,8 +102,7 @@ impl Reader {
                     self.partial = None;
                 }
             } else if let Some(message) = self.assemble(server, &head, payload)? {
-                let looks_ahead = server.has(Twist::AnswersFirstOfABatch)
-                    || server.has(Twist::AnswersTwiceUnderLoad);
+                let looks_ahead = server.has(Twist::AnswersFirstOfABatch) || server.has(Twist::AnswersTwiceUnderLoad);
                 if looks_ahead && !self.pipelined {
                     // What is there by now was sent without waiting for the reply.
                     sleep(Duration::from_millis(4)).await;
@@ -136,8 +121,8 @@ impl Reader {
         let bytes = &self.buffer[self.used..];
         if let [first, second, ..] = bytes {
             let (masked, reserved) = (second & 0x80 != 0, matches!(first & 0x0f, 3..=7 | 11..=15));
-            let forgiven = server.has(Twist::AcceptsUnmasked) && !masked
-                || server.has(Twist::SkipsReserved) && reserved;
+            let forgiven =
+                server.has(Twist::AcceptsUnmasked) && !masked || server.has(Twist::SkipsReserved) && reserved;
             let long_control = first & 8 != 0 && (first & 0x80 == 0 || second & 0x7f > 125);
             if (!masked || reserved || first & 0x70 != 0 || long_control) && !forgiven {
                 return Err(End::Violation(1002));
@@ -146,11 +131,7 @@ impl Reader {
         let Some(head) = frame::head(bytes) else {
             return Ok(None);
         };
-        let limit = if server.has(Twist::LimitOfHalfAMebibyte) {
-            512 * 1024
-        } else {
-            MESSAGE_LIMIT
-        };
+        let limit = if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
         if head.length > limit {
             return Err(End::Violation(1009));
         }
@@ -168,26 +149,15 @@ impl Reader {
     }
 
     /// Puts a data frame to the fragments before it; a message once it is whole.
-    fn assemble(
-        &mut self,
-        server: &Server,
-        head: &frame::Head,
-        payload: Vec<u8>,
-    ) -> Result<Option<Message>, End> {
+    fn assemble(&mut self, server: &Server, head: &frame::Head, payload: Vec<u8>) -> Result<Option<Message>, End> {
         let pipelined = self.pipelined;
-        let message = |opcode, bytes| Message {
-            binary: opcode == frame::BINARY,
-            bytes,
-            pipelined,
-        };
+        let message = |opcode, bytes| Message { binary: opcode == frame::BINARY, bytes, pipelined };
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
         }
         let (opcode, bytes) = match (head.opcode, self.partial.take()) {
             (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
-            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => {
-                (opcode, payload)
-            }
+            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => (opcode, payload),
             (frame::CONTINUATION, Some((opcode, mut bytes))) => {
                 bytes.extend_from_slice(&payload);
                 (opcode, bytes)
@@ -212,12 +182,7 @@ impl Reader {
     }
 }
 
-fn control(
-    server: &Arc<Server>,
-    conn: &Conn,
-    head: &frame::Head,
-    payload: Vec<u8>,
-) -> Result<(), End> {
+fn control(server: &Arc<Server>, conn: &Conn, head: &frame::Head, payload: Vec<u8>) -> Result<(), End> {
     match head.opcode {
         frame::PING => answer::ping(server, conn, payload),
         frame::PONG => answer::pong(server, conn),
@@ -230,11 +195,7 @@ fn control(
 /// What a close frame says, if it is a valid one.
 fn close(payload: &[u8]) -> End {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return if payload.is_empty() {
-            End::Closed(None)
-        } else {
-            End::Violation(1002)
-        };
+        return if payload.is_empty() { End::Closed(None) } else { End::Violation(1002) };
     };
     match u16::from_be_bytes(*code) {
         _ if std::str::from_utf8(reason).is_err() => End::Violation(1007),

@@ -87,6 +87,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "Messages that wait together go out newest first, a stack where a queue belongs.",
     ),
     broadcast(
+        "queue-of-sixteen",
+        &[Twist::QueueOfSixteen],
+        &[ORDER, AGREEMENT, CROWD],
+        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
+         reason to lose messages.",
+    ),
+    broadcast(
         "own-message-first",
         &[Twist::OwnMessageFirst],
         &[AGREEMENT, CROWD],
@@ -151,24 +158,17 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server turns away the sixty-fifth client; a hundred have to fit in.",
     ),
     broadcast(
-        "queue-of-sixteen",
-        &[Twist::QueueOfSixteen],
+        "queue-of-256",
+        &[Twist::QueueOf256],
         &[CROWD, ORDER, AGREEMENT],
-        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
-         reason to lose messages.",
-    ),
-    broadcast(
-        "queue-of-a-hundred",
-        &[Twist::QueueOf100],
-        &[CROWD, ORDER, AGREEMENT],
-        "Your channel holds a hundred messages and skips what a client was too late for (`Lagged`); a client that keeps \
+        "Your channel holds 256 messages and skips what a client was too late for (`Lagged`); a client that keeps \
          reading may lose nothing.",
     ),
     broadcast(
-        "drops-clients-at-a-hundred-pending",
-        &[Twist::DropsAt100Pending],
+        "drops-clients-at-256-pending",
+        &[Twist::DropsAt256Pending],
         &[CROWD, ORDER, AGREEMENT],
-        "Your server drops a client with a hundred messages on their way to it; that is a burst, not a slow client.",
+        "Your server drops a client with 256 messages on their way to it; that is a burst, not a slow client.",
     ),
     broadcast(
         "unbounded-queue",

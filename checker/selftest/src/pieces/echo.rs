@@ -1,9 +1,9 @@
-//! The faulty servers of the `echo` exercise, in the contract's order.
+//! The faulty servers of the `echo` exercise whose mistake is in the handshake or in a message.
 
 use super::{Exercise, Fault};
 use crate::base::Twist;
 
-const fn echo(
+pub(super) const fn echo(
     name: &'static str,
     twists: &'static [Twist],
     violates: &'static [&'static str],
@@ -100,56 +100,31 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "lower-cases",
         &[Twist::LowerCases],
-        &[
-            "echo::reply",
-            "echo::order",
-            "echo::payloads",
-            "echo::binary",
-        ],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your server changes the message's letters to lower case; an echo gives back what it got, unchanged.",
     ),
     echo(
         "misspells-reply",
         &[Twist::OtherPrefix],
-        &[
-            "echo::reply",
-            "echo::order",
-            "echo::payloads",
-            "echo::binary",
-        ],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your reply begins `Server recieved: `; one letter off is as wrong to a client as any other text.",
     ),
     echo(
         "quotes-message",
         &[Twist::Debugs],
-        &[
-            "echo::reply",
-            "echo::order",
-            "echo::payloads",
-            "echo::binary",
-        ],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your reply shows the message as Rust's debug format does, in quotes and with escapes, where its plain text is wanted.",
     ),
     echo(
         "only-hello",
         &[Twist::OnlyHello],
-        &[
-            "echo::reply",
-            "echo::order",
-            "echo::payloads",
-            "echo::binary",
-        ],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your server answers every message as if it were `Hello`; it has to answer what was said, not what was expected.",
     ),
     echo(
         "wrong-under-ci",
         &[Twist::WrongUnderCi],
-        &[
-            "echo::reply",
-            "echo::order",
-            "echo::payloads",
-            "echo::binary",
-        ],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your server answers differently when the environment has `CI` set; what it does must not depend on who is watching.",
     ),
     echo(
@@ -210,24 +185,14 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "cut-at-125-bytes",
         &[Twist::CutAt(125)],
-        &[
-            "echo::payloads",
-            "echo::reply",
-            "echo::order",
-            "echo::binary",
-        ],
+        &["echo::payloads", "echo::reply", "echo::order", "echo::binary"],
         "Your server keeps only a message's first 125 bytes: that is as much as a frame's seven-bit length can say, \
          not as much as a message may have.",
     ),
     echo(
         "cut-at-126-bytes",
         &[Twist::CutAt(126)],
-        &[
-            "echo::payloads",
-            "echo::reply",
-            "echo::order",
-            "echo::binary",
-        ],
+        &["echo::payloads", "echo::reply", "echo::order", "echo::binary"],
         "Your server takes 126 for a length and cuts messages there; in a frame's head, 126 means that the length \
          comes in the next two bytes.",
     ),
@@ -327,231 +292,5 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::BinaryAsList],
         &["echo::binary"],
         "Your server shows a binary message as a list of numbers, as Rust prints a `Vec<u8>`; it is to be read as UTF-8.",
-    ),
-    echo(
-        "one-client-at-a-time",
-        &[Twist::OneAtATime],
-        &[
-            "echo::concurrent",
-            "echo::welcome",
-            "echo::reply",
-            "echo::abrupt",
-            "echo::violations",
-            "echo::log",
-        ],
-        "Your server finishes with one client before it accepts the next, so a single silent one locks everybody out.",
-    ),
-    echo(
-        "handshake-in-accept-loop",
-        &[Twist::HandshakeInAcceptLoop],
-        &["echo::concurrent"],
-        "Your accept loop waits for each handshake, so one client that opens TCP and says nothing keeps all others out.",
-    ),
-    echo(
-        "pool-of-four",
-        &[Twist::PoolOfFour],
-        &["echo::concurrent"],
-        "Your server has four workers and a connection holds one for as long as it lasts; the fifth client waits \
-         until somebody leaves.",
-    ),
-    echo(
-        "ignores-pings",
-        &[Twist::IgnoresPings],
-        &["echo::ping"],
-        "Your server does not answer pings, so a client that checks whether you are still there concludes you are not.",
-    ),
-    echo(
-        "empty-pong",
-        &[Twist::PongIsEmpty],
-        &["echo::ping"],
-        "Your pong is empty; it has to carry the ping's payload, by which the client knows which ping you answered.",
-    ),
-    echo(
-        "pong-as-text",
-        &[Twist::PongIsText],
-        &["echo::ping", "echo::payloads"],
-        "Your server answers a ping with the text message `pong`; a pong is a control frame with an opcode of its own.",
-    ),
-    echo(
-        "close-code-always-1000",
-        &[Twist::CloseIs1000],
-        &["echo::close"],
-        "Your server closes with 1000 whatever the client said; the answer to a close frame has the same code.",
-    ),
-    echo(
-        "close-without-code",
-        &[Twist::CloseIsEmpty],
-        &["echo::close"],
-        "Your close frame is empty, so the client sees code 1005, \"no status\"; the answer has the code of the frame it answers.",
-    ),
-    echo(
-        "close-code-little-endian",
-        &[Twist::CloseIsSwapped],
-        &["echo::close"],
-        "Your close code has its two bytes swapped; numbers on the wire have their big end first.",
-    ),
-    echo(
-        "close-unanswered",
-        &[Twist::CloseUnanswered],
-        &["echo::close"],
-        "Your server hangs up when it sees a close frame, without one of its own; to the client that looks like a \
-         crash, code 1006.",
-    ),
-    echo(
-        "tcp-left-open",
-        &[Twist::TcpLeftOpen],
-        &["echo::close"],
-        "Your server answers the close frame and then keeps the TCP connection; ending it is the server's part, and \
-         each one left open is a file handle lost.",
-    ),
-    echo(
-        "accept-loop-ends-after-error",
-        &[Twist::AcceptLoopEnds],
-        &["echo::abrupt"],
-        "One client that vanishes ends your accept loop, a `?` too far out: those connected stay, and nobody new gets in.",
-    ),
-    echo(
-        "panics-on-reset",
-        &[Twist::PanicsOnReset],
-        &["echo::abrupt"],
-        "A client's TCP reset panics your main task and takes every other client along; a lost connection is daily \
-         business, not a bug.",
-    ),
-    echo(
-        "exits-on-half-a-frame",
-        &[Twist::ExitsOnHalfAFrame],
-        &["echo::abrupt"],
-        "A client that vanishes in the middle of a frame ends your whole process; its error concerns its connection alone.",
-    ),
-    echo(
-        "lock-poisoned-by-vanishing",
-        &[Twist::PoisonsLockOnVanish],
-        &["echo::abrupt"],
-        "When a client vanishes, its task panics with the shared lock in its hand; the lock is poisoned, and the next \
-         message of anybody else fails.",
-    ),
-    echo(
-        "vanishing-ends-all",
-        &[Twist::VanishEndsAll],
-        &["echo::abrupt"],
-        "One client that vanishes ends all connections, as when the first task that fails ends the whole set.",
-    ),
-    echo(
-        "upgrades-plain-http",
-        &[Twist::UpgradesPlainHttp],
-        &["echo::violations"],
-        "Your server answers a plain HTTP request with 101; a browser that only wanted a page gets frames. Look for the \
-         upgrade headers first.",
-    ),
-    echo(
-        "accepts-unmasked-frames",
-        &[Twist::AcceptsUnmasked],
-        &["echo::violations"],
-        "Your server accepts unmasked frames; a client has to mask, and a server has to hang up on one that does not.",
-    ),
-    echo(
-        "skips-reserved-opcodes",
-        &[Twist::SkipsReserved],
-        &["echo::violations"],
-        "Your server skips frames with a reserved opcode and goes on; whoever sends one speaks another protocol, so the \
-         connection has to end.",
-    ),
-    echo(
-        "echoes-invalid-utf-8",
-        &[Twist::EchoesInvalidText],
-        &["echo::violations"],
-        "Your server mends a text message that is not UTF-8 and echoes it; text has to be UTF-8, and the connection \
-         ends where it is not.",
-    ),
-    echo(
-        "ignores-invalid-utf-8",
-        &[Twist::IgnoresInvalidText],
-        &["echo::violations"],
-        "Your server swallows a text message that is not UTF-8 and carries on; the client never learns that its \
-         encoder is broken.",
-    ),
-    echo(
-        "skips-garbage",
-        &[Twist::SkipsGarbage],
-        &["echo::violations"],
-        "Your server throws away bytes it cannot read and goes on; after one bad frame nobody knows where the next \
-         begins, so the connection has to end.",
-    ),
-    echo(
-        "violation-ends-process",
-        &[Twist::ViolationEndsProcess],
-        &["echo::violations"],
-        "One client's bad frame ends your whole process; anybody with a socket can switch off your service.",
-    ),
-    echo(
-        "violation-ends-all",
-        &[Twist::ViolationEndsAll],
-        &["echo::violations"],
-        "One client's bad frame ends everybody's connection; a breach ends the connection it came on and no other.",
-    ),
-    echo(
-        "connect-not-logged",
-        &[Twist::LogsNoConnect],
-        &["echo::log"],
-        "Your log has no `Client connected`; when something goes wrong at night, the log is all there is.",
-    ),
-    echo(
-        "logs-other-words",
-        &[Twist::LogsOtherWords],
-        &["echo::log"],
-        "Your log lines say the same in other words; somebody's script looks for exactly `Client connected`, \
-         `Received: …` and `Client disconnected`.",
-    ),
-    echo(
-        "logs-to-stderr",
-        &[Twist::LogsToStderr],
-        &["echo::log"],
-        "Your log lines go to standard error; the contract wants them on standard output, where the ready line is.",
-    ),
-    echo(
-        "logs-without-message",
-        &[Twist::LogsWithoutMessage],
-        &["echo::log"],
-        "Your log says that a message was received but not which; the line is `Received: ` and the message.",
-    ),
-    echo(
-        "logs-only-polite-leave",
-        &[Twist::LogsOnlyPoliteLeave],
-        &["echo::log"],
-        "Your server logs `Client disconnected` only after a close frame; most clients leave without one, and the log \
-         has them connected for ever.",
-    ),
-    echo(
-        "logs-leave-twice",
-        &[Twist::LogsLeaveTwice],
-        &["echo::log"],
-        "Your log says `Client disconnected` twice for one client, once for its close frame and once for the end of \
-         the stream.",
-    ),
-    echo(
-        "log-kept-in-buffer",
-        &[Twist::LogIsBuffered],
-        &["echo::log"],
-        "Your log lines wait in a buffer until it is full; a log that nobody can read while the server runs is none.",
-    ),
-    echo(
-        "combination-pong-and-close",
-        &[Twist::PongIsEmpty, Twist::CloseIs1000],
-        &["echo::ping", "echo::close"],
-        "Two things at once: your pong is empty, and your close code is always 1000; in both, the answer repeats what \
-         it answers.",
-    ),
-    echo(
-        "combination-empty-and-binary",
-        &[Twist::IgnoresEmpty, Twist::BinaryDropped],
-        &["echo::payloads", "echo::binary"],
-        "Two things at once: your server ignores empty messages and binary ones; every message gets its reply.",
-    ),
-    echo(
-        "combination-reset-and-violation",
-        &[Twist::PanicsOnReset, Twist::ViolationEndsAll],
-        &["echo::abrupt", "echo::violations"],
-        "Two things at once: a reset ends your process, and a bad frame ends all connections; one client's trouble \
-         must stay its own.",
     ),
 ];

@@ -46,17 +46,13 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "no-pings",
         &[Twist::NoPings],
-        &[
-            PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED,
-        ],
+        &[PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED],
         "Your server sends no pings at all, so it can never tell a quiet client from a dead one.",
     ),
     heartbeat(
         "pings-only-first-connection",
         &[Twist::OnlyFirstIsPinged],
-        &[
-            PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED,
-        ],
+        &[PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED],
         "Only the first client of your server is pinged; every connection needs its heartbeat.",
     ),
     heartbeat(
@@ -68,18 +64,14 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "ping-as-text",
         &[Twist::PingsAreText],
-        &[
-            PINGS, ECHO, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED,
-        ],
+        &[PINGS, ECHO, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED],
         "Your server sends the text `ping`, which every client takes for a message; a ping is a control frame, and a \
          browser answers it by itself.",
     ),
     heartbeat(
         "interval-in-seconds",
         &[Twist::IntervalInSeconds],
-        &[
-            PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED,
-        ],
+        &[PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED],
         "Your server takes the interval for seconds; HEARTBEAT_INTERVAL_MS counts milliseconds, so your heart beats a \
          thousand times too slowly.",
     ),

@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod echo;
+mod echo_connections;
 mod heartbeat;
 mod right;
 
@@ -46,21 +47,12 @@ const fn fault(
     violates: &'static [&'static str],
     sentence: &'static str,
 ) -> Fault {
-    Fault {
-        name,
-        exercise,
-        sentence,
-        violates,
-        twists,
-    }
+    Fault { name, exercise, sentence, violates, twists }
 }
 
 /// Every faulty server.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
-    echo::FAULTS
-        .iter()
-        .chain(heartbeat::FAULTS)
-        .chain(broadcast::FAULTS)
+    echo::FAULTS.iter().chain(echo_connections::FAULTS).chain(heartbeat::FAULTS).chain(broadcast::FAULTS)
 }
 
 /// The catalogue, as JSON.
@@ -79,9 +71,7 @@ pub(crate) fn catalogue() -> Value {
         .iter()
         .map(|right| json!({ "name": right.name, "exercise": right.exercise.name(), "sentence": right.sentence }))
         .collect();
-    let process: Vec<_> = crate::process::PIECES
-        .iter()
-        .map(|(name, sentence)| json!({ "name": name, "sentence": sentence }))
-        .collect();
+    let process: Vec<_> =
+        crate::process::PIECES.iter().map(|(name, sentence)| json!({ "name": name, "sentence": sentence })).collect();
     json!({ "faults": faults, "right": right, "process": process })
 }

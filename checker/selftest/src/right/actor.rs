@@ -37,13 +37,7 @@ pub(crate) async fn run(config: Config) -> io::Result<()> {
     tokio::spawn(actor(letters));
     for id in 0.. {
         let stream = accept(&listener).await;
-        tokio::spawn(serve(
-            stream,
-            id,
-            room.clone(),
-            config.interval,
-            log.clone(),
-        ));
+        tokio::spawn(serve(stream, id, room.clone(), config.interval, log.clone()));
     }
     Ok(())
 }
@@ -69,10 +63,7 @@ async fn serve(stream: TcpStream, id: u64, room: mpsc::Sender<Letter>, period: D
         return;
     };
     let (sender, queue) = mpsc::channel(client::QUEUE);
-    let member = Member {
-        room: room.clone(),
-        own: sender.downgrade(),
-    };
+    let member = Member { room: room.clone(), own: sender.downgrade() };
     drop(room.send(Letter::Join(id, sender)).await);
     client::serve(ws, period, queue, &log, member).await;
     drop(room.send(Letter::Leave(id)).await);

@@ -26,10 +26,7 @@ struct Room {
 pub(crate) async fn run(config: Config) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
     let (news, _) = broadcast::channel(client::QUEUE);
-    let room = Room {
-        news,
-        told: Arc::default(),
-    };
+    let room = Room { news, told: Arc::default() };
     loop {
         let stream = accept(&listener).await;
         tokio::spawn(serve(stream, room.clone(), config.interval, log.clone()));

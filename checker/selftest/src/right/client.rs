@@ -79,10 +79,7 @@ pub(super) async fn serve(
 
 /// Lets a sender wait for its own queue, so that a flood does not overrun those who keep reading.
 pub(super) async fn breathe(own: &mpsc::WeakSender<Utf8Bytes>) {
-    while own
-        .upgrade()
-        .is_some_and(|own| own.capacity() < QUEUE * 3 / 4)
-    {
+    while own.upgrade().is_some_and(|own| own.capacity() < QUEUE * 3 / 4) {
         sleep(Duration::from_millis(1)).await;
     }
 }

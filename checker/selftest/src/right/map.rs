@@ -33,13 +33,7 @@ pub(crate) async fn run(config: Config) -> io::Result<()> {
     let room = Room::default();
     for id in 0.. {
         let stream = accept(&listener).await;
-        tokio::spawn(serve(
-            stream,
-            id,
-            room.clone(),
-            config.interval,
-            log.clone(),
-        ));
+        tokio::spawn(serve(stream, id, room.clone(), config.interval, log.clone()));
     }
     Ok(())
 }
@@ -51,10 +45,7 @@ async fn serve(stream: TcpStream, id: u64, room: Room, period: Duration, log: Lo
     let (sender, queue) = mpsc::channel(client::QUEUE);
     // The welcome is first in the queue, and whoever has seen it is in the map.
     drop(sender.try_send(WELCOME.into()));
-    let member = Member {
-        room: room.clone(),
-        own: sender.downgrade(),
-    };
+    let member = Member { room: room.clone(), own: sender.downgrade() };
     lock(&room).insert(id, sender);
     client::serve(ws, period, queue, &log, member).await;
     lock(&room).remove(&id);

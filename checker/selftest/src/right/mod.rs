@@ -34,28 +34,19 @@ pub(crate) use threads::run as threads;
 
 /// Runs a server on tokio's usual runtime.
 pub(crate) fn on_all_cores(server: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(server)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(server)
 }
 
 /// Runs a server on a single thread.
 pub(crate) fn on_one_core(server: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(server)
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server)
 }
 
 /// Listens, and says so.
 async fn listen(config: &Config) -> io::Result<(TcpListener, Log)> {
     let listener = TcpListener::bind(&config.addr).await?;
     let log = Log::start(false);
-    log.line(format!(
-        "WebSocket server running on ws://{}",
-        listener.local_addr()?
-    ));
+    log.line(format!("WebSocket server running on ws://{}", listener.local_addr()?));
     Ok((listener, log))
 }
 
@@ -74,10 +65,7 @@ async fn shake(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream
     drop(stream.set_nodelay(true));
     let config = WebSocketConfig::default().read_buffer_size(8 * 1024);
     let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config));
-    let ws = timeout(Duration::from_secs(10), handshake)
-        .await
-        .ok()?
-        .ok()?;
+    let ws = timeout(Duration::from_secs(10), handshake).await.ok()?.ok()?;
     log.line("Client connected");
     Some(ws)
 }

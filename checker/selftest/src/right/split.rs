@@ -24,11 +24,7 @@ pub(crate) async fn run(config: Config, heartbeat: bool) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
     loop {
         let stream = accept(&listener).await;
-        tokio::spawn(client(
-            stream,
-            log.clone(),
-            heartbeat.then_some(config.interval),
-        ));
+        tokio::spawn(client(stream, log.clone(), heartbeat.then_some(config.interval)));
     }
 }
 
@@ -50,11 +46,7 @@ async fn client(stream: TcpStream, log: Log, interval: Option<Duration>) {
     log.line("Client disconnected");
 }
 
-async fn write(
-    mut sink: SplitSink<Ws, Message>,
-    mut queue: mpsc::Receiver<Message>,
-    written: Arc<Semaphore>,
-) {
+async fn write(mut sink: SplitSink<Ws, Message>, mut queue: mpsc::Receiver<Message>, written: Arc<Semaphore>) {
     while let Some(message) = queue.recv().await {
         let is_reply = message.is_text();
         if sink.send(message).await.is_err() {

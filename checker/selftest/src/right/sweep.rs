@@ -76,11 +76,7 @@ async fn meet(stream: TcpStream, id: u64, table: Arc<Table>, log: Log) {
     let Some(mut ws) = greet(stream, &log).await else {
         return;
     };
-    let goodbye = Goodbye {
-        id,
-        table: table.clone(),
-        log: log.clone(),
-    };
+    let goodbye = Goodbye { id, table: table.clone(), log: log.clone() };
     let alive = Arc::new(AtomicBool::new(true));
     let (pings, mut due) = mpsc::channel(1);
     let mut entries = table.lock();
@@ -109,12 +105,5 @@ async fn meet(stream: TcpStream, id: u64, table: Arc<Table>, log: Log) {
             }
         }
     });
-    entries.insert(
-        id,
-        Entry {
-            alive,
-            pings,
-            task: task.abort_handle(),
-        },
-    );
+    entries.insert(id, Entry { alive, pings, task: task.abort_handle() });
 }

@@ -15,21 +15,14 @@ use crate::text::WELCOME;
 pub(crate) fn run(config: Config) -> io::Result<()> {
     let listener = TcpListener::bind(&config.addr)?;
     let log = Log::start(false);
-    log.line(format!(
-        "WebSocket server running on ws://{}",
-        listener.local_addr()?
-    ));
+    log.line(format!("WebSocket server running on ws://{}", listener.local_addr()?));
     loop {
         let Ok((stream, _)) = listener.accept() else {
             thread::sleep(Duration::from_millis(10));
             continue;
         };
         let log = log.clone();
-        drop(
-            thread::Builder::new()
-                .stack_size(256 * 1024)
-                .spawn(move || client(stream, &log)),
-        );
+        drop(thread::Builder::new().stack_size(256 * 1024).spawn(move || client(stream, &log)));
     }
 }
 

@@ -29,12 +29,15 @@ const LAST_LINES: usize = 8;
 /// How many light checks run side by side.
 const SIDE_BY_SIDE: usize = 8;
 
+/// Held by the check that keeps the processors busy, of however many runs.
+static HEAVY: Mutex<()> = Mutex::const_new(());
+
 /// Which programs to grade, and by which checks.
 pub struct Plan {
     /// The checks to run, with all that they need.
     pub checks: Vec<&'static Check>,
     /// What to start for each exercise, or why there is nothing to start.
-    pub programs: BTreeMap<Exercise, Result<Program, Failure>>,
+    pub programs: BTreeMap<Exercise, Result<Program, Box<Failure>>>,
     /// Where the sources are, to tell a student what to open.
     pub target: Option<Target>,
     /// What all chance in this run follows from.
@@ -138,7 +141,7 @@ pub async fn built_plan(checks: Vec<&'static Check>, target: Target, seed: u64) 
             let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
                 .expected("a program that compiles", complaint.trim_end())
                 .hint(hint);
-            Failure { fundamental: true, ..failure }
+            Box::new(Failure { fundamental: true, ..failure })
         })
     };
     let programs = exercises.iter().copied().map(program);
@@ -155,12 +158,11 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
         progress,
         gauge: Gauge::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
-        heavy: Mutex::new(()),
         target: plan.target,
         seed: plan.seed,
         began,
     });
-    let programs: BTreeMap<Exercise, Result<Program, Failure>> = plan.programs;
+    let programs: BTreeMap<Exercise, Result<Program, Box<Failure>>> = plan.programs;
     let tasks: Vec<_> = plan
         .checks
         .into_iter()
@@ -195,22 +197,21 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     gauge: Gauge,
     light: Semaphore,
-    heavy: Mutex<()>,
     target: Option<Target>,
     seed: u64,
     began: Instant,
 }
 
 impl Shared {
-    async fn judge(&self, check: &'static Check, program: Result<Program, Failure>) -> Graded {
+    async fn judge(&self, check: &'static Check, program: Result<Program, Box<Failure>>) -> Graded {
         let mut span = (self.now(), self.now());
         let outcome = match self.blocked_by(check).await {
             Some(outcome) => outcome,
             None => match program {
-                Err(failure) => Outcome::Failed(Box::new(bare(check, failure))),
+                Err(failure) => Outcome::Failed(Box::new(bare(check, *failure))),
                 Ok(program) => {
                     let _light = if check.beats || check.heavy { None } else { self.light.acquire().await.ok() };
-                    let _heavy = if check.heavy { Some(self.heavy.lock().await) } else { None };
+                    let _heavy = if check.heavy { Some(HEAVY.lock().await) } else { None };
                     span.0 = self.now();
                     let outcome = self.run(check, &program).await;
                     span.1 = self.now();
@@ -218,13 +219,14 @@ impl Shared {
                 }
             },
         };
-        let outcome = self.explained(check, outcome).await;
+        // What others wait for is what was seen, not what explains it: two checks may explain each other's silence.
         self.progress[check.id].send_replace(match &outcome {
             Outcome::Passed => Progress::Passed,
             Outcome::Failed(report) => Progress::Failed { fundamental: report.failure.fundamental },
             Outcome::Blocked(by) => Progress::Blocked(by),
             Outcome::Unknown(_) => Progress::Unknown,
         });
+        let outcome = self.explained(check, outcome).await;
         Graded { check, outcome, millis: span.1.saturating_sub(span.0), span }
     }
 

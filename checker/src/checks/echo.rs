@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: ECHOES,
         hint: "Answer each message where you read it, in one loop; a task spawned for each message may overtake its neighbour.",
         lesson: "lessons/03-echo.md",
-        least: Least { messages: 200, ..LEAST },
+        least: Least { messages: 180, ..LEAST },
         ..check("echo::order", Echo, "Pipelined messages are answered one for one, in order, none lost.", |arena| {
             Box::pin(order(arena))
         })

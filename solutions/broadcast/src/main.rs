@@ -2,13 +2,11 @@
 //! What comes from there, or from the echo server, is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use std::{
-    env, error::Error, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration,
-};
+use std::{env, error::Error, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, broadcast};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio::{signal::ctrl_c, task::coop::consume_budget, task::yield_now};
+use tokio::{signal::ctrl_c, task::yield_now};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
@@ -21,12 +19,10 @@ type Everyone = broadcast::Sender<Message>;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many messages may wait for the slowest client. All wait in the same place, so that this bounds
 /// what is kept, however many are slow; and a thousand on their way are nothing unusual.
-const BACKLOG: usize = 4096;
+const BACKLOG: usize = 8192;
+const ROUND: usize = 64;
 const WELCOME: &str = "Welcome! Connection established.";
-const AWAY: CloseFrame = CloseFrame {
-    code: CloseCode::Away,
-    reason: Utf8Bytes::from_static(""),
-};
+const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
 #[tokio::main]
 async fn main() {
@@ -96,24 +92,31 @@ async fn chat(ws: &mut Client, ping: &Notify, pong: &Notify, everyone: &Everyone
     // In this order: who has seen the welcome misses nothing that is said from then on.
     let mut inbox = everyone.subscribe();
     ws.feed(Message::text(WELCOME)).await?;
-    loop {
-        // All that is there is fed, to be written at once; no more, or reading might never come.
-        for _ in 0..inbox.len() {
-            ws.feed(inbox.try_recv()?).await?; // the error: it lags so far that some are lost to it
+    'open: loop {
+        for _ in 0..ROUND {
+            // All that is there is fed, to be written at once; no more, or reading might never come.
+            let heard = inbox.len();
+            for _ in 0..heard {
+                ws.feed(inbox.try_recv()?).await?; // the error: it lags so far that some are lost to it
+            }
+            tokio::select! {
+                biased;
+                () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
+                message = next(ws) => match message {
+                    // This never waits, so nobody waits for the slow; and it can't fail, as we listen.
+                    Some(m) if m.is_text() || m.is_binary() => drop(everyone.send(reply(m))),
+                    Some(Message::Pong(_)) => pong.notify_one(),
+                    Some(Message::Close(_)) | None => break 'open,
+                    Some(_) => {}
+                },
+                message = inbox.recv() => ws.feed(message?).await?,
+            }
+            if heard > BACKLOG / 4 {
+                break; // while all talk at once, who has said one thing listens for a while
+            }
         }
-        tokio::select! {
-            biased;
-            () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
-            message = next(ws) => match message {
-                // This never waits, so nobody waits for the slow; and it can't fail, as we listen.
-                Some(m) if m.is_text() || m.is_binary() => drop(everyone.send(reply(m))),
-                Some(Message::Pong(_)) => pong.notify_one(),
-                Some(Message::Close(_)) | None => break,
-                Some(_) => {}
-            },
-            message = inbox.recv() => ws.feed(message?).await?,
-        }
-        consume_budget().await;
+        yield_now().await;
+        let _ = ws.flush().now_or_never();
     }
     let _ = timeout(PATIENCE, ws.for_each(|_| future::ready(()))).await;
     Ok(())

@@ -1,9 +1,9 @@
 //! The finished echo server: it greets every client and sends each message back to its sender.
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::{env, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::{signal::ctrl_c, sync::watch, time::sleep, time::timeout};
+use tokio::{signal::ctrl_c, sync::watch, task::yield_now, time::sleep, time::timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
@@ -12,11 +12,10 @@ type Client = WebSocketStream<TcpStream>;
 
 /// For a client that never finishes the handshake, or the farewell.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So much is done before anything else has its turn.
+const ROUND: usize = 64;
 const WELCOME: &str = "Welcome! Connection established.";
-const AWAY: CloseFrame = CloseFrame {
-    code: CloseCode::Away,
-    reason: Utf8Bytes::from_static(""),
-};
+const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
 #[tokio::main]
 async fn main() {
@@ -69,16 +68,21 @@ async fn serve(stream: TcpStream, stop: watch::Receiver<()>) {
 
 async fn echo(ws: &mut Client, mut stop: watch::Receiver<()>) -> tungstenite::Result<()> {
     ws.feed(Message::text(WELCOME)).await?;
-    loop {
-        tokio::select! {
-            biased; // `stop` is shared by all clients: look there only if there is nothing to do
-            message = next(ws) => match message {
-                Some(m) if m.is_text() || m.is_binary() => ws.feed(reply(m)).await?,
-                Some(Message::Close(_)) | None => break,
-                Some(_) => {} // the library answers pings
-            },
-            _ = stop.changed() => break ws.close(Some(AWAY)).await?,
+    'open: loop {
+        for _ in 0..ROUND {
+            tokio::select! {
+                biased; // `stop` is shared by all clients: look there only if there is nothing to do
+                message = next(ws) => match message {
+                    Some(m) if m.is_text() || m.is_binary() => ws.feed(reply(m)).await?,
+                    Some(Message::Close(_)) | None => break 'open,
+                    Some(_) => {} // the library answers pings
+                },
+                _ = stop.changed() => break 'open ws.close(Some(AWAY)).await?,
+            }
         }
+        // However much there is to read: now others have their turn, and what has been fed is written.
+        yield_now().await;
+        let _ = ws.flush().now_or_never();
     }
     // It finishes the closing handshake as well, whoever began it, if it goes on being asked for
     // messages until there are none. Where there is nothing to finish, this is over at once.

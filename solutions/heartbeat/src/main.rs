@@ -6,22 +6,18 @@ use std::{env, fmt::Display, future, io, io::Write, pin::pin, process, time::Dur
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio::{signal::ctrl_c, task::coop::consume_budget, task::yield_now};
+use tokio::{signal::ctrl_c, task::yield_now};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
-use tokio_tungstenite::tungstenite::{
-    Bytes, Message, Result, Utf8Bytes, protocol::WebSocketConfig,
-};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Result, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
 
 type Client = WebSocketStream<TcpStream>;
 type Stop = watch::Receiver<()>;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+const ROUND: usize = 64;
 const WELCOME: &str = "Welcome! Connection established.";
-const AWAY: CloseFrame = CloseFrame {
-    code: CloseCode::Away,
-    reason: Utf8Bytes::from_static(""),
-};
+const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
 #[tokio::main]
 async fn main() {
@@ -89,19 +85,23 @@ async fn heart(period: Duration, ping: &Notify, pong: &Notify) {
 
 async fn echo(ws: &mut Client, ping: &Notify, pong: &Notify, mut stop: Stop) -> Result<()> {
     ws.feed(Message::text(WELCOME)).await?;
-    loop {
-        tokio::select! {
-            biased;
-            () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
-            message = next(ws) => match message {
-                Some(m) if m.is_text() || m.is_binary() => ws.feed(reply(m)).await?,
-                Some(Message::Pong(_)) => pong.notify_one(),
-                Some(Message::Close(_)) | None => break,
-                Some(_) => {}
-            },
-            _ = stop.changed() => break ws.close(Some(AWAY)).await?,
+    'open: loop {
+        for _ in 0..ROUND {
+            tokio::select! {
+                biased;
+                () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
+                message = next(ws) => match message {
+                    Some(m) if m.is_text() || m.is_binary() => ws.feed(reply(m)).await?,
+                    Some(Message::Pong(_)) => pong.notify_one(),
+                    Some(Message::Close(_)) | None => break 'open,
+                    Some(_) => {}
+                },
+                _ = stop.changed() => break 'open ws.close(Some(AWAY)).await?,
+            }
         }
-        consume_budget().await; // however much there is to read, the heart has its turn
+        // However much there is to read, the heart has its turn, and its pings are written.
+        yield_now().await;
+        let _ = ws.flush().now_or_never();
     }
     let _ = timeout(PATIENCE, ws.for_each(|_| future::ready(()))).await;
     Ok(())

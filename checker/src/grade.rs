@@ -326,6 +326,14 @@ impl Shared {
             Some(todo) if check.needs.is_empty() && failure.fundamental => self.untouched(check, failure, &todo),
             _ => failure,
         };
+        let failure = match arena.server.ended() {
+            // Whatever the client noticed, this is why.
+            Some(status) if failure.kind != Kind::NotStarted => {
+                let summary = format!("the server's process ended ({status}): {}", failure.summary);
+                Failure { kind: Kind::Died, summary, ..failure }
+            }
+            _ => failure,
+        };
         Report {
             transcript: transcript::lines(&events, &failure.clients, failure.mark),
             printed: last_lines(output),

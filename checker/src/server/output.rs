@@ -11,6 +11,10 @@ use tokio::sync::watch;
 const LINES: usize = 2_000;
 /// How many bytes of a line are remembered.
 const LINE_BYTES: usize = 1_024;
+/// What the log lines that the contract asks for begin with. They are remembered apart, so that no other output, however
+/// much, drives them out; as many of them as any check looks at, and more.
+const EVENTS: [&str; 3] = ["Client connected", "Client disconnected", "Received: "];
+const EVENT_LINES: usize = 1_000;
 /// How many lines of a panic are remembered.
 const PANIC_LINES: usize = 4;
 
@@ -32,7 +36,7 @@ pub struct Output {
 #[derive(Default)]
 struct Seen {
     lines: VecDeque<(Stream, String)>,
-    forgotten: u64,
+    events: Vec<String>,
     panic: Vec<String>,
     ready: Option<String>,
 }
@@ -79,9 +83,12 @@ impl Output {
         if stream == Stream::Stdout && seen.ready.is_none() && line.starts_with(super::READY) {
             seen.ready = Some(line.clone());
         }
+        let event = stream == Stream::Stdout && EVENTS.iter().any(|event| line.starts_with(event));
+        if event && seen.events.len() < EVENT_LINES {
+            seen.events.push(line.clone());
+        }
         if seen.lines.len() == LINES {
             seen.lines.pop_front();
-            seen.forgotten += 1;
         }
         seen.lines.push_back((stream, line));
     }
@@ -108,10 +115,10 @@ impl Output {
         self.seen.lock().expect("no panic holds it").ready.clone()
     }
 
-    /// How many lines on stdout are exactly `line`, of those remembered.
+    /// How many of the contract's log lines are exactly `line`.
     pub fn count(&self, line: &str) -> usize {
         let seen = self.seen.lock().expect("no panic holds it");
-        seen.lines.iter().filter(|(stream, text)| *stream == Stream::Stdout && text.trim_end() == line).count()
+        seen.events.iter().filter(|event| event.trim_end() == line).count()
     }
 
     /// Waits until `found` is true. Ends, with `false`, only when `gone` does.

@@ -55,8 +55,9 @@ mod platform {
     use std::os::unix::process::CommandExt;
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
     use std::sync::{LazyLock, Mutex};
+    use std::time::{Duration, Instant};
 
-    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
     pub(super) type Child = tokio::process::Child;
@@ -82,11 +83,16 @@ mod platform {
         done
     "#;
 
+    /// How long the end of the killed is waited for.
+    const GONE_WITHIN: Duration = Duration::from_secs(2);
+
     static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
 
     struct Groups {
         living: BTreeMap<u32, String>,
         guard: Option<ChildStdin>,
+        /// Set when the checker is about to end: nothing is started any more.
+        closed: bool,
     }
 
     impl Groups {
@@ -99,7 +105,7 @@ mod platform {
                 .process_group(0)
                 .spawn();
             // Without `sh` servers still end with the checker, unless it is killed with signal 9.
-            Groups { living: BTreeMap::new(), guard: guard.ok().and_then(|mut guard| guard.stdin.take()) }
+            Groups { living: BTreeMap::new(), guard: guard.ok().and_then(|mut guard| guard.stdin.take()), closed: false }
         }
 
         fn tell(&mut self, verb: char, id: u32, mark: &str) {
@@ -112,6 +118,9 @@ mod platform {
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
         command.process_group(0);
         let mut groups = GROUPS.lock().expect("no panic holds it");
+        if groups.closed {
+            return Err(io::Error::other("the checker is ending"));
+        }
         let child = command.spawn()?;
         let id = child.id().unwrap_or_default();
         groups.living.insert(id, mark.to_string());
@@ -132,14 +141,32 @@ mod platform {
         groups.tell('-', id, &mark);
     }
 
-    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet.
+    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet; from then on it
+    /// starts nothing more.
     pub fn kill_all() {
-        let living: Vec<u32> = GROUPS.lock().expect("no panic holds it").living.keys().copied().collect();
-        living.into_iter().for_each(kill);
+        let living: Vec<u32> = {
+            let mut groups = GROUPS.lock().expect("no panic holds it");
+            groups.closed = true;
+            groups.living.keys().copied().collect()
+        };
+        living.iter().copied().for_each(kill);
+        // A signal is sent sooner than a process is gone, and whoever asked wants it gone.
+        let since = Instant::now();
+        while living.iter().any(|id| exists(*id)) && since.elapsed() < GONE_WITHIN {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn exists(id: u32) -> bool {
+        group(id).is_some_and(|group| test_kill_process_group(group).is_ok())
+    }
+
+    fn group(id: u32) -> Option<Pid> {
+        i32::try_from(id).ok().and_then(Pid::from_raw)
     }
 
     fn kill_group(id: u32) {
-        if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        if let Some(group) = group(id) {
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

@@ -1,0 +1,91 @@
+//! The command line: what it takes, what it says, and with what it exits.
+
+mod common;
+
+use common::{check, checker, graded, museum, outcomes};
+
+fn complains(args: &[&str], code: i32, words: &[&str]) {
+    let output = checker().args(args).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    assert!(output.stdout.is_empty(), "{args:?} printed on stdout");
+    for word in words {
+        assert!(said.contains(word), "{args:?} does not say {word}: {said}");
+    }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_exit_code_2() {
+    complains(&["grade", "ehco"], 2, &["`ehco`", "echo, heartbeat and broadcast"]);
+    complains(&["grade", "echo", "--target", "day2"], 2, &["day2", "day1", "solutions"]);
+    complains(&["grade", "--command", "true"], 2, &["one exercise"]);
+    complains(&["grade", "echo", "heartbeat", "--command", "true"], 2, &["one exercise"]);
+    complains(&["grade", "echo", "--command", "a 'b"], 2, &["a 'b", "quote"]);
+    complains(&["grade", "echo", "--seed", "soon"], 2, &["soon"]);
+    complains(&["grade", "echo", "--format", "xml"], 2, &["xml", "json"]);
+    complains(&["museum", "no-such-fault"], 2, &["no-such-fault"]);
+    complains(&["museum", "--jobs", "0"], 2, &["0"]);
+    complains(&["grate"], 2, &["grate"]);
+}
+
+#[test]
+fn a_program_that_can_t_be_started_is_not_judged() {
+    let (code, result) = graded(&["echo", "--command", "./no/such/program"]);
+    assert_eq!(code, 3, "{result:#}");
+    assert!(outcomes(&result).iter().all(|(_, outcome)| outcome == "unknown"), "{result:#}");
+    assert!(check(&result, "echo::handshake")["summary"].as_str().is_some_and(|why| why.contains("./no/such/program")));
+}
+
+#[test]
+fn a_right_program_passes_and_a_wrong_one_does_not() {
+    let (code, result) = graded(&["echo", "--command", &museum("--right", "raw-echo")]);
+    assert_eq!((code, &result["totals"]["passed"]), (0, &12.into()), "{result:#}");
+    let (code, result) = graded(&["echo::close", "--command", &museum("--fault", "close-code-always-1000")]);
+    assert_eq!(code, 1, "{result:#}");
+    let close = check(&result, "echo::close");
+    assert_eq!(close["outcome"], "failed");
+    assert_eq!(close["lesson"], "lessons/03-echo.md");
+    let marked = close["transcript"].as_array().expect("a transcript").iter().filter(|line| line["marked"] == true);
+    let marked: Vec<_> = marked.collect();
+    assert_eq!(marked.len(), 1, "{close:#}");
+    assert_eq!((&marked[0]["kind"], &marked[0]["direction"]), (&"close".into(), &"to-client".into()));
+}
+
+/// A check brings what it needs, and nothing else.
+#[test]
+fn a_check_is_graded_with_what_it_needs() {
+    let (_, result) = graded(&["echo::ping", "--command", &museum("--right", "raw-echo")]);
+    let ids: Vec<String> = outcomes(&result).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["echo::handshake", "echo::welcome", "echo::ping"]);
+}
+
+#[test]
+fn the_same_seed_says_the_same() {
+    let command = museum("--fault", "lower-cases");
+    let texts = |seed: &str| {
+        let (_, result) = graded(&["echo::reply", "--seed", seed, "--command", &command]);
+        let reply = check(&result, "echo::reply");
+        (reply["expected"].clone(), reply["got"].clone())
+    };
+    let first = texts("7");
+    assert!(first.0.is_string(), "{first:?}");
+    assert_eq!(first, texts("7"));
+    assert_ne!(first, texts("8"));
+}
+
+#[test]
+fn timings_go_to_stderr() {
+    let command = museum("--right", "raw-echo");
+    let output = checker().args(["grade", "echo::ping", "--format", "json", "--timings", "--command", &command]).output();
+    let output = output.expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the longest check is"));
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON and nothing else on stdout");
+}
+
+/// No colours where nobody sees them.
+#[test]
+fn a_pipe_gets_no_colours() {
+    let command = museum("--fault", "close-code-always-1000");
+    let output = checker().args(["grade", "echo::close", "--command", &command]).output().expect("it runs");
+    assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
+}

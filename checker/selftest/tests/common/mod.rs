@@ -1,0 +1,66 @@
+//! What the tests of the checker share.
+
+// Each test file is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+use std::process::Command as StdCommand;
+use std::sync::OnceLock;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// The program of a package of the workspace, built when it is first asked for.
+fn built(package: &'static str, path: &'static OnceLock<PathBuf>) -> &'static PathBuf {
+    path.get_or_init(|| {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let mut built = runtime.block_on(checker::server::build::build(&[package])).expect("cargo runs");
+        built.remove(package).expect("cargo speaks of it").unwrap_or_else(|complaint| panic!("{package}: {complaint}"))
+    })
+}
+
+/// The checker's command line, as `cargo checker` runs it.
+pub(crate) fn checker() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(built("checker", &PATH));
+    // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
+    command
+}
+
+/// The same, for a test that talks to the running process.
+pub(crate) fn running_checker() -> StdCommand {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = StdCommand::new(built("checker", &PATH));
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
+    command
+}
+
+/// A command line for `--command` that starts one of the museum's servers.
+pub(crate) fn museum(option: &str, name: &str) -> String {
+    format!("{} {option} {name}", env!("CARGO_BIN_EXE_selftest"))
+}
+
+/// Grades with `--format json`: the exit code and the object on stdout.
+pub(crate) fn graded(args: &[&str]) -> (i32, Value) {
+    let output = checker().arg("grade").args(args).args(["--format", "json"]).output().expect("it runs");
+    let code = output.status.code().expect("it is not killed");
+    let value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("stdout is no JSON ({error}): {}", String::from_utf8_lossy(&output.stdout)));
+    (code, value)
+}
+
+/// All checks of a result, as pairs of id and outcome.
+pub(crate) fn outcomes(result: &Value) -> Vec<(String, String)> {
+    let exercises = result["exercises"].as_array().expect("exercises");
+    let checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
+    let text = |value: &Value| value.as_str().expect("a text").to_string();
+    checks.map(|check| (text(&check["id"]), text(&check["outcome"]))).collect()
+}
+
+/// The check with this id.
+pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
+    let exercises = result["exercises"].as_array().expect("exercises");
+    let mut checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
+    checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result}"))
+}

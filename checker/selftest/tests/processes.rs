@@ -1,0 +1,137 @@
+//! Processes that hang, shout, die and multiply: each ends in a verdict, and nothing is left behind.
+
+mod common;
+
+use common::{check, graded, museum};
+use serde_json::Value;
+
+fn graded_process(name: &str) -> (i32, Value) {
+    graded(&["echo", "--command", &museum("--process", name)])
+}
+
+fn fails_to_start(name: &str, words: &str) {
+    let (code, result) = graded_process(name);
+    assert_eq!(code, 1, "{result:#}");
+    let handshake = check(&result, "echo::handshake");
+    assert_eq!(handshake["outcome"], "failed", "{result:#}");
+    assert!(handshake["summary"].as_str().is_some_and(|summary| summary.contains(words)), "{handshake:#}");
+    assert_eq!(result["totals"]["failed"], 1, "{result:#}");
+    assert_eq!(result["totals"]["blocked"], 11, "{result:#}");
+}
+
+fn passes(name: &str) {
+    let (code, result) = graded_process(name);
+    assert_eq!((code, &result["totals"]["passed"]), (0, &12.into()), "{result:#}");
+}
+
+#[test]
+fn one_that_is_never_ready() {
+    fails_to_start("hang", "never said that it is ready");
+}
+
+#[test]
+fn one_that_ends_at_once() {
+    fails_to_start("exit", "ended before it was ready");
+    fails_to_start("silent-exit", "ended before it was ready");
+}
+
+#[test]
+fn one_whose_ready_line_names_another_port() {
+    fails_to_start("wrong-port", "refuses connections");
+}
+
+#[test]
+fn one_that_panics_once_it_is_ready() {
+    fails_to_start("panic", "the server's process ended");
+}
+
+#[test]
+fn one_that_panics_when_somebody_connects() {
+    fails_to_start("panic-on-connect", "the upgrade request was not answered");
+}
+
+#[test]
+fn one_that_prints_verdicts_of_its_own() {
+    let (code, result) = graded_process("fake-verdict");
+    assert_eq!((code, &result["totals"]["passed"]), (1, &0.into()), "{result:#}");
+}
+
+#[test]
+fn one_that_is_ready_late() {
+    passes("late");
+}
+
+#[test]
+fn one_that_shouts() {
+    passes("flood");
+}
+
+#[test]
+fn one_that_burns_every_core() {
+    passes("busy");
+}
+
+#[cfg(target_os = "linux")]
+mod on_linux {
+    use std::process::{Child, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::common::{museum, running_checker};
+    use super::passes;
+
+    /// How many processes have this command line.
+    fn running(command: &str) -> usize {
+        let command: Vec<u8> = command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
+        let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        lines.filter(|line| line.strip_suffix(b"\0") == Some(&command)).count()
+    }
+
+    #[test]
+    fn one_that_forks_and_one_that_leaves_its_session_leave_nothing_behind() {
+        for name in ["fork", "setsid", "ignore-sigterm"] {
+            passes(name);
+            assert_eq!(running(&museum("--process", name)), 0, "{name} is still there");
+        }
+    }
+
+    /// Starts a grading whose server never becomes ready, and waits until that server runs.
+    fn grading_of(server: &str) -> Child {
+        let mut command = running_checker();
+        command.args(["grade", "echo", "--command", server]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        until("the server runs", || running(server) > 0);
+        child
+    }
+
+    fn until(what: &str, mut happens: impl FnMut() -> bool) {
+        let since = Instant::now();
+        while !happens() {
+            assert!(since.elapsed() < Duration::from_secs(10), "it did not come to pass that {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn signal(child: &Child, signal: &str) {
+        let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    #[test]
+    fn killing_the_checker_kills_its_servers() {
+        let server = "sleep 87651";
+        let mut grading = grading_of(server);
+        signal(&grading, "-KILL");
+        grading.wait().expect("it ends");
+        until("the server is gone", || running(server) == 0);
+    }
+
+    #[test]
+    fn ctrl_c_leaves_no_server_at_all() {
+        let server = "sleep 87652";
+        let mut grading = grading_of(server);
+        signal(&grading, "-INT");
+        assert_eq!(grading.wait().expect("it ends").code(), Some(130));
+        assert_eq!(running(server), 0);
+    }
+}

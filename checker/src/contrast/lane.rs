@@ -1,0 +1,171 @@
+//! One contestant, connected: a mouth that publishes and ears that listen.
+
+use std::time::{Duration, Instant};
+
+use super::line::Line;
+use super::plan::Contestant;
+use super::relay::Caller;
+use super::socket::Socket;
+use crate::client::{Client, Heard, PREFIX};
+use crate::polling::client::{Events, Http, self};
+use crate::polling::LONG_WAIT;
+use crate::verdict::{Checked, Trouble};
+
+/// Publishes for one contestant.
+pub enum Mouth {
+    /// By a request.
+    Http(Http),
+    /// By a frame.
+    Socket(Box<Socket>),
+    /// By a client of a check, which keeps the conversation.
+    Client(Client),
+    /// By bytes.
+    Relay(Caller),
+}
+
+/// Listens for one contestant.
+pub enum Ear {
+    /// Asks by the clock.
+    Short(Http, Duration),
+    /// Asks and waits.
+    Long(Http),
+    /// Hears events.
+    Events(Box<Events>),
+    /// Hears frames.
+    Socket(Box<Socket>),
+    /// The same, through a client of a check.
+    Client(Box<Client>),
+    /// Hears bytes.
+    Relay(Caller),
+}
+
+/// A contestant that has its publisher and its subscribers.
+pub struct Lane {
+    /// Which.
+    pub contestant: Contestant,
+    /// Who publishes.
+    pub mouth: Mouth,
+    /// Who listens.
+    pub ears: Vec<Ear>,
+}
+
+/// The lines over which a lane talks: what publishing costs and what listening costs are two things.
+pub struct Lines {
+    /// The publisher's.
+    pub publishing: Line,
+    /// The subscribers'.
+    pub listening: Line,
+}
+
+/// How the lanes of a race are connected.
+#[derive(Debug, Clone)]
+pub struct Connecting {
+    /// How many listen.
+    pub subscribers: usize,
+    /// A new connection for each request.
+    pub reconnect: bool,
+    /// The WebSocket server's name and path, as in its address.
+    pub host: String,
+    /// See `host`.
+    pub path: String,
+}
+
+impl Lane {
+    /// Connects a contestant over these lines.
+    ///
+    /// # Errors
+    /// When its server doesn't take part.
+    pub async fn connect(contestant: Contestant, lines: &Lines, how: &Connecting) -> Checked<Self> {
+        let (near, far) = (lines.publishing.address, lines.listening.address);
+        let socket = async |address| Socket::connect(address, &how.host, &how.path).await.map(Box::new);
+        let mouth = match contestant {
+            Contestant::Push => Mouth::Socket(socket(near).await?),
+            Contestant::Relay => Mouth::Relay(Caller::connect(near).await?),
+            _ => Mouth::Http(Http::new(near, how.reconnect)?),
+        };
+        let mut ears = Vec::new();
+        for _ in 0..how.subscribers {
+            ears.push(match contestant {
+                Contestant::Push => Ear::Socket(socket(far).await?),
+                Contestant::Relay => Ear::Relay(Caller::connect(far).await?),
+                // Each has a client of its own, and so a connection of its own.
+                Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect)?, period),
+                Contestant::Long => Ear::Long(Http::new(far, how.reconnect)?),
+                Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect)?.events(None).await?)),
+            });
+        }
+        Ok(Lane { contestant, mouth, ears })
+    }
+}
+
+impl Mouth {
+    /// Publishes; when this returns, it is on its way.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn say(&mut self, text: &str) -> Checked {
+        match self {
+            Mouth::Http(http) => http.publish(text).await,
+            Mouth::Socket(socket) => socket.say(text).await,
+            Mouth::Relay(caller) => caller.say(text).await,
+            Mouth::Client(client) => {
+                client.send_text(text);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what comes back, if anything does: the publisher is one of everyone.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn hear(&mut self) -> Checked<String> {
+        match self {
+            Mouth::Http(_) | Mouth::Client(_) => std::future::pending().await,
+            Mouth::Socket(socket) => socket.hear().await.map(|(text, _)| unprefixed(text)),
+            Mouth::Relay(caller) => caller.hear().await.map(|(text, _)| text),
+        }
+    }
+}
+
+impl Ear {
+    /// The next message that is pushed, and when it was there. Those who ask hear nothing by themselves.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn hear(&mut self) -> Checked<(String, Instant)> {
+        match self {
+            Ear::Short(..) | Ear::Long(_) => std::future::pending().await,
+            Ear::Events(events) => loop {
+                if let (client::Heard::Message(text), at) = events.next().await? {
+                    return Ok((text, at));
+                }
+            },
+            Ear::Socket(socket) => socket.hear().await.map(|(text, at)| (unprefixed(text), at)),
+            Ear::Relay(caller) => caller.hear().await,
+            Ear::Client(client) => {
+                let moment = client.next_but_heartbeats("the message of another client").await?;
+                match moment.heard {
+                    Heard::Text(text) => Ok((unprefixed(text), moment.at)),
+                    _ => Err(client.instead(&moment, "the message of another client")),
+                }
+            }
+        }
+    }
+}
+
+/// What was said, of what came back.
+fn unprefixed(text: String) -> String {
+    text.strip_prefix(PREFIX).map(str::to_string).unwrap_or(text)
+}
+
+/// What a long poll asks for.
+pub const WAIT: Option<Duration> = Some(LONG_WAIT);
+
+/// Says of a trouble whose it was.
+pub fn of(contestant: Contestant) -> impl Fn(Trouble) -> Trouble {
+    move |trouble| match trouble {
+        Trouble::Unknown(reason) => Trouble::Unknown(format!("{}: {reason}", contestant.name())),
+        other => other,
+    }
+}

@@ -87,13 +87,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "Messages that wait together go out newest first, a stack where a queue belongs.",
     ),
     broadcast(
-        "queue-of-sixteen",
-        &[Twist::QueueOfSixteen],
-        &[ORDER, AGREEMENT, CROWD],
-        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
-         reason to lose messages.",
-    ),
-    broadcast(
         "own-message-first",
         &[Twist::OwnMessageFirst],
         &[AGREEMENT, CROWD],
@@ -156,6 +149,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::SixtyFourAtMost],
         &[CROWD],
         "Your server turns away the sixty-fifth client; a hundred have to fit in.",
+    ),
+    broadcast(
+        "queue-of-sixteen",
+        &[Twist::QueueOfSixteen],
+        &[CROWD, ORDER, AGREEMENT],
+        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
+         reason to lose messages.",
     ),
     broadcast(
         "queue-of-256",

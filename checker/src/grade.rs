@@ -350,7 +350,7 @@ impl Shared {
             kind: Kind::NotStarted,
             summary: format!("{}: not started", check.exercise),
             expected: "a server that answers its first client".to_string(),
-            got: format!("a skeleton that stops at {todo}"),
+            got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
             literal: false,
             hint: Some(format!("Read {}, then open {place} and begin with TODO 1.", check.exercise.lesson())),
             ..failure
@@ -364,7 +364,8 @@ fn bare(check: &Check, failure: Failure) -> Report {
 }
 
 fn last_lines(output: &Output) -> Vec<String> {
-    let lines = output.lines();
+    let boring = |line: &str| line.is_empty() || line.starts_with("note: run with `RUST_BACKTRACE");
+    let lines: Vec<_> = output.lines().into_iter().filter(|(_, line)| !boring(line)).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|(_, line)| line.clone()).collect()
 }
 

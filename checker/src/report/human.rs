@@ -29,6 +29,10 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
     for line in textwrap::wrap(&summary, WIDTH) {
         let _ = writeln!(out, "{BAD}{line}{BAD:#}");
     }
+    if report.failure.kind == Kind::NotStarted {
+        labelled(&mut out, "next", &report.hint);
+        return out;
+    }
     out.push('\n');
     labelled(&mut out, "contract", graded.check.contract);
     if report.failure.kind == Kind::DoesNotCompile {

@@ -8,6 +8,7 @@ pub mod arena;
 pub mod checks;
 pub mod cli;
 pub mod client;
+pub mod contrast;
 pub mod evidence;
 pub mod exercise;
 pub mod gauge;

@@ -2,6 +2,8 @@
 
 mod grade;
 mod museum;
+mod polling;
+mod race;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -32,6 +34,14 @@ enum Command {
     ///
     /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
     Museum(museum::MuseumArgs),
+    /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
+    ///
+    /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
+    Polling(polling::PollingArgs),
+    /// Race push against polling, on your own broadcast server
+    ///
+    /// Exit codes: 0 measured, 1 the server failed, 2 the command line makes no sense, 3 it could not be measured.
+    Race(race::RaceArgs),
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -64,6 +74,8 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Grade(args) => grade::run(args).await,
         Command::Museum(args) => museum::run(args).await,
+        Command::Polling(args) => polling::run(args).await,
+        Command::Race(args) => race::run(args).await,
     }
 }
 

@@ -6,10 +6,13 @@ use super::line::Line;
 use super::plan::Contestant;
 use super::relay::Caller;
 use super::socket::Socket;
-use crate::client::{Client, Heard, PREFIX};
-use crate::polling::client::{Events, Http, self};
+use crate::client::{Client, Heard, PATIENCE, PREFIX, within};
 use crate::polling::LONG_WAIT;
-use crate::verdict::{Checked, Trouble};
+use crate::polling::client::{self, Events, Http};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
+
+/// What is said before the race.
+const REHEARSAL: &str = "#0 can you all hear me?";
 
 /// Publishes for one contestant.
 pub enum Mouth {
@@ -25,10 +28,10 @@ pub enum Mouth {
 
 /// Listens for one contestant.
 pub enum Ear {
-    /// Asks by the clock.
-    Short(Http, Duration),
-    /// Asks and waits.
-    Long(Http),
+    /// Asks by the clock, with this period, for what came after so many messages.
+    Short(Http, Duration, usize),
+    /// Asks for what came after so many messages, and waits.
+    Long(Http, usize),
     /// Hears events.
     Events(Box<Events>),
     /// Hears frames.
@@ -89,12 +92,47 @@ impl Lane {
                 Contestant::Push => Ear::Socket(socket(far).await?),
                 Contestant::Relay => Ear::Relay(Caller::connect(far).await?),
                 // Each has a client of its own, and so a connection of its own.
-                Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect)?, period),
-                Contestant::Long => Ear::Long(Http::new(far, how.reconnect)?),
+                Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect)?, period, 0),
+                Contestant::Long => Ear::Long(Http::new(far, how.reconnect)?, 0),
                 Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect)?.events(None).await?)),
             });
         }
         Ok(Lane { contestant, mouth, ears })
+    }
+
+    /// Sends one message to everyone: from here on all connections stand, and everybody is known to hear.
+    ///
+    /// # Errors
+    /// When it doesn't arrive.
+    pub async fn rehearse(&mut self) -> Checked {
+        self.mouth.say(REHEARSAL).await?;
+        for (number, ear) in self.ears.iter_mut().enumerate() {
+            let hearing = async {
+                match ear {
+                    Ear::Short(http, _, since) | Ear::Long(http, since) => *since = http.poll(0, WAIT).await?.next,
+                    pushed => while pushed.hear().await?.0 != REHEARSAL {},
+                }
+                Ok::<_, Trouble>(())
+            };
+            match within(PATIENCE, hearing).await {
+                Some(heard) => heard?,
+                None => return Err(deaf(self.contestant, number)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn deaf(contestant: Contestant, subscriber: usize) -> Trouble {
+    let summary = format!(
+        "{}: subscriber {} did not hear within {} s what another client said; does the server broadcast?",
+        contestant.name(),
+        subscriber + 1,
+        PATIENCE.as_secs()
+    );
+    match contestant {
+        Contestant::Push => Failure::new(Kind::Silence, summary).into(),
+        _ => Trouble::Unknown(summary),
     }
 }
 
@@ -135,7 +173,7 @@ impl Ear {
     /// When the server is gone.
     pub async fn hear(&mut self) -> Checked<(String, Instant)> {
         match self {
-            Ear::Short(..) | Ear::Long(_) => std::future::pending().await,
+            Ear::Short(..) | Ear::Long(..) => std::future::pending().await,
             Ear::Events(events) => loop {
                 if let (client::Heard::Message(text), at) = events.next().await? {
                     return Ok((text, at));

@@ -154,6 +154,11 @@ impl Server {
         status.expect("waited for it")
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// How the process ended, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
         *self.ended.borrow()

@@ -1,0 +1,169 @@
+//! `cargo checker race`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{UNKNOWN, USAGE, complain, fresh_seed, progress};
+use crate::checks;
+use crate::contrast::host::{Baseline, Pushed};
+use crate::contrast::line::Endpoint;
+use crate::contrast::run::{self, Settings};
+use crate::contrast::summary::Race;
+use crate::contrast::{csv, table};
+use crate::exercise::{Exercise, Target};
+use crate::grade;
+use crate::server::Program;
+use crate::verdict::{Checked, Trouble};
+
+/// Exit code for a server that fails.
+const FAILED: u8 = 1;
+
+#[derive(Args)]
+pub(super) struct RaceArgs {
+    /// Whose `broadcast` server races
+    #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
+    target: TargetArg,
+    /// Let this program race instead, in whatever language
+    #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
+    command: Option<String>,
+    /// Let a server race that runs already
+    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["target", "command"])]
+    url: Option<String>,
+    /// In 5 s instead of 20: rougher
+    #[arg(long)]
+    quick: bool,
+    /// How far away everybody is: a round trip in milliseconds
+    #[arg(long, value_name = "MILLIS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=2_000))]
+    rtt: u64,
+    /// How far events are apart, on the average, in milliseconds
+    #[arg(long, value_name = "MILLIS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=1_000))]
+    every: u64,
+    /// A new connection for each request of those who ask, instead of one that is kept
+    #[arg(long)]
+    reconnect: bool,
+    /// Repeat a race: all moments and messages follow from its seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How to tell what came out
+    #[arg(long, value_enum, default_value_t = RaceFormat::Human)]
+    format: RaceFormat,
+    /// Draw it as well
+    #[arg(long, value_name = "FILE.svg")]
+    chart: Option<PathBuf>,
+    /// Make a page of it as well; it needs no network
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TargetArg {
+    /// Yours, in day1/
+    Day1,
+    /// The reference, in solutions/
+    Solutions,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RaceFormat {
+    /// For people
+    Human,
+    /// One JSON object on stdout
+    Json,
+    /// Every single message
+    Csv,
+}
+
+/// Races and tells.
+pub(super) async fn run(args: RaceArgs) -> ExitCode {
+    match raced(&args).await {
+        Ok(race) => tell(&args, &race),
+        Err((code, message)) => complain(code, &message),
+    }
+}
+
+async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
+    let (pushed, server) = pushed(args).await?;
+    let baseline = std::env::current_exe().map_err(|error| (UNKNOWN, format!("no way to start myself: {error}")))?;
+    let seconds = |full, quick| Duration::from_secs(if args.quick { quick } else { full });
+    let settings = Settings {
+        seed: args.seed.unwrap_or_else(fresh_seed),
+        window: seconds(12, 2),
+        apart: Duration::from_millis(args.every),
+        rtt: Duration::from_millis(args.rtt),
+        reconnect: args.reconnect,
+        pushed,
+        server,
+        baseline: Baseline::Program(baseline),
+        countings: vec![(1, seconds(4, 1)), (10, seconds(1, 1)), (100, seconds(1, 1))],
+    };
+    // All clients on one thread: what is measured is not how threads wake each other.
+    let racing = tokio::task::spawn_blocking(move || -> Checked<Race> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let race = runtime.block_on(run::run(&settings, &|text| progress(&text)));
+        runtime.shutdown_background();
+        race
+    });
+    let race = racing.await.map_err(|error| (UNKNOWN, format!("the race broke off: {error}")))?;
+    progress("");
+    race.map_err(|trouble| match trouble {
+        Trouble::Failed(failure) => (FAILED, failure.summary),
+        Trouble::Unknown(reason) | Trouble::Busy(reason) => (UNKNOWN, reason),
+    })
+}
+
+/// The server that takes part, and what to call it.
+async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
+    if let Some(url) = &args.url {
+        return Ok((far(url).await?, url.clone()));
+    }
+    if let Some(command) = &args.command {
+        let argv = shlex::split(command).filter(|argv| !argv.is_empty());
+        let argv =
+            argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
+        let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+        return Ok((Pushed::Program(Program::new(argv, directory)), command.clone()));
+    }
+    let target = match args.target {
+        TargetArg::Day1 => Target::Day1,
+        TargetArg::Solutions => Target::Solutions,
+    };
+    progress("building …");
+    let checks = checks::find("latency::push").into_iter().collect();
+    let mut plan = grade::built_plan(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
+    let source = Exercise::Broadcast.source(target);
+    match plan.programs.remove(&Exercise::Broadcast) {
+        Some(Ok(program)) => Ok((Pushed::Program(program), source)),
+        Some(Err(failure)) => Err((FAILED, format!("{source} does not compile: {}", failure.got))),
+        None => Err((UNKNOWN, format!("cargo said nothing about {source}"))),
+    }
+}
+
+async fn far(url: &str) -> Result<Pushed, (u8, String)> {
+    let usage = |why: &str| (USAGE, format!("--url {url}: {why}; wanted: ws://HOST:PORT or ws://HOST:PORT/PATH"));
+    let rest = url.strip_prefix("ws://").ok_or_else(|| usage("only ws:// is spoken here"))?;
+    let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+    let named = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        host.to_string()
+    } else {
+        format!("{host}:80")
+    };
+    let found = tokio::net::lookup_host(named).await;
+    let addresses: Vec<_> =
+        found.map_err(|error| (UNKNOWN, format!("--url {url}: {host} can't be found: {error}")))?.collect();
+    Ok(Pushed::Far { endpoint: Endpoint(addresses), host: host.to_string(), path: path.to_string() })
+}
+
+fn tell(args: &RaceArgs, race: &Race) -> ExitCode {
+    let text = match args.format {
+        RaceFormat::Human => table::table(race),
+        RaceFormat::Json => serde_json::to_string_pretty(race).expect("a race can be written as JSON") + "\n",
+        RaceFormat::Csv => csv::csv(race),
+    };
+    // Whoever closed the pipe has read enough.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}

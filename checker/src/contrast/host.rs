@@ -1,0 +1,198 @@
+//! Where the contestants' servers run: each in a process of its own, so that the system can tell what each costs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+use super::line::Endpoint;
+use super::plan::Contestant;
+use super::relay;
+use crate::client::{PATIENCE, within};
+use crate::polling;
+use crate::server::process::{Process, kill};
+use crate::server::{Program, Server, StartError};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
+
+/// Where the servers of the baseline and the relay come from.
+#[derive(Debug, Clone)]
+pub enum Baseline {
+    /// They run inside of this process; nobody can tell what they cost.
+    Inside,
+    /// They are processes: `checker polling`, at this path.
+    Program(PathBuf),
+}
+
+/// The WebSocket server that takes part.
+#[derive(Clone)]
+pub enum Pushed {
+    /// It is started.
+    Program(Program),
+    /// It runs already, somewhere.
+    Far {
+        /// Where.
+        endpoint: Endpoint,
+        /// Its name and port, as in its address.
+        host: String,
+        /// Its path, as in its address.
+        path: String,
+    },
+}
+
+/// A server that runs as long as this lives.
+pub struct Host {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    life: Life,
+}
+
+enum Life {
+    Inside(JoinHandle<io::Result<()>>),
+    Ours { id: u32, _process: Process },
+    Server(Box<Server>),
+    Far,
+}
+
+impl Host {
+    /// Starts a contestant's server.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn start(contestant: Contestant, pushed: &Pushed, baseline: &Baseline) -> Checked<Self> {
+        match contestant {
+            Contestant::Push => Self::push(pushed, None).await,
+            _ => Self::baseline(contestant, baseline).await,
+        }
+    }
+
+    /// Starts the WebSocket server, with this heartbeat interval or its own.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn push(pushed: &Pushed, interval: Option<Duration>) -> Checked<Self> {
+        match pushed {
+            Pushed::Program(program) => match Server::start(program, interval).await {
+                Ok(server) => {
+                    Ok(Host { endpoint: Endpoint::loopback(server.port), life: Life::Server(Box::new(server)) })
+                }
+                Err((error, output)) => {
+                    let last = output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
+                    Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+                }
+            },
+            Pushed::Far { endpoint, host, .. } => {
+                let refused = |error| Trouble::Unknown(format!("nothing answers at ws://{host}: {error}"));
+                endpoint.connect().await.map_err(refused)?;
+                Ok(Host { endpoint: endpoint.clone(), life: Life::Far })
+            }
+        }
+    }
+
+    /// The server of a contestant other than push, inside of this process.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn inside(contestant: Contestant) -> Checked<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let endpoint = Endpoint(vec![listener.local_addr()?]);
+        let serving = async move {
+            match contestant {
+                Contestant::Relay => relay::serve(listener).await,
+                _ => polling::server::serve(listener).await,
+            }
+        };
+        Ok(Host { endpoint, life: Life::Inside(tokio::spawn(serving)) })
+    }
+
+    async fn baseline(contestant: Contestant, baseline: &Baseline) -> Checked<Self> {
+        match baseline {
+            Baseline::Inside => Self::inside(contestant).await,
+            Baseline::Program(path) => {
+                let mut command = Command::new(path);
+                command
+                    .args(["polling", "--addr", "127.0.0.1:0"])
+                    .args((contestant == Contestant::Relay).then_some("--relay"));
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+                let mark = format!("race-{}-{:08x}", std::process::id(), rand::random::<u32>());
+                let failed = |what: &str| Trouble::Unknown(format!("{} polling {what}", path.display()));
+                let (process, stdout, _) =
+                    Process::spawn(command, &mark).map_err(|error| failed(&format!("can't be started: {error}")))?;
+                let id = process.id();
+                let life = Life::Ours { id, _process: process };
+                // From here on it is killed if something goes wrong.
+                let mut host = Host { endpoint: Endpoint(Vec::new()), life };
+                let mut lines = BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
+                let line = within(PATIENCE, lines.next_line()).await.and_then(Result::ok).flatten();
+                let address = line.as_deref().and_then(|line| line.rsplit_once("://")?.1.parse::<SocketAddr>().ok());
+                host.endpoint = Endpoint(vec![address.ok_or_else(|| failed("did not say where it listens"))?]);
+                Ok(host)
+            }
+        }
+    }
+
+    /// Processor time that the server has used by now, `None` where nobody tells.
+    pub fn cpu(&self) -> Option<Duration> {
+        match &self.life {
+            Life::Ours { id, .. } => cpu(*id),
+            Life::Server(server) => cpu(server.id()),
+            Life::Inside(_) | Life::Far => None,
+        }
+    }
+
+    /// How its process ended, if it did.
+    pub fn ended(&self) -> Option<String> {
+        if let Life::Server(server) = &self.life { server.ended().map(|status| status.to_string()) } else { None }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        match &self.life {
+            Life::Inside(serving) => serving.abort(),
+            Life::Ours { id, .. } => kill(*id),
+            Life::Server(_) | Life::Far => {}
+        }
+    }
+}
+
+fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
+    let summary = match error {
+        StartError::NoSuchProgram(why) => return Trouble::Unknown(format!("the server can't be started: {why}")),
+        StartError::Ended(status) => format!("`{command}` ended before it was ready ({status}){last}"),
+        StartError::NotReady(limit) => {
+            format!("`{command}` printed no ready line within {} s{last}", limit.as_secs())
+        }
+        StartError::NoPort(line) => format!("the ready line of `{command}` names no port: {line}"),
+    };
+    Failure::new(Kind::DoesNotStart, summary).into()
+}
+
+/// Processor time of a process group, all threads, to the nanosecond.
+#[cfg(target_os = "linux")]
+fn cpu(group: u32) -> Option<Duration> {
+    let mut nanos = 0;
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+        // The name, in parentheses, may hold anything; state, parent and group follow it.
+        let Some((_, after)) = stat.rsplit_once(')') else { continue };
+        if after.split_whitespace().nth(2) != Some(group.to_string().as_str()) {
+            continue;
+        }
+        for thread in std::fs::read_dir(process.path().join("task")).ok()?.flatten() {
+            let Ok(stat) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+            nanos += stat.split_whitespace().next()?.parse::<u64>().ok()?;
+        }
+    }
+    (nanos > 0).then(|| Duration::from_nanos(nanos))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu(_group: u32) -> Option<Duration> {
+    None
+}

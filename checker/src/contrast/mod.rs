@@ -1,0 +1,19 @@
+//! The race between push and polling: measure, summarise, draw.
+//!
+//! [`run`] lets everybody [`measure::race`] in real time, [`cost::count`]s what each takes on the wire, and puts it
+//! into a [`summary::Race`], which [`table`], [`chart`], [`page`] and [`csv`] tell.
+
+pub mod clock;
+pub mod cost;
+pub mod csv;
+pub mod host;
+pub mod idle;
+pub mod lane;
+pub mod line;
+pub mod measure;
+pub mod plan;
+pub mod relay;
+pub mod run;
+pub mod socket;
+pub mod summary;
+pub mod table;

@@ -1,0 +1,207 @@
+//! A whole race: everybody starts, races, is counted, idles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::clock::Clock;
+use super::cost::{Cost, count};
+use super::host::{Baseline, Host, Pushed};
+use super::idle::idle;
+use super::lane::{Connecting, Lane, Lines, of};
+use super::line::{Distance, Line};
+use super::measure::race;
+use super::plan::{Contestant, Plan};
+use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
+use crate::polling::client::Http;
+use crate::verdict::{Checked, Trouble};
+
+/// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
+/// is some thousands a second.
+const REQUESTS: usize = 2_500;
+
+/// What to race.
+#[derive(Clone)]
+pub struct Settings {
+    /// What all chance follows from.
+    pub seed: u64,
+    /// How long the race goes on.
+    pub window: Duration,
+    /// How far events are apart, on the average.
+    pub apart: Duration,
+    /// The distance of everybody from the servers.
+    pub rtt: Duration,
+    /// A new connection for each request.
+    pub reconnect: bool,
+    /// The WebSocket server, and what to call it.
+    pub pushed: Pushed,
+    /// See `pushed`.
+    pub server: String,
+    /// Where the other servers come from.
+    pub baseline: Baseline,
+    /// With how many subscribers costs are counted, and over how much of the events' time.
+    pub countings: Vec<(usize, Duration)>,
+}
+
+/// Races.
+///
+/// # Errors
+/// When a server doesn't come up, goes away or loses messages, or this machine doesn't let it be done.
+pub async fn run(settings: &Settings, progress: &(dyn Fn(String) + Send + Sync)) -> Checked<Race> {
+    let machine = Machine::here();
+    let clock = Clock::start()?;
+    progress("starting the servers …".to_string());
+    let hosts = Contestant::ALL.map(async |contestant| {
+        Host::start(contestant, &settings.pushed, &settings.baseline).await.map_err(of(contestant))
+    });
+    let hosts = try_join_all(hosts).await?;
+    let outcome = all(settings, &hosts, &clock, machine, progress).await;
+    // A server that died explains whatever went wrong.
+    let died = hosts.iter().find_map(Host::ended);
+    outcome.map_err(|trouble| match (trouble, died) {
+        (Trouble::Failed(mut failure), Some(status)) => {
+            failure.summary = format!("{}; the server's process ended ({status})", failure.summary);
+            failure.into()
+        }
+        (trouble, _) => trouble,
+    })
+}
+
+async fn all(
+    settings: &Settings,
+    hosts: &[Host],
+    clock: &Clock,
+    machine: Machine,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> Checked<Race> {
+    let plan = Arc::new(Plan::new(settings.seed, settings.window, settings.apart));
+    let mut contestants = raced(settings, hosts, &plan, clock, progress).await?;
+    for &(subscribers, window) in &settings.countings {
+        progress(format!("counting with {subscribers} subscriber{}", if subscribers == 1 { "" } else { "s" }));
+        let plan = Plan::new(settings.seed, window, settings.apart);
+        let counting = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
+            match too_many(result.key, subscribers, window) {
+                Some(why) => result.left_out.push(LeftOut { subscribers, why }),
+                None => {
+                    let cost = counted(settings, host, result.key, subscribers, &plan, clock).await;
+                    result.costs.push(cost.map_err(of(result.key))?);
+                }
+            }
+            Ok::<_, Trouble>(())
+        });
+        try_join_all(counting).await?;
+    }
+    progress("listening to silence".to_string());
+    let idling = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
+        let distance = Distance { rtt: Duration::ZERO, clock: clock.clone() };
+        let idle = idle(result.key, host, &settings.pushed, settings.reconnect, distance).await;
+        result.idle_minute = idle.map_err(of(result.key))?;
+        Ok::<_, Trouble>(())
+    });
+    try_join_all(idling).await?;
+    let race = Race {
+        seed: settings.seed,
+        server: settings.server.clone(),
+        rtt_ms: settings.rtt.as_millis() as u64,
+        apart_ms: settings.apart.as_millis() as u64,
+        seconds: settings.window.as_secs_f64(),
+        events: plan.events.len(),
+        reconnect: settings.reconnect,
+        machine,
+        noise_ms: 0.0,
+        contestants,
+    };
+    Ok(race.with_noise())
+}
+
+/// In real time, with one subscriber each.
+async fn raced(
+    settings: &Settings,
+    hosts: &[Host],
+    plan: &Arc<Plan>,
+    clock: &Clock,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> Checked<Vec<Result>> {
+    let mut lanes = Vec::new();
+    let mut lines = Vec::new();
+    for (contestant, host) in Contestant::ALL.into_iter().zip(hosts) {
+        let (ours, mut lane) = connected(settings, host, contestant, 1, settings.rtt, clock).await?;
+        lane.rehearse().await.map_err(of(contestant))?;
+        lines.push((ours.listening.bytes(), ours));
+        lanes.push(lane);
+    }
+    let mut shown = 0;
+    let samples = race(lanes, plan, clock, |now| {
+        if now.as_secs() > shown {
+            shown = now.as_secs();
+            progress(format!("racing: {shown} of {} s", settings.window.as_secs()));
+        }
+    });
+    let samples = samples.await?;
+    let results = Contestant::ALL.into_iter().zip(samples).zip(lines).map(|((key, samples), (before, lines))| {
+        let histogram = histogram(samples.iter().map(|sample| sample.latency));
+        Result {
+            key,
+            name: key.name(),
+            theory_ms: key.theory(settings.rtt, settings.apart).as_secs_f64() * 1_000.0,
+            latency: Latency::of(&histogram),
+            costs: Vec::new(),
+            left_out: Vec::new(),
+            idle_minute: None,
+            seen: lines.listening.bytes() - before,
+            curve: curve(&histogram),
+            samples,
+        }
+    });
+    Ok(results.collect())
+}
+
+async fn counted(
+    settings: &Settings,
+    host: &Host,
+    contestant: Contestant,
+    subscribers: usize,
+    plan: &Plan,
+    clock: &Clock,
+) -> Checked<Cost> {
+    if !matches!(contestant, Contestant::Push | Contestant::Relay) {
+        // All begin with an empty room: how long its numbers are makes a difference on the wire.
+        Http::new(host.endpoint.0[0], true)?.clear().await?;
+    }
+    let (lines, lane) = connected(settings, host, contestant, subscribers, Duration::ZERO, clock).await?;
+    let before = host.cpu();
+    let mut cost = count(lane, &lines, plan, settings.rtt).await?;
+    let used = host.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+    cost.cpu_ms = used.map(|used| used.as_secs_f64() * 1_000.0);
+    Ok(cost)
+}
+
+async fn connected(
+    settings: &Settings,
+    host: &Host,
+    contestant: Contestant,
+    subscribers: usize,
+    rtt: Duration,
+    clock: &Clock,
+) -> Checked<(Lines, Lane)> {
+    let distance = Distance { rtt, clock: clock.clone() };
+    let lines = Lines {
+        publishing: Line::to(host.endpoint.clone(), distance.clone()).await?,
+        listening: Line::to(host.endpoint.clone(), distance).await?,
+    };
+    let (name, path) = match &settings.pushed {
+        Pushed::Far { host, path, .. } => (host.clone(), path.clone()),
+        Pushed::Program(_) => ("localhost".to_string(), "/".to_string()),
+    };
+    let how = Connecting { subscribers, reconnect: settings.reconnect, host: name, path };
+    let lane = Lane::connect(contestant, &lines, &how).await.map_err(of(contestant))?;
+    Ok((lines, lane))
+}
+
+fn too_many(contestant: Contestant, subscribers: usize, window: Duration) -> Option<String> {
+    let period = contestant.period()?;
+    let requests = subscribers * usize::try_from(window.as_nanos().div_ceil(period.as_nanos())).ok()?;
+    let a_second = subscribers as f64 / period.as_secs_f64();
+    (requests > REQUESTS).then(|| format!("{a_second:.0} requests a second are too many to count in time"))
+}

@@ -158,6 +158,16 @@ impl Arena {
         self.welcomed(self.connect().await?).await
     }
 
+    /// A client that has joined, and has never answered a ping, not even one right at opening.
+    ///
+    /// # Errors
+    /// As [`Arena::join`].
+    pub async fn join_mute(&self) -> Checked<Client> {
+        let client = self.open().await?;
+        client.stop_answering_pings();
+        self.welcomed(self.upgrade(client).await?).await
+    }
+
     /// A client that has joined, and whose receive buffer is small: when it stops reading, the server feels it
     /// after kilobytes and not megabytes.
     ///

@@ -493,8 +493,7 @@ fn delayed(trouble: Trouble, sent: usize) -> Trouble {
 
 async fn beats(arena: &mut Arena) -> Checked {
     let mut witness = arena.join().await?;
-    let (mut quiet, mut silent) = try_join(arena.join(), arena.join()).await?;
-    silent.stop_answering_pings();
+    let (mut quiet, mut silent) = try_join(arena.join(), arena.join_mute()).await?;
     // Messages go to the dead client as to all others, and are no sign of life.
     let hello = arena.token();
     witness.exchange(&hello).await?;

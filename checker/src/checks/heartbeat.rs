@@ -410,8 +410,7 @@ pub(super) fn dropped_alive(client: &Client, trouble: Trouble) -> Trouble {
 
 async fn dead(arena: &mut Arena) -> Checked {
     let mut witness = arena.join().await?;
-    let mut silent = arena.join().await?;
-    silent.stop_answering_pings();
+    let mut silent = arena.join_mute().await?;
     let unanswered = asked(&mut silent).await?;
     dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
 }
@@ -505,11 +504,11 @@ async fn relapse(arena: &mut Arena) -> Checked {
 
 async fn chatter(arena: &mut Arena) -> Checked {
     let mut witness = arena.join().await?;
-    let mut talker = arena.join().await?;
+    let mut talker = arena.join_mute().await?;
     let token = arena.token();
     talking_in_vain(arena, &mut witness, &mut talker, || Frame::new(OpCode::Data(Data::Text), token.as_str())).await?;
     // A ping of the client's own is no pong either.
-    let mut pinger = arena.join().await?;
+    let mut pinger = arena.join_mute().await?;
     talking_in_vain(arena, &mut witness, &mut pinger, || Frame::new(OpCode::Control(Control::Ping), "are you there?"))
         .await
 }
@@ -521,7 +520,6 @@ async fn talking_in_vain(
     client: &mut Client,
     what: impl Fn() -> Frame,
 ) -> Checked {
-    client.stop_answering_pings();
     let mut pace = metronome(arena.beat / 5);
     let mouth = client.mouth();
     let talk = async {
@@ -542,8 +540,7 @@ async fn talking_in_vain(
 
 async fn neighbours(arena: &mut Arena) -> Checked {
     let mut before = vec![arena.join().await?, arena.join().await?];
-    let mut silent = arena.join().await?;
-    silent.stop_answering_pings();
+    let mut silent = arena.join_mute().await?;
     before.extend(arena.join_many(2).await?);
     let mut neighbours = before;
     let tokens = arena.tokens(3);

@@ -326,7 +326,13 @@ impl Client {
     /// # Errors
     /// When something else comes, or nothing.
     pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> Checked {
-        let moment = self.next_but_heartbeats(wanted).await?;
+        let moment = self.next_but_heartbeats(wanted).await.map_err(|trouble| match trouble {
+            Trouble::Failed(mut failure) => {
+                failure.expected = format!("the text {}", quoted(expected));
+                Trouble::Failed(failure)
+            }
+            other => other,
+        })?;
         match &moment.heard {
             Heard::Text(text) if text == expected => Ok(()),
             Heard::Text(text) => Err(self

@@ -76,7 +76,8 @@ fn the_same_seed_says_the_same() {
 #[test]
 fn timings_go_to_stderr() {
     let command = museum("--right", "raw-echo");
-    let output = checker().args(["grade", "echo::ping", "--format", "json", "--timings", "--command", &command]).output();
+    let output =
+        checker().args(["grade", "echo::ping", "--format", "json", "--timings", "--command", &command]).output();
     let output = output.expect("it runs");
     assert!(String::from_utf8_lossy(&output.stderr).contains("the longest check is"));
     serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON and nothing else on stdout");

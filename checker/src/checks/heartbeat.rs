@@ -175,7 +175,13 @@ pub(super) const CHECKS: &[Check] = &[
         })
     },
     Check {
-        explained_by: &["heartbeat::echo", "heartbeat::steady", "heartbeat::busy", "heartbeat::alive", "heartbeat::dead"],
+        explained_by: &[
+            "heartbeat::echo",
+            "heartbeat::steady",
+            "heartbeat::busy",
+            "heartbeat::alive",
+            "heartbeat::dead",
+        ],
         needs: LIVES,
         beats: true,
         hint: "While you await a send that hangs, no beat is looked at: give every write a limit (timeout, or select! against the beat), and drop the connection when it is over.",

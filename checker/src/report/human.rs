@@ -98,12 +98,10 @@ fn conversation(out: &mut String, lines: &[Line]) {
         let client = if several { format!("client {:<3}", line.client) } else { String::new() };
         let arrow = if line.direction == "to-server" { "→" } else { "←" };
         let length = line.length.map(|length| length.to_string()).unwrap_or_default();
-        let unfinished = if line.fin == Some(false) { " (more follows)" } else { "" };
-        let text = format!(
-            "{:>3} {:>7.1}  {client}{arrow} {:<12} {length:>5}  {}{unfinished}",
-            line.n, line.millis, line.kind, line.text
-        );
-        let text: String = text.chars().take(WIDTH - 2).collect();
+        // A frame that is not the last of its message says so by three dots.
+        let kind = format!("{}{}", line.kind, if line.fin == Some(false) { "…" } else { "" });
+        let text = format!("{:>3} {:>7.1}  {client}{arrow} {kind:<13}{length:>5}  {}", line.n, line.millis, line.text);
+        let text = clipped(&text, WIDTH - 2);
         let _ =
             if line.marked { writeln!(out, "{BAD}> {text}{BAD:#}") } else { writeln!(out, "  {}", text.trim_end()) };
     }
@@ -126,10 +124,17 @@ fn printed(out: &mut String, report: &Report) {
 
 fn indented(out: &mut String, lines: &[String]) {
     for line in lines {
-        let shown: String = line.chars().take(WIDTH - 5).collect();
-        let more = if shown.len() < line.len() { "…" } else { "" };
-        let _ = writeln!(out, "    {}{more}", shown.replace(|c: char| c.is_control() && c != '\t', "·"));
+        let shown = clipped(line, WIDTH - 4);
+        let _ = writeln!(out, "    {}", shown.replace(|c: char| c.is_control() && c != '\t', "·"));
     }
+}
+
+/// A line that is not too long, and says so if it was.
+fn clipped(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_string();
+    }
+    line.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// One line about a check.
@@ -139,8 +144,7 @@ pub fn line(graded: &Graded) -> String {
         Outcome::Passed => format!("{GOOD}  passed{GOOD:#}   {id}"),
         Outcome::Failed(report) => {
             let text = format!("  failed   {id:<22} {}", report.failure.summary);
-            let text: String = text.chars().take(WIDTH).collect();
-            format!("{BAD}{text}{BAD:#}")
+            format!("{BAD}{}{BAD:#}", clipped(&text, WIDTH))
         }
         Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
         Outcome::Unknown(reason) => {

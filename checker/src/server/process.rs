@@ -105,7 +105,11 @@ mod platform {
                 .process_group(0)
                 .spawn();
             // Without `sh` servers still end with the checker, unless it is killed with signal 9.
-            Groups { living: BTreeMap::new(), guard: guard.ok().and_then(|mut guard| guard.stdin.take()), closed: false }
+            Groups {
+                living: BTreeMap::new(),
+                guard: guard.ok().and_then(|mut guard| guard.stdin.take()),
+                closed: false,
+            }
         }
 
         fn tell(&mut self, verb: char, id: u32, mark: &str) {

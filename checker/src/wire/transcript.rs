@@ -7,7 +7,7 @@ use super::frame::{Frame, opcode_name};
 use super::tap::{Direction, Event, What};
 
 /// Of a payload this many characters are shown.
-const SHOWN: usize = 44;
+const SHOWN: usize = 40;
 /// How many lines of a conversation are shown at most.
 const LINES: usize = 26;
 
@@ -134,8 +134,8 @@ fn payload(frame: &Frame) -> String {
     if frame.payload.is_empty() {
         return if frame.opcode == OpCode::Data(Data::Text) { "\"\"".to_string() } else { String::new() };
     }
-    // The tap keeps only a beginning, which may end in the middle of a character.
-    let cut_short = frame.len > frame.payload.len() as u64;
+    // The tap keeps only a beginning, which may end in the middle of a character, and so may a fragment.
+    let cut_short = !frame.fin || frame.len > frame.payload.len() as u64;
     match std::str::from_utf8(&frame.payload) {
         Ok(text) => quoted(text),
         Err(error) if cut_short && error.error_len().is_none() => {

@@ -1,0 +1,38 @@
+//! The workspace's own promises: nothing is compiled twice, and rooms stay small.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Name, version and features of every package that is built for `package`.
+fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--offline", "--locked", "--package", package, "--edges", edges])
+        .args(["--prefix", "none", "--format", "{p} features: {f}"])
+        .current_dir(checker::server::build::workspace())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let rows = text.lines().filter_map(|line| line.split_once(" features: "));
+    // Cargo marks what it has printed before with a star.
+    rows.map(|(package, features)| (package.to_string(), features.trim_end_matches("(*)").trim().to_string())).collect()
+}
+
+/// What the servers are built from has the same features as when the checker is built, so that neither is compiled a
+/// second time for the other: see the root `Cargo.toml`.
+#[test]
+fn nothing_is_compiled_twice() {
+    let grading = resolved("checker", "normal,build,dev");
+    let packages = ["echo", "heartbeat", "broadcast", "solution-echo", "solution-heartbeat", "solution-broadcast"];
+    for package in packages {
+        let own = resolved(package, "normal,build");
+        assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
+        let twice: BTreeSet<_> = own
+            .iter()
+            .filter(|(name, features)| grading.get(*name).is_some_and(|others| others != *features))
+            .map(|(name, features)| format!("{name}: {features:?} for {package}, {:?} for the checker", grading[name]))
+            .collect();
+        assert!(twice.is_empty(), "{twice:#?}");
+    }
+}

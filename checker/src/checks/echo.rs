@@ -191,7 +191,7 @@ async fn upgrade(arena: &mut Arena, key: Option<&str>, offers: &[&str]) -> Check
     let head = client.response().await?;
     let wrong = |what: &str, expected: &str, got: &str| -> Trouble {
         let failure = client.failure(Kind::Handshake, format!("the handshake's answer is wrong: {what}"));
-        failure.expected(expected, got).into()
+        failure.expected(expected, got).at(Mark::Response { connection: client.number() }).into()
     };
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);

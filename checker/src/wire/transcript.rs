@@ -21,6 +21,11 @@ pub enum Mark {
         /// Which frame.
         frame: usize,
     },
+    /// The server's answer to the upgrade request.
+    Response {
+        /// The connection's number.
+        connection: usize,
+    },
     /// The last thing that happened on this connection: what is missing was to follow it.
     Last {
         /// The connection's number.
@@ -53,9 +58,11 @@ pub struct Line {
 
 /// The conversation of these clients (all, if none is named).
 pub fn lines(events: &[Event], clients: &[usize], mark: Option<Mark>) -> Vec<Line> {
-    let shown: Vec<&Event> =
+    let mut shown: Vec<&Event> =
         events.iter().filter(|event| clients.is_empty() || clients.contains(&event.connection)).collect();
     let marked = mark.and_then(|mark| position(&shown, mark));
+    // What came after that is not what the failure is about, and may or may not have come yet.
+    shown.truncate(marked.map_or(shown.len(), |marked| marked + 1));
     let start = shown.first().map(|event| event.at).unwrap_or_default();
     let line = |(i, event): (usize, &&Event)| {
         let (kind, fin, length, text) = describe(event);
@@ -100,6 +107,11 @@ fn position(shown: &[&Event], mark: Mark) -> Option<usize> {
             // Only the first and the last events of a connection are remembered, so count what the tap counted.
             shown.iter().position(|event| event.connection == connection && event.received == Some(frame))
         }
+        Mark::Response { connection } => shown.iter().position(|event| {
+            event.connection == connection
+                && event.direction == Direction::ToClient
+                && matches!(event.what, What::Head(_))
+        }),
         Mark::Last { connection } => shown.iter().rposition(|event| event.connection == connection),
     }
 }

@@ -28,11 +28,11 @@ const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::
 async fn main() {
     let interval = setting("HEARTBEAT_INTERVAL_MS", "30000");
     let millis = interval.parse().map(std::num::NonZeroU64::get);
-    let millis = millis.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &interval, error));
+    let millis = millis.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &interval, error, "a positive integer"));
     let interval = Duration::from_millis(millis);
     let addr = setting("ADDR", "127.0.0.1:8080");
     let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error));
+    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error, "host:port, with a port that is free"));
     let local = listener.local_addr().expect("it is bound");
     log(format!("WebSocket server running on ws://{local}"));
 
@@ -144,9 +144,8 @@ fn setting(name: &str, default: &str) -> String {
     env::var_os(name).map_or(default.into(), |value| value.to_string_lossy().into_owned())
 }
 
-fn refuse(name: &str, value: &str, error: impl Display) -> ! {
-    let wanted = "wanted: ADDR=host:port, the port free; HEARTBEAT_INTERVAL_MS=a positive integer";
-    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} ({wanted})");
+fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
+    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} (wanted {wanted})");
     process::exit(2)
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// So long before its moment the thread wakes up, to spend the rest awake: systems wake late, never early.
-const EARLY: Duration = Duration::from_micros(70);
+/// So long before its moment a task is woken, to spend the rest awake: systems wake late, never early.
+const EARLY: Duration = Duration::from_micros(200);
 
 /// Wakes tasks at moments given to the microsecond. It runs as long as it, or a clone, lives.
 #[derive(Clone)]
@@ -31,12 +31,15 @@ impl Clock {
 
     /// Waits until then.
     pub async fn until(&self, moment: Instant) {
-        if moment <= Instant::now() {
-            return;
+        let early = moment.checked_sub(EARLY).unwrap_or(moment);
+        if early > Instant::now() {
+            let (wake, woken) = oneshot::channel();
+            if self.calls.send((early, wake)).is_ok() {
+                let _ = woken.await;
+            }
         }
-        let (wake, woken) = oneshot::channel();
-        if self.calls.send((moment, wake)).is_ok() {
-            let _ = woken.await;
+        while Instant::now() < moment {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -50,7 +53,7 @@ fn run(incoming: &Receiver<(Instant, oneshot::Sender<()>)>) {
             None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(&Reverse((moment, _))) => {
                 let left = Instant::saturating_duration_since(&moment, Instant::now());
-                incoming.recv_timeout(left.saturating_sub(EARLY))
+                incoming.recv_timeout(left)
             }
         };
         match call {
@@ -61,10 +64,7 @@ fn run(incoming: &Receiver<(Instant, oneshot::Sender<()>)>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                let Some(Reverse((moment, number))) = waiting.pop() else { continue };
-                while Instant::now() < moment {
-                    std::hint::spin_loop();
-                }
+                let Some(Reverse((_, number))) = waiting.pop() else { continue };
                 if let Some(wake) = sleepers.remove(&number) {
                     let _ = wake.send(());
                 }

@@ -1,76 +1,74 @@
-//! Exercise 3: the heartbeat server, in which everybody hears what anybody says.
+//! Exercise 3: the heartbeat server, where everyone hears what anyone says.
 //!
-//! Read `lessons/05-broadcast.md`, fill in the TODOs below one after the other, and look after each how far you got:
-//! `cargo test -p checker broadcast::`.
+//! Read `lessons/05-broadcast.md`, then fill in the TODOs below, in their order.
+//! `cargo test -p checker broadcast::` says how far you are. `cargo run -p broadcast` runs it.
 
-use std::{env, process, time::Duration};
-
-// Some of these wait for your code. Delete the line below when all of it is there.
-#[allow(unused_imports)]
-use futures_util::{SinkExt, StreamExt};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::time::Duration;
+use std::{env, process};
 use tokio::net::{TcpListener, TcpStream};
-#[allow(unused_imports)]
-use tokio::{
-    sync::broadcast,
-    time::{interval_at, timeout},
-};
-#[allow(unused_imports)]
-use tokio_tungstenite::{
-    accept_async,
-    tungstenite::{self, Bytes, Message, Utf8Bytes},
-};
+use tokio::time::{interval, sleep};
+// Beside what your heartbeat server needs:
+// use tokio::sync::broadcast;
+// use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 #[tokio::main]
 async fn main() {
-    let beat = heartbeat_interval();
-    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_string());
+    let millis = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".to_owned());
+    let millis: NonZeroU64 = millis.parse().unwrap_or_else(|error| {
+        eprintln!("HEARTBEAT_INTERVAL_MS={millis:?}: {error} (wanted a positive integer)");
+        process::exit(2)
+    });
+    let period = Duration::from_millis(millis.get());
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = TcpListener::bind(&addr).await.unwrap_or_else(|error| {
         eprintln!("ADDR={addr:?}: {error} (wanted host:port, with a port that is free)");
         process::exit(2)
     });
-    let local = listener.local_addr().expect("a bound listener has an address");
-    println!("WebSocket server running on ws://{local}");
+    let local = listener.local_addr().expect("it is bound");
+    log(format!("WebSocket server running on ws://{local}"));
 
-    // TODO 2: make one `broadcast::channel` for the whole server, with room for more than 1,000 messages, and give
-    //         each task a clone of its sender.
-    //         lessons/05-broadcast.md#one-channel-for-all
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(async move {
-            if let Err(error) = serve(stream, beat).await {
-                eprintln!("a connection ended with: {error}");
-            }
-        });
-    }
-}
-
-/// The time between two pings, from `HEARTBEAT_INTERVAL_MS`: milliseconds, 30 seconds if it is not set.
-fn heartbeat_interval() -> Duration {
-    let text = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".to_string());
-    match text.parse() {
-        Ok(millis @ 1..) => Duration::from_millis(millis),
-        _ => {
-            eprintln!("HEARTBEAT_INTERVAL_MS={text:?} (wanted a positive whole number of milliseconds)");
-            process::exit(2)
+    // TODO 2: Make the one channel that all messages go through, a `broadcast::Sender<Utf8Bytes>` with
+    // room for 4096 messages, and give each task a clone of it. [broadcast::everyone]
+    // See lessons/05-broadcast.md#who-is-everyone
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, period))),
+            Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-/// Everything that happens on one connection, from the handshake to the end.
-async fn serve(stream: TcpStream, beat: Duration) -> tungstenite::Result<()> {
-    // TODO 1: bring over what `serve` does in your heartbeat server, as it was when it was green.
-    //         lessons/05-broadcast.md#bring-the-heartbeat-over     broadcast::heartbeat
-    //
-    // TODO 3: subscribe to the channel before you send the welcome, so that nothing said after it is missed; the
-    //         welcome itself goes to this client alone.
-    //         lessons/05-broadcast.md#when-to-subscribe            broadcast::welcome, latecomer
-    //
-    // TODO 4: send the reply to a message into the channel instead of back to its sender.
-    //         lessons/05-broadcast.md#everyone                     broadcast::everyone
-    //
-    // TODO 5: let `tokio::select!` wait for the channel too, and send to this client what comes out of it.
-    //         lessons/05-broadcast.md#everyone                     broadcast::order, agreement, leaver, latency::push
-    //
-    // TODO 6: a client that doesn't keep up gets `RecvError::Lagged`: it has lost messages, so drop the connection.
-    //         lessons/05-broadcast.md#slow-clients                 broadcast::crowd, slow
-    todo!("TODO 1: bring your heartbeat server over for {stream:?} and a beat of {beat:?}")
+/// All that happens with one client, from the first byte to the last.
+async fn serve(stream: TcpStream, period: Duration) {
+    if stream.set_nodelay(true).is_err() {
+        return; // the client is gone already
+    }
+    let mut beat = interval(period);
+    beat.tick().await; // the first tick comes at once, and is no beat yet
+
+    // TODO 1: Bring over what your heartbeat server does here. [broadcast::welcome, heartbeat]
+    // See lessons/05-broadcast.md#bring-the-heartbeat-over
+    todo!("TODO 1: bring the heartbeat server over");
+
+    // TODO 3: Subscribe to the channel after the handshake and before the welcome: earlier is too
+    // much, and later may be too late. [broadcast::latecomer, everyone]
+    // See lessons/05-broadcast.md#when-to-subscribe
+
+    // TODO 4: Don't send the reply to the client, but into the channel; and send to the client what
+    // comes out of it, in a third arm of `select!`. [broadcast::everyone, order, agreement, leaver]
+    // See lessons/05-broadcast.md#into-the-channel-and-out-of-it
+
+    // TODO 5: `recv()` fails with `Lagged` for a client so slow that messages are lost to it: leave,
+    // don't wait for it and don't go on with a gap. [broadcast::crowd, slow]
+    // See lessons/05-broadcast.md#the-slow-client
+}
+
+/// Prints one line. `println!` would panic when nobody reads our output any more.
+fn log(event: impl Display) {
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
+    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,68 +1,76 @@
-//! Exercise 2: the echo server, which now notices when a client is gone that never said goodbye.
+//! Exercise 2: the echo server, which now notices when a client is dead.
 //!
-//! Read `lessons/04-heartbeats.md`, fill in the TODOs below one after the other, and look after each how far you got:
-//! `cargo test -p checker heartbeat::`.
+//! Read `lessons/04-heartbeats.md`, then fill in the TODOs below, in their order.
+//! `cargo test -p checker heartbeat::` says how far you are. `cargo run -p heartbeat` runs it.
 
-use std::{env, process, time::Duration};
-
-// Some of these wait for your code. Delete the line below when all of it is there.
-#[allow(unused_imports)]
-use futures_util::{SinkExt, StreamExt};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::time::Duration;
+use std::{env, process};
 use tokio::net::{TcpListener, TcpStream};
-#[allow(unused_imports)]
-use tokio::time::{interval_at, timeout};
-#[allow(unused_imports)]
-use tokio_tungstenite::{
-    accept_async,
-    tungstenite::{self, Bytes, Message},
-};
+use tokio::time::{interval, sleep};
+// Beside what your echo server needs:
+// use tokio::time::MissedTickBehavior;
+// use tokio_tungstenite::tungstenite::Bytes;
 
 #[tokio::main]
 async fn main() {
-    let beat = heartbeat_interval();
-    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_string());
+    let millis = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".to_owned());
+    let millis: NonZeroU64 = millis.parse().unwrap_or_else(|error| {
+        eprintln!("HEARTBEAT_INTERVAL_MS={millis:?}: {error} (wanted a positive integer)");
+        process::exit(2)
+    });
+    let period = Duration::from_millis(millis.get());
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = TcpListener::bind(&addr).await.unwrap_or_else(|error| {
         eprintln!("ADDR={addr:?}: {error} (wanted host:port, with a port that is free)");
         process::exit(2)
     });
-    let local = listener.local_addr().expect("a bound listener has an address");
-    println!("WebSocket server running on ws://{local}");
+    let local = listener.local_addr().expect("it is bound");
+    log(format!("WebSocket server running on ws://{local}"));
 
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(async move {
-            if let Err(error) = serve(stream, beat).await {
-                eprintln!("a connection ended with: {error}");
-            }
-        });
-    }
-}
-
-/// The time between two pings, from `HEARTBEAT_INTERVAL_MS`: milliseconds, 30 seconds if it is not set.
-fn heartbeat_interval() -> Duration {
-    let text = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".to_string());
-    match text.parse() {
-        Ok(millis @ 1..) => Duration::from_millis(millis),
-        _ => {
-            eprintln!("HEARTBEAT_INTERVAL_MS={text:?} (wanted a positive whole number of milliseconds)");
-            process::exit(2)
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, period))),
+            Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-/// Everything that happens on one connection, from the handshake to the end.
-async fn serve(stream: TcpStream, beat: Duration) -> tungstenite::Result<()> {
-    // TODO 1: bring over what `serve` does in your echo server, as it was when it was green.
-    //         lessons/04-heartbeats.md#bring-the-echo-over     heartbeat::echo
-    //
-    // TODO 2: make an interval of `beat` once, before the loop, and let `tokio::select!` wait for the next message or
-    //         the next tick, whichever comes first; at each tick send a ping.
-    //         lessons/04-heartbeats.md#the-beat                heartbeat::pings, steady, interval, busy
-    //
-    // TODO 3: remember whether a pong has come since the last ping; if none has when the next tick comes, leave the
-    //         loop, and return without a closing handshake: that drops the socket.
-    //         lessons/04-heartbeats.md#who-is-dead             heartbeat::alive, dead, relapse, chatter, neighbours
-    //
-    // TODO 4: let no write last for ever: a client that has stopped reading blocks your `send`, and the ticks with it.
-    //         lessons/04-heartbeats.md#a-blocked-write         heartbeat::stalled
-    todo!("TODO 1: bring your echo server over for {stream:?} and a beat of {beat:?}")
+/// All that happens with one client, from the first byte to the last.
+async fn serve(stream: TcpStream, period: Duration) {
+    if stream.set_nodelay(true).is_err() {
+        return; // the client is gone already
+    }
+    let mut beat = interval(period);
+    beat.tick().await; // the first tick comes at once, and is no beat yet
+
+    // TODO 1: Bring over what your echo server does here, from its TODO 1 to its end.
+    // [heartbeat::echo]
+    // See lessons/04-heartbeats.md#bring-the-echo-over
+    todo!("TODO 1: bring the echo server over");
+
+    // TODO 2: Wait for a message and for `beat.tick()` in the same place, with `tokio::select!`, and
+    // send `Message::Ping(Bytes::new())` at each beat. [heartbeat::pings, steady, interval, busy]
+    // See lessons/04-heartbeats.md#waiting-for-two-things
+
+    // TODO 3: Remember whether a `Message::Pong` came since the last ping; at a beat when none did,
+    // leave the loop without any farewell. [heartbeat::alive, dead, relapse, chatter, neighbours]
+    // See lessons/04-heartbeats.md#a-pong-counts-for-one-beat
+
+    // TODO 4: Late beats must not be made up for in a burst, nor cut short the time that a client has
+    // to answer: choose another `MissedTickBehavior`. [heartbeat::steady, alive]
+    // See lessons/04-heartbeats.md#when-a-beat-is-late
+
+    // TODO 5: Sending waits for ever once the client reads no more, and no beat comes meanwhile: put
+    // a `timeout` of one period around each send, and leave if it passes. [heartbeat::stalled]
+    // See lessons/04-heartbeats.md#when-a-write-hangs
+}
+
+/// Prints one line. `println!` would panic when nobody reads our output any more.
+fn log(event: impl Display) {
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
+    let _ = writeln!(io::stdout(), "{line}");
 }

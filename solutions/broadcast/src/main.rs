@@ -2,9 +2,9 @@
 //! What comes from there, or from the echo server, is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use std::{env, error::Error, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration};
+use std::{env, error::Error, fmt::Display, future, io, io::Write, num::NonZeroU64, pin::pin, process, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio::{signal::ctrl_c, task::yield_now};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes, protocol::WebSoc
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
 
 type Client = WebSocketStream<TcpStream>;
+type Signal = watch::Receiver<()>;
 type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 /// Each client gets a clone of the message, which is one more owner of the same bytes.
 type Everyone = broadcast::Sender<Message>;
@@ -26,24 +27,30 @@ const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::
 
 #[tokio::main]
 async fn main() {
-    let interval = setting("HEARTBEAT_INTERVAL_MS", "30000");
-    let millis = interval.parse().map(std::num::NonZeroU64::get);
-    let millis = millis.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &interval, error));
-    let interval = Duration::from_millis(millis);
+    let millis = setting("HEARTBEAT_INTERVAL_MS", "30000");
+    let period = millis.parse().map(|millis: NonZeroU64| Duration::from_millis(millis.get()));
+    let period = period.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer"));
     let addr = setting("ADDR", "127.0.0.1:8080");
     let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error));
+    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error, "host:port, with a port that is free"));
     let local = listener.local_addr().expect("it is bound");
-    log(format!("WebSocket server running on ws://{local}"));
+    log(format_args!("WebSocket server running on ws://{local}"));
 
     let everyone = broadcast::Sender::new(BACKLOG);
+    // One clock for all: when all beat together, the machine wakes up once and not a thousand times.
+    let beats = watch::Sender::new(());
+    let mut clock = interval(period);
+    // A beat that is late must not shorten the time there is to answer it: the next is late, too.
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    clock.tick().await; // an interval's first tick comes at once
     let mut ctrl_c = pin!(ctrl_c());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(serve(stream, interval, everyone.clone()))),
+                Ok((stream, _)) => drop(tokio::spawn(serve(stream, beats.subscribe(), everyone.clone()))),
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
+            _ = clock.tick() => { beats.send_replace(()); }
             _ = &mut ctrl_c => break,
         }
     }
@@ -51,7 +58,7 @@ async fn main() {
     let _ = timeout(Duration::from_secs(1), everyone.closed()).await;
 }
 
-async fn serve(stream: TcpStream, interval: Duration, everyone: Everyone) {
+async fn serve(stream: TcpStream, beats: Signal, everyone: Everyone) {
     let _ = stream.set_nodelay(true);
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10) // heartbeats are for clients that are many, and mostly idle
@@ -65,21 +72,17 @@ async fn serve(stream: TcpStream, interval: Duration, everyone: Everyone) {
         // first to end ends the other, and then the connection: from the dead there's no farewell.
         tokio::select! {
             _ = chat(&mut ws, &ping, &pong, &everyone) => {}
-            () = heart(interval, &ping, &pong) => {}
+            () = heart(beats, &ping, &pong) => {}
         }
         log("Client disconnected");
     }
 }
 
 /// Asks for a ping at every beat, and ends at the first that finds no pong since the one before.
-async fn heart(period: Duration, ping: &Notify, pong: &Notify) {
-    let mut beat = interval(period);
-    // A beat that is late must not shorten the time there is to answer it: the next is late, too.
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beat.tick().await; // an interval's first tick comes at once
-    pong.notify_one(); // as good as a pong: the client has just been heard
-    loop {
-        beat.tick().await;
+async fn heart(mut beats: Signal, ping: &Notify, pong: &Notify) {
+    beats.mark_unchanged(); // a beat during the handshake was not for this client
+    pong.notify_one(); // as good as a pong: it has just been heard
+    while beats.changed().await.is_ok() {
         yield_now().await; // if it was us who slept, a pong may lie there: let it be read first
         if pong.notified().now_or_never().is_none() {
             return;
@@ -136,7 +139,7 @@ async fn next(ws: &mut Client) -> Option<Message> {
 fn reply(message: Message) -> Message {
     let data = message.into_data();
     let text = String::from_utf8_lossy(&data);
-    log(format!("Received: {text}"));
+    log(format_args!("Received: {text}"));
     Message::text(format!("Server received: {text}"))
 }
 
@@ -144,13 +147,16 @@ fn setting(name: &str, default: &str) -> String {
     env::var_os(name).map_or(default.into(), |value| value.to_string_lossy().into_owned())
 }
 
-fn refuse(name: &str, value: &str, error: impl Display) -> ! {
-    let wanted = "wanted: ADDR=host:port, the port free; HEARTBEAT_INTERVAL_MS=a positive integer";
-    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} ({wanted})");
+fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
+    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} (wanted {wanted})");
     process::exit(2)
 }
 
 fn log(event: impl Display) {
-    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
-    let _ = writeln!(io::stdout(), "{line}");
+    let mut line = event.to_string();
+    if line.contains('\n') || line.contains('\r') {
+        line = line.replace('\n', "\\n").replace('\r', "\\r");
+    }
+    line.push('\n');
+    let _ = io::stdout().write_all(line.as_bytes());
 }

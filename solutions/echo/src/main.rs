@@ -27,7 +27,7 @@ async fn main() {
         process::exit(2)
     });
     let local = listener.local_addr().expect("it is bound");
-    log(format!("WebSocket server running on ws://{local}"));
+    log(format_args!("WebSocket server running on ws://{local}"));
 
     // A change tells every client's task to finish; once no receiver is left, all of them have.
     let stop = watch::Sender::new(());
@@ -106,12 +106,16 @@ async fn next(ws: &mut Client) -> Option<Message> {
 fn reply(message: Message) -> Message {
     let data = message.into_data();
     let text = String::from_utf8_lossy(&data); // borrowed, if it is UTF-8, as all texts are
-    log(format!("Received: {text}"));
+    log(format_args!("Received: {text}"));
     Message::text(format!("Server received: {text}"))
 }
 
 /// One line an event. `println!` would panic when nobody reads our output any more.
 fn log(event: impl Display) {
-    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
-    let _ = writeln!(io::stdout(), "{line}");
+    let mut line = event.to_string();
+    if line.contains('\n') || line.contains('\r') {
+        line = line.replace('\n', "\\n").replace('\r', "\\r");
+    }
+    line.push('\n'); // written at once: what one task says is not torn apart by another
+    let _ = io::stdout().write_all(line.as_bytes());
 }

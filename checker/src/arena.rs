@@ -235,19 +235,18 @@ impl Arena {
         tokio::time::sleep_until((self.server.started + age).into()).await;
     }
 
-    /// A failure that was judged by time: it counts only if the machine was quiet enough to judge.
-    pub fn timing(&self, since: Instant, failure: Failure) -> Trouble {
+    /// Why heartbeats can't be judged by what happened since then, if the machine was too busy for that.
+    pub fn too_busy(&self, since: Instant) -> Option<String> {
         // What was late before it began makes what follows come early.
         let worst = self.settings.gauge.worst_since(since.checked_sub(self.beat * 2).unwrap_or(since));
-        if worst > self.beat / 6 {
-            return Trouble::Busy(format!(
+        (worst > self.beat / 6).then(|| {
+            format!(
                 "this machine is too busy to judge heartbeats: the checker itself was kept waiting for {} ms, \
                  with an interval of {} ms",
                 worst.as_millis(),
                 self.beat.as_millis()
-            ));
-        }
-        failure.into()
+            )
+        })
     }
 }
 

@@ -300,14 +300,17 @@ impl Shared {
             }
             Err((Trouble::Unknown(reason) | Trouble::Busy(reason), _)) => return Ok(Outcome::Unknown(reason)),
         };
+        let began = Instant::now();
         let run = within(CHECK_LIMIT, (check.run)(&mut arena)).await;
         Ok(match run {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
             Some(Err(Trouble::Unknown(reason))) => Outcome::Unknown(reason),
-            Some(Err(Trouble::Failed(failure))) => {
-                Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
-            }
+            // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
+            Some(Err(Trouble::Failed(failure))) => match arena.too_busy(began).filter(|_| check.beats) {
+                Some(busy) => return Err(busy),
+                None => Outcome::Failed(Box::new(self.report(check, &arena, *failure).await)),
+            },
             Some(Ok(())) => match arena.evidence.lacks(check.least) {
                 // No pass without evidence: this is a fault of the check, and it says so.
                 Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),

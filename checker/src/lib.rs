@@ -18,5 +18,6 @@ pub mod museum;
 pub mod polling;
 pub mod report;
 pub mod server;
+pub mod soak;
 pub mod verdict;
 pub mod wire;

@@ -67,12 +67,18 @@ echo_reports! {
     no_welcome: "welcome-missing", "echo::welcome";
     trimmed: "trims-white-space", "echo::reply";
     cut_long_text: "cut-at-65536-bytes", "echo::payloads";
-    fragments: "fragments-one-by-one", "echo::payloads";
     lossy_binary: "question-marks", "echo::binary";
     pong_without_payload: "empty-pong", "echo::ping";
     close_code: "close-code-always-1000", "echo::close";
     close_unanswered: "close-unanswered", "echo::close";
     still_open: "tcp-left-open", "echo::close";
+}
+
+/// What else the client had sent when the answer came is a race.
+#[test]
+fn fragments() {
+    let report = report_on("--fault", "fragments-one-by-one", "echo", "echo::payloads");
+    redacted().bind(|| assert_snapshot!("fragments", without(&without(&report, CONVERSATION), OUTPUT)));
 }
 
 /// Here the output is the point, and was waited for.

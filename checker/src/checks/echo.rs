@@ -179,10 +179,20 @@ pub(super) async fn handshake(arena: &mut Arena) -> Checked {
     let sample = "dGhlIHNhbXBsZSBub25jZQ==";
     upgrade(arena, Some(sample), &[]).await.fundamental()?;
     arena.sound();
-    upgrade(arena, None, &[]).await?;
+    let key = chance_key(arena);
+    upgrade(arena, Some(&key), &[]).await?;
     // Nothing says that a server must speak one of these; only that it may not invent others.
     let offers = ["Sec-WebSocket-Protocol: workbook.day1", "Sec-WebSocket-Extensions: x-workbook-day1"];
-    upgrade(arena, None, &offers).await
+    let key = chance_key(arena);
+    upgrade(arena, Some(&key), &offers).await
+}
+
+/// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
+fn chance_key(arena: &mut Arena) -> String {
+    let mut key: String = (0..21).map(|_| arena.rng.sample(rand::distr::Alphanumeric) as char).collect();
+    // Of the last character only two bits count, and the others are zero.
+    key.push(['A', 'Q', 'g', 'w'][arena.rng.random_range(0..4)]);
+    key + "=="
 }
 
 async fn upgrade(arena: &mut Arena, key: Option<&str>, offers: &[&str]) -> Checked {

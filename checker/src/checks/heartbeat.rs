@@ -238,7 +238,7 @@ async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Chec
         .failure(Kind::WrongTiming, "the first ping does not come within about one interval")
         .expected(format!("a ping within about {} ms of opening", arena.beat.as_millis()), got)
         .at(Mark::Last { connection: client.number() });
-    Err(arena.timing(opened, failure))
+    Err(failure.into())
 }
 
 fn ping_came(client: &Client) -> bool {
@@ -274,14 +274,14 @@ async fn steadily(arena: &Arena, client: &mut Client, count: usize) -> Checked {
             None => Instant::now(),
         };
         let gap = now - last;
-        beat_long(arena, client, gap, last, &format!("ping {n} comes one interval after ping {}", n - 1))?;
+        beat_long(arena, client, gap, &format!("ping {n} comes one interval after ping {}", n - 1))?;
         last = now;
     }
     Ok(())
 }
 
 /// A gap is as long as a beat, or nearly.
-fn beat_long(arena: &Arena, client: &Client, gap: Duration, since: Instant, expected: &str) -> Checked {
+fn beat_long(arena: &Arena, client: &Client, gap: Duration, expected: &str) -> Checked {
     let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
     if (SHORTEST..=LONGEST).contains(&ratio) {
         return Ok(());
@@ -295,7 +295,7 @@ fn beat_long(arena: &Arena, client: &Client, gap: Duration, since: Instant, expe
             format!("{} ms ({ratio:.1} intervals)", gap.as_millis()),
         )
         .at(Mark::Last { connection: client.number() });
-    Err(arena.timing(since, failure))
+    Err(failure.into())
 }
 
 async fn interval(arena: &mut Arena) -> Checked {
@@ -347,7 +347,6 @@ async fn busy(arena: &mut Arena) -> Checked {
     let (mut quiet, mut busy) = try_join(arena.join(), arena.join()).await?;
     let tokens = arena.tokens(400);
     let mut pace = metronome(arena.beat / 10);
-    let began = Instant::now();
     let beats = 5;
     let counting = async {
         for _ in 0..beats {
@@ -379,7 +378,7 @@ async fn busy(arena: &mut Arena) -> Checked {
             format!("{beats} pings, give or take one, as a quiet client got in the same time"),
             format!("{heard} pings"),
         );
-        return Err(arena.timing(began, failure));
+        return Err(failure.into());
     }
     Ok(())
 }
@@ -495,7 +494,7 @@ pub(super) async fn dropped_on_time(
         )
         .about(numbers)
         .at(Mark::Last { connection: silent.number() });
-    Err(arena.timing(unanswered, failure))
+    Err(failure.into())
 }
 
 async fn relapse(arena: &mut Arena) -> Checked {
@@ -572,7 +571,7 @@ async fn neighbours(arena: &mut Arena) -> Checked {
             client.exchange(token).await.map_err(disturbed)?;
         }
         for gap in client.pings[since..].windows(2) {
-            beat_long(arena, client, gap[1] - gap[0], gap[0], "the neighbours' pings go on, one an interval")?;
+            beat_long(arena, client, gap[1] - gap[0], "the neighbours' pings go on, one an interval")?;
         }
         Ok::<_, Trouble>(())
     }));

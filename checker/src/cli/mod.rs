@@ -4,6 +4,7 @@ mod grade;
 mod museum;
 mod polling;
 mod race;
+mod soak;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -34,6 +35,10 @@ enum Command {
     ///
     /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
     Museum(museum::MuseumArgs),
+    /// Grade right servers again and again: whatever fails is a fault of the checks
+    ///
+    /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
+    Soak(soak::SoakArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     ///
     /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
@@ -74,6 +79,7 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Grade(args) => grade::run(args).await,
         Command::Museum(args) => museum::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
         Command::Polling(args) => polling::run(args).await,
         Command::Race(args) => race::run(args).await,
     }

@@ -1,0 +1,130 @@
+//! The soak: right servers, graded again and again, each time by another seed. Whatever fails here is a fault of the
+//! checker.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::checks;
+use crate::exercise::{Exercise, Target};
+use crate::grade::{self, Graded, Outcome, Plan};
+use crate::museum;
+use crate::server::Program;
+use crate::server::build::workspace;
+
+/// A right server that is graded.
+#[derive(Clone)]
+pub struct Candidate {
+    /// What to call it.
+    pub name: String,
+    exercise: Exercise,
+    program: Program,
+}
+
+/// A check that did not pass.
+#[derive(Debug)]
+pub struct Mishap {
+    /// The check's id.
+    pub check: &'static str,
+    /// The server that was graded.
+    pub candidate: String,
+    /// The seed that repeats it.
+    pub seed: u64,
+    /// `failed` or `unknown`.
+    pub outcome: &'static str,
+    /// What was said about it.
+    pub summary: String,
+}
+
+/// What came out of one grading.
+pub struct Round {
+    /// How many verdicts there were.
+    pub verdicts: usize,
+    /// Those that were not `passed`.
+    pub mishaps: Vec<Mishap>,
+}
+
+/// The reference and every right server of the museum, built.
+///
+/// # Errors
+/// When one can't be built.
+pub async fn candidates() -> Result<Vec<Candidate>, String> {
+    let plan = grade::built_plan(checks::all(), Target::Solutions, 0).await?;
+    let mut candidates = Vec::new();
+    for (exercise, program) in plan.programs {
+        let program = program.map_err(|failure| failure.got)?;
+        candidates.push(Candidate { name: exercise.package(Target::Solutions).to_string(), exercise, program });
+    }
+    let (path, catalogue): (PathBuf, _) = museum::open().await?;
+    for right in catalogue.right {
+        let exercise = Exercise::named(&right.exercise);
+        let exercise = exercise.ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
+        let argv = vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
+        candidates.push(Candidate { name: right.name, exercise, program: Program::new(argv, workspace()) });
+    }
+    Ok(candidates)
+}
+
+/// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
+pub async fn soak(candidates: Vec<Candidate>, runs: u32, jobs: usize, seed: u64, done: mpsc::UnboundedSender<Round>) {
+    let seats = Arc::new(Semaphore::new(jobs));
+    let mut rounds = Vec::new();
+    for run in 0..u64::from(runs) {
+        for candidate in &candidates {
+            let (candidate, seats, done) = (candidate.clone(), seats.clone(), done.clone());
+            rounds.push(tokio::spawn(async move {
+                let _seat = seats.acquire().await;
+                let _ = done.send(round(candidate, seed.wrapping_add(run)).await);
+            }));
+        }
+    }
+    for round in rounds {
+        let _ = round.await;
+    }
+}
+
+async fn round(candidate: Candidate, seed: u64) -> Round {
+    let checks = checks::all().into_iter().filter(|check| check.exercise == candidate.exercise).collect();
+    let programs = BTreeMap::from([(candidate.exercise, Ok(candidate.program.clone()))]);
+    let graded = grade::grade_all(Plan { checks, programs, target: None, seed }).await;
+    let mishap = |graded: &Graded| {
+        let (outcome, summary) = match &graded.outcome {
+            Outcome::Passed | Outcome::Blocked(_) => return None,
+            Outcome::Failed(report) => ("failed", report.failure.summary.clone()),
+            Outcome::Unknown(reason) => ("unknown", reason.clone()),
+        };
+        Some(Mishap { check: graded.check.id, candidate: candidate.name.clone(), seed, outcome, summary })
+    };
+    Round { verdicts: graded.len(), mishaps: graded.iter().filter_map(mishap).collect() }
+}
+
+/// Threads that keep every core busy until this is dropped.
+pub struct Load {
+    over: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// One busy loop for each core.
+    pub fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..cores {
+            let over = over.clone();
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Load { over }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}

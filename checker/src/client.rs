@@ -208,8 +208,10 @@ impl Client {
         self.send(Frame::new(OpCode::Data(Data::Text), text.into()));
     }
 
-    /// Sends a close frame with this code.
+    /// Sends a close frame with this code, and from then on answers no ping: a server that has said goodbye need not
+    /// read any more, and would meet a late pong with a reset.
     pub fn send_close(&mut self, code: u16, reason: &str) {
+        self.stop_answering_pings();
         let mut payload = code.to_be_bytes().to_vec();
         payload.extend_from_slice(reason.as_bytes());
         self.send(Frame::new(OpCode::Control(Control::Close), payload));

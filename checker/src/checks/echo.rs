@@ -534,6 +534,7 @@ pub(super) async fn close(arena: &mut Arena) -> Checked {
     }
     // A close frame needs no code (section 5.5.1); then it matters only that it is answered.
     let mut client = arena.join().await?;
+    client.stop_answering_pings();
     client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
     closed(&mut client, None).await
 }

@@ -99,14 +99,14 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
     let seconds = |full, quick| Duration::from_secs(if args.quick { quick } else { full });
     let settings = Settings {
         seed: args.seed.unwrap_or_else(fresh_seed),
-        window: seconds(12, 2),
+        window: seconds(12, 1),
         apart: Duration::from_millis(args.every),
         rtt: Duration::from_millis(args.rtt),
         reconnect: args.reconnect,
         pushed,
         server,
         baseline: Baseline::Program(baseline),
-        countings: vec![(1, seconds(4, 1)), (10, seconds(1, 1)), (100, seconds(1, 1))],
+        subscribers: vec![1, 10, 100],
     };
     // All clients on one thread: what is measured is not how threads wake each other.
     let racing = tokio::task::spawn_blocking(move || -> Checked<Race> {

@@ -13,7 +13,7 @@ use crate::contrast::host::{Baseline, Pushed};
 use crate::contrast::line::Endpoint;
 use crate::contrast::run::{self, Settings};
 use crate::contrast::summary::Race;
-use crate::contrast::{csv, table};
+use crate::contrast::{chart, csv, page, place, table};
 use crate::exercise::{Exercise, Target};
 use crate::grade;
 use crate::server::Program;
@@ -79,8 +79,16 @@ enum RaceFormat {
 
 /// Races and tells.
 pub(super) async fn run(args: RaceArgs) -> ExitCode {
-    match raced(&args).await {
-        Ok(race) => tell(&args, &race),
+    let told = async {
+        // Before the race, and not after it, one wants to hear that its picture can't be kept.
+        for path in [&args.chart, &args.html].into_iter().flatten() {
+            place::try_out(path).map_err(|error| (UNKNOWN, error))?;
+        }
+        let race = raced(&args).await?;
+        tell(&args, &race).map_err(|error| (UNKNOWN, error))
+    };
+    match told.await {
+        Ok(()) => ExitCode::SUCCESS,
         Err((code, message)) => complain(code, &message),
     }
 }
@@ -91,14 +99,14 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
     let seconds = |full, quick| Duration::from_secs(if args.quick { quick } else { full });
     let settings = Settings {
         seed: args.seed.unwrap_or_else(fresh_seed),
-        window: seconds(12, 2),
+        window: seconds(12, 1),
         apart: Duration::from_millis(args.every),
         rtt: Duration::from_millis(args.rtt),
         reconnect: args.reconnect,
         pushed,
         server,
         baseline: Baseline::Program(baseline),
-        countings: vec![(1, seconds(4, 1)), (10, seconds(1, 1)), (100, seconds(1, 1))],
+        subscribers: vec![1, 10, 100],
     };
     // All clients on one thread: what is measured is not how threads wake each other.
     let racing = tokio::task::spawn_blocking(move || -> Checked<Race> {
@@ -157,7 +165,14 @@ async fn far(url: &str) -> Result<Pushed, (u8, String)> {
     Ok(Pushed::Far { endpoint: Endpoint(addresses), host: host.to_string(), path: path.to_string() })
 }
 
-fn tell(args: &RaceArgs, race: &Race) -> ExitCode {
+fn tell(args: &RaceArgs, race: &Race) -> Result<(), String> {
+    let drawing = chart::svg(&chart::figure(race))?;
+    if let Some(path) = &args.chart {
+        place::write(path, &drawing)?;
+    }
+    if let Some(path) = &args.html {
+        place::write(path, &page::html(race, &drawing))?;
+    }
     let text = match args.format {
         RaceFormat::Human => table::table(race),
         RaceFormat::Json => serde_json::to_string_pretty(race).expect("a race can be written as JSON") + "\n",
@@ -165,5 +180,5 @@ fn tell(args: &RaceArgs, race: &Race) -> ExitCode {
     };
     // Whoever closed the pipe has read enough.
     let _ = anstream::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    Ok(())
 }

@@ -38,6 +38,11 @@ impl Clock {
                 let _ = woken.await;
             }
         }
+        self.awake(moment).await;
+    }
+
+    /// Waits until then without letting the thread fall asleep.
+    pub async fn awake(&self, moment: Instant) {
         while Instant::now() < moment {
             tokio::task::yield_now().await;
         }

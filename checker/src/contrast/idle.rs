@@ -18,7 +18,7 @@ use crate::polling::{EVENTS_KEEP_ALIVE, LONG_WAIT};
 use crate::verdict::{Checked, Trouble};
 
 /// The pace at which cycles are watched that take long in earnest.
-const PACE: Duration = Duration::from_millis(150);
+const PACE: Duration = Duration::from_millis(100);
 /// The heartbeat interval that the contract has by default.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);

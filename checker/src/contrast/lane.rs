@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
+
 use super::line::Line;
 use super::plan::Contestant;
 use super::relay::Caller;
@@ -86,17 +88,17 @@ impl Lane {
             Contestant::Relay => Mouth::Relay(Caller::connect(near).await?),
             _ => Mouth::Http(Http::new(near, how.reconnect)?),
         };
-        let mut ears = Vec::new();
-        for _ in 0..how.subscribers {
-            ears.push(match contestant {
+        let ear = async |_| {
+            Ok::<_, Trouble>(match contestant {
                 Contestant::Push => Ear::Socket(socket(far).await?),
                 Contestant::Relay => Ear::Relay(Caller::connect(far).await?),
                 // Each has a client of its own, and so a connection of its own.
                 Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect)?, period, 0),
                 Contestant::Long => Ear::Long(Http::new(far, how.reconnect)?, 0),
                 Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect)?.events(None).await?)),
-            });
-        }
+            })
+        };
+        let ears = try_join_all((0..how.subscribers).map(ear)).await?;
         Ok(Lane { contestant, mouth, ears })
     }
 

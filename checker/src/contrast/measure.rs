@@ -17,6 +17,9 @@ use crate::verdict::{Checked, Failure, Kind, Trouble};
 /// Time for everybody to take their place before the first event.
 const LEAD: Duration = Duration::from_millis(20);
 
+/// How long everybody stays awake after an event, so that waking up is not what is measured.
+const ALERT: Duration = Duration::from_micros(500);
+
 /// How long one event took to one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
@@ -152,6 +155,7 @@ async fn publish(mut mouth: Mouth, place: usize, plan: &Plan, clock: &Clock, beg
             }
             mouth => mouth.say(text).await?,
         }
+        clock.awake(Instant::now() + ALERT).await;
     }
     while let Some(posted) = posting.join_next().await {
         posted.unwrap_or(Ok(()))?;

@@ -3,6 +3,7 @@
 //! [`run`] lets everybody [`measure::race`] in real time, [`cost::count`]s what each takes on the wire, and puts it
 //! into a [`summary::Race`], which [`table`], [`chart`], [`page`] and [`csv`] tell.
 
+pub mod chart;
 pub mod clock;
 pub mod cost;
 pub mod csv;
@@ -11,6 +12,8 @@ pub mod idle;
 pub mod lane;
 pub mod line;
 pub mod measure;
+pub mod page;
+pub mod place;
 pub mod plan;
 pub mod relay;
 pub mod run;

@@ -20,6 +20,8 @@ use crate::verdict::{Checked, Trouble};
 /// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
 /// is some thousands a second.
 const REQUESTS: usize = 2_500;
+/// Over how much of a plan's time costs are counted: a whole number of every poller's periods.
+const COUNTED: Duration = Duration::from_secs(1);
 
 /// What to race.
 #[derive(Clone)]
@@ -40,8 +42,8 @@ pub struct Settings {
     pub server: String,
     /// Where the other servers come from.
     pub baseline: Baseline,
-    /// With how many subscribers costs are counted, and over how much of the events' time.
-    pub countings: Vec<(usize, Duration)>,
+    /// With how many subscribers costs are counted.
+    pub subscribers: Vec<usize>,
 }
 
 /// Races.
@@ -77,14 +79,14 @@ async fn all(
 ) -> Checked<Race> {
     let plan = Arc::new(Plan::new(settings.seed, settings.window, settings.apart));
     let mut contestants = raced(settings, hosts, &plan, clock, progress).await?;
-    for &(subscribers, window) in &settings.countings {
+    let counted_plan = Plan::new(settings.seed, COUNTED, settings.apart);
+    for &subscribers in &settings.subscribers {
         progress(format!("counting with {subscribers} subscriber{}", if subscribers == 1 { "" } else { "s" }));
-        let plan = Plan::new(settings.seed, window, settings.apart);
         let counting = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
-            match too_many(result.key, subscribers, window) {
+            match too_many(result.key, subscribers) {
                 Some(why) => result.left_out.push(LeftOut { subscribers, why }),
                 None => {
-                    let cost = counted(settings, host, result.key, subscribers, &plan, clock).await;
+                    let cost = counted(settings, host, result.key, subscribers, &counted_plan, clock).await;
                     result.costs.push(cost.map_err(of(result.key))?);
                 }
             }
@@ -199,9 +201,9 @@ async fn connected(
     Ok((lines, lane))
 }
 
-fn too_many(contestant: Contestant, subscribers: usize, window: Duration) -> Option<String> {
+fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {
     let period = contestant.period()?;
-    let requests = subscribers * usize::try_from(window.as_nanos().div_ceil(period.as_nanos())).ok()?;
+    let requests = subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
     let a_second = subscribers as f64 / period.as_secs_f64();
     (requests > REQUESTS).then(|| format!("{a_second:.0} requests a second are too many to count in time"))
 }

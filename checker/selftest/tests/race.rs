@@ -61,7 +61,8 @@ fn asking(since: usize, wait: &str) -> usize {
 fn answer(messages: &[String], next: usize) -> usize {
     let body = serde_json::to_string(&Batch { messages: messages.to_vec(), next }).expect("it is JSON").len();
     let date = "date: Mon, 23 Nov 2026 12:00:00 GMT";
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {body}\r\n{date}\r\n\r\n").len() + body
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {body}\r\n{date}\r\n\r\n").len()
+        + body
 }
 
 fn computed(contestant: Contestant) -> Computed {

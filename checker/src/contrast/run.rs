@@ -205,5 +205,6 @@ fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {
     let period = contestant.period()?;
     let requests = subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
     let a_second = subscribers as f64 / period.as_secs_f64();
-    (requests > REQUESTS).then(|| format!("{a_second:.0} requests a second are too many to count in time"))
+    (requests > REQUESTS)
+        .then(|| format!("{} requests a second are too many to count in time", super::table::count(a_second)))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::summary::{Race, Result};
+use super::summary::{Machine, Race, Result};
 
 /// Columns of a bar.
 const BAR: f64 = 16.0;
@@ -20,7 +20,7 @@ pub fn table(race: &Race) -> String {
 
 fn latencies(out: &mut String, race: &Race) {
     let _ = writeln!(out, "From sending to arrival, in ms, with one subscriber");
-    let _ = writeln!(out, "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, each ▏ ×10", "", "p50", "p90", "p99", "max", "theory");
+    let _ = writeln!(out, "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, log scale", "", "p50", "p90", "p99", "max", "theory");
     for result in &race.contestants {
         let latency = &result.latency;
         let _ = writeln!(
@@ -40,11 +40,11 @@ fn latencies(out: &mut String, race: &Race) {
 
 fn costs(out: &mut String, race: &Race) {
     let _ = writeln!(out, "What one subscriber costs on the wire");
-    let _ = writeln!(out, "{:<18}{:>17}{:>21}{:>8}", "", "a message", "an idle minute", "");
+    let _ = writeln!(out, "{:<18}{:>17}{:>20}{:>8}", "", "a message", "an idle minute", "");
     let _ = writeln!(
         out,
-        "{:<18}{:>8}{:>9}{:>10}{:>11}{:>8}  bytes a message",
-        "", "requests", "bytes", "requests", "bytes", "joining"
+        "{:<18}{:>8}{:>9}{:>10}{:>10}{:>7}  bytes, log scale",
+        "", "requests", "bytes", "requests", "bytes", "join"
     );
     for result in &race.contestants {
         let Some(cost) = result.cost(1) else { continue };
@@ -52,7 +52,7 @@ fn costs(out: &mut String, race: &Race) {
         let told = |figure: Option<f64>| figure.map_or("?".to_string(), count);
         let _ = writeln!(
             out,
-            "{:<18}{:>8}{:>9}{:>10}{:>11}{:>8}  {}",
+            "{:<18}{:>8}{:>9}{:>10}{:>10}{:>7}  {}",
             result.name,
             short(cost.each(cost.requests as u64)),
             count(cost.bytes_each()),
@@ -68,11 +68,11 @@ fn costs(out: &mut String, race: &Race) {
 fn growth(out: &mut String, race: &Race) {
     let Some(most) = race.contestants.iter().max_by_key(|result| result.costs.len()) else { return };
     let crowds: Vec<usize> = most.costs.iter().map(|cost| cost.subscribers).collect();
-    let _ = writeln!(out, "How it grows: what one message costs, published to so many subscribers");
+    let _ = writeln!(out, "How it grows with the number of subscribers");
     let columns: String = crowds.iter().map(|crowd| format!("{crowd:>10}")).collect();
     let _ = writeln!(out, "{:<18}{columns}{columns}", "");
     let half = crowds.len() * 10;
-    let _ = writeln!(out, "{:<18}{:>half$}{:>half$}", "", "bytes, listening", "ms of CPU, serving");
+    let _ = writeln!(out, "{:<18}{:>half$}{:>half$}", "", "bytes for one message", "s of CPU for 1 000");
     for result in &race.contestants {
         let mut line = format!("{:<18}", result.name);
         for crowd in &crowds {
@@ -113,8 +113,6 @@ fn notes(out: &mut String, race: &Race) {
         let _ = writeln!(out, "- {name}, {} subscribers: {}.", left.subscribers, left.why);
     }
 }
-
-use super::summary::Machine;
 
 fn theory(result: &Result) -> String {
     if result.theory_ms == 0.0 { "0".to_string() } else { short(result.theory_ms) }

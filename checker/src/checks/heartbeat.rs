@@ -283,7 +283,7 @@ async fn steadily(arena: &Arena, client: &mut Client, count: usize) -> Checked {
 }
 
 /// A gap is as long as a beat, or nearly.
-fn beat_long(arena: &Arena, client: &Client, gap: Duration, expected: &str) -> Checked {
+pub(super) fn beat_long(arena: &Arena, client: &Client, gap: Duration, expected: &str) -> Checked {
     let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
     if (SHORTEST..=LONGEST).contains(&ratio) {
         return Ok(());

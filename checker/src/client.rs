@@ -111,6 +111,9 @@ impl Client {
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 return Err(refused("the port in the ready line refuses connections").into());
             }
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(refused("the server resets a connection while it is made").into());
+            }
             Some(Err(error)) => return Err(error.into()),
             None => return Err(refused("the server no longer accepts connections").into()),
         };

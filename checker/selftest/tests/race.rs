@@ -185,7 +185,8 @@ fn a_plan_follows_from_its_seed_and_is_as_random_as_it_says() {
 #[test]
 fn theory_knows_half_a_period_and_the_distance() {
     let millis = Duration::from_millis;
-    let theory = |contestant: Contestant, rtt| contestant.theory(millis(rtt), millis(40)).as_secs_f64() * 1_000.0;
+    let theory =
+        |contestant: Contestant, rtt| contestant.theory(millis(rtt), millis(rtt), millis(40)).as_secs_f64() * 1_000.0;
     assert_eq!(theory(Contestant::Short(millis(100)), 0), 50.0);
     assert_eq!(theory(Contestant::Short(millis(100)), 40), 90.0);
     assert_eq!((theory(Contestant::Long, 0), theory(Contestant::Push, 40)), (0.0, 40.0));

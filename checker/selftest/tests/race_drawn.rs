@@ -33,7 +33,7 @@ fn made_up() -> Race {
         Result {
             key: *key,
             name: key.name(),
-            theory_ms: key.theory(Duration::ZERO, Duration::from_millis(30)).as_secs_f64() * 1_000.0,
+            theory_ms: key.theory(Duration::ZERO, Duration::ZERO, Duration::from_millis(30)).as_secs_f64() * 1_000.0,
             latency: Latency::of(&histogram),
             costs: if many { vec![cost(1)] } else { vec![cost(1), cost(100)] },
             left_out: if many { vec![LeftOut { subscribers: 100, why: "too many".to_string() }] } else { Vec::new() },

@@ -58,11 +58,12 @@ impl Cost {
     }
 }
 
-/// Carries the plan out and counts. `rtt` is the distance, in logical time; the lines themselves must be short.
+/// Carries the plan out and counts. `request` is what a request takes there and back, in logical time; the lines themselves
+/// must be short.
 ///
 /// # Errors
 /// When a server goes away, or a message doesn't arrive.
-pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, rtt: Duration) -> Checked<Cost> {
+pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration) -> Checked<Cost> {
     let whose = of(lane.contestant);
     let joining = lines.listening.bytes();
     let publishing = lines.publishing.bytes();
@@ -76,7 +77,7 @@ pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, rtt: Duration) ->
             }
             return Ok(Asked { delivered: published * subscribers, requests: 0 });
         }
-        asked(&mut lane, plan, rtt).await
+        asked(&mut lane, plan, request).await
     };
     let Asked { delivered, requests } = carrying_out.await.map_err(whose)?;
     if let Mouth::Socket(socket) = &lane.mouth {
@@ -144,7 +145,7 @@ struct Asker {
     got: usize,
 }
 
-async fn asked(lane: &mut Lane, plan: &Plan, rtt: Duration) -> Checked<Asked> {
+async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked> {
     let mut steps = BinaryHeap::new();
     let mut askers = Vec::new();
     for (number, ear) in lane.ears.iter().enumerate() {
@@ -177,7 +178,7 @@ async fn asked(lane: &mut Lane, plan: &Plan, rtt: Duration) -> Checked<Asked> {
                     let answered = waiting.await;
                     let batch = answered.map_err(|error| Trouble::Unknown(error.to_string()))??;
                     delivered += asker.took(&batch);
-                    steps.push(Reverse((now + rtt, Step::Learn(number, batch.next))));
+                    steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
                 }
             }
             Step::Learn(number, next) => {
@@ -197,7 +198,7 @@ async fn asked(lane: &mut Lane, plan: &Plan, rtt: Duration) -> Checked<Asked> {
                 }
                 let batch = asker.http.poll(asker.since, asker.period.is_none().then_some(WAIT).flatten()).await?;
                 delivered += asker.took(&batch);
-                steps.push(Reverse((now + rtt, Step::Learn(number, batch.next))));
+                steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
             }
         }
     }

@@ -102,11 +102,25 @@ impl Lane {
         Ok(Lane { contestant, mouth, ears })
     }
 
-    /// Sends one message to everyone: from here on all connections stand, and everybody is known to hear.
+    /// Sends one message to everyone: from here on all connections stand, and everybody is known to hear. Over a
+    /// line so long, with events so far apart.
     ///
     /// # Errors
     /// When it doesn't arrive.
-    pub async fn rehearse(&mut self) -> Checked {
+    pub async fn rehearse(&mut self, rtt: Duration, apart: Duration) -> Checked {
+        // Requests that are under way at a time; at random moments there may be many more than on the average.
+        let requests = |every: Duration| {
+            let mean = rtt.as_secs_f64() / every.as_secs_f64();
+            (mean + 3.0 * mean.sqrt()).ceil() as usize + 2
+        };
+        if let Mouth::Http(http) = &self.mouth {
+            http.warm_up(requests(apart)).await?;
+        }
+        for ear in &self.ears {
+            if let Ear::Short(http, period, _) = ear {
+                http.warm_up(requests(*period)).await?;
+            }
+        }
         self.mouth.say(REHEARSAL).await?;
         for (number, ear) in self.ears.iter_mut().enumerate() {
             let hearing = async {

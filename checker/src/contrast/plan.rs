@@ -67,22 +67,24 @@ impl Contestant {
         if let Contestant::Short(period) = self { Some(period) } else { None }
     }
 
-    /// What theory says about the median from sending to arrival, on a machine that takes no time, at this
-    /// distance and with events so far apart on the average.
+    /// What theory says about the median from sending to arrival, on a machine that takes no time, with events so far
+    /// apart on the average, over a line of which a round trip takes so long and a request so long: twice as much
+    /// if it must connect first.
     ///
-    /// A message travels one way to the server and one back. Who asks every T finds it after T/2 at the median. A
-    /// long poll that was answered is a round trip away: what happens meanwhile waits for the rest of it.
-    pub fn theory(self, rtt: Duration, apart: Duration) -> Duration {
+    /// A message travels to the server, and from there to who listens. Who asks every T finds it after T/2 at the
+    /// median. A long poll that was answered is a request away: what happens meanwhile waits for the rest of it.
+    pub fn theory(self, rtt: Duration, request: Duration, apart: Duration) -> Duration {
         match self {
-            Contestant::Short(period) => period / 2 + rtt,
+            Contestant::Short(period) => period / 2 + request,
             Contestant::Long => {
-                let events = rtt.as_secs_f64() / apart.as_secs_f64();
+                let events = request.as_secs_f64() / apart.as_secs_f64();
                 // Of each cycle's events, those that find somebody waiting.
                 let at_once = (-events).exp() / (events + (-events).exp());
-                let waiting = ((0.5 - at_once) / (1.0 - at_once)).max(0.0);
-                rtt + if events > 0.0 { rtt.mul_f64(waiting) } else { Duration::ZERO }
+                let waiting = if at_once < 0.5 { (0.5 - at_once) / (1.0 - at_once) } else { 0.0 };
+                request + request.mul_f64(waiting)
             }
-            Contestant::Events | Contestant::Push | Contestant::Relay => rtt,
+            Contestant::Events => request,
+            Contestant::Push | Contestant::Relay => rtt,
         }
     }
 }

@@ -46,6 +46,13 @@ pub struct Settings {
     pub subscribers: Vec<usize>,
 }
 
+impl Settings {
+    /// What a request takes there and back: a new connection has to be made first.
+    fn request(&self) -> Duration {
+        self.rtt * (1 + u32::from(self.reconnect))
+    }
+}
+
 /// Races.
 ///
 /// # Errors
@@ -129,7 +136,7 @@ async fn raced(
     let mut lines = Vec::new();
     for (contestant, host) in Contestant::ALL.into_iter().zip(hosts) {
         let (ours, mut lane) = connected(settings, host, contestant, 1, settings.rtt, clock).await?;
-        lane.rehearse().await.map_err(of(contestant))?;
+        lane.rehearse(settings.rtt, settings.apart).await.map_err(of(contestant))?;
         lines.push((ours.listening.bytes(), ours));
         lanes.push(lane);
     }
@@ -146,7 +153,7 @@ async fn raced(
         Result {
             key,
             name: key.name(),
-            theory_ms: key.theory(settings.rtt, settings.apart).as_secs_f64() * 1_000.0,
+            theory_ms: key.theory(settings.rtt, settings.request(), settings.apart).as_secs_f64() * 1_000.0,
             latency: Latency::of(&histogram),
             costs: Vec::new(),
             left_out: Vec::new(),
@@ -173,7 +180,7 @@ async fn counted(
     }
     let (lines, lane) = connected(settings, host, contestant, subscribers, Duration::ZERO, clock).await?;
     let before = host.cpu();
-    let mut cost = count(lane, &lines, plan, settings.rtt).await?;
+    let mut cost = count(lane, &lines, plan, settings.request()).await?;
     let used = host.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
     cost.cpu_ms = used.map(|used| used.as_secs_f64() * 1_000.0);
     Ok(cost)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use reqwest::{Client, Response, header};
 
 use super::Batch;
@@ -56,6 +57,18 @@ impl Http {
             url = format!("{url}&wait={:05}", wait.as_millis());
         }
         self.send(self.client.get(url)).await?.json().await.map_err(trouble)
+    }
+
+    /// Opens so many connections, if it is to keep them: who asks often over a long line has several requests under
+    /// way, and has had time to get there.
+    ///
+    /// # Errors
+    /// When the baseline doesn't answer.
+    pub async fn warm_up(&self, connections: usize) -> Checked {
+        if !self.reconnect {
+            try_join_all((0..connections).map(|_| self.poll(0, None))).await?;
+        }
+        Ok(())
     }
 
     /// Listens to events from now on, with a sign of life so often, or as often as the baseline likes.

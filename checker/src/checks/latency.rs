@@ -1,7 +1,7 @@
 //! The check of `latency`: push against polling, in one run, on the same machine.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join;
 use rand::RngExt;
@@ -61,7 +61,7 @@ async fn push(arena: &mut Arena) -> Checked {
         ears: vec![Ear::Relay(caller().await?)],
     };
     let plan = Arc::new(Plan::new(arena.rng.random(), WINDOW, WINDOW / EVENTS));
-    let samples = race(vec![polling, push, floor], &plan, &Clock::start()?, |_| {}).await?;
+    let samples = race(vec![polling, push, floor], &plan, &Clock::start()?, Instant::now()).await?;
     let medians: Vec<Duration> =
         samples.iter().map(|samples| median(samples.iter().map(|sample| sample.latency))).collect();
     let [poll, push, floor] = medians[..] else { unreachable!("three lanes, three medians") };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::line::Line;
+use super::line::{Distance, Endpoint, Line};
 use super::plan::Contestant;
 use super::relay::Caller;
 use super::socket::Socket;
@@ -60,6 +60,26 @@ pub struct Lines {
     pub publishing: Line,
     /// The subscribers'.
     pub listening: Line,
+}
+
+/// Where a lane's lines lead, and how far.
+#[derive(Clone)]
+pub struct Wiring {
+    /// Its server.
+    pub endpoint: Endpoint,
+    /// How far away it is.
+    pub distance: Distance,
+}
+
+impl Wiring {
+    /// Lays the lines.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn lay(&self) -> Checked<Lines> {
+        let line = || Line::to(self.endpoint.clone(), self.distance.clone());
+        Ok(Lines { publishing: line().await?, listening: line().await? })
+    }
 }
 
 /// How the lanes of a race are connected.

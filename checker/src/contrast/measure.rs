@@ -14,10 +14,7 @@ use super::plan::{Contestant, Plan};
 use crate::client::{PATIENCE, within};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 
-/// Time for everybody to take their place before the first event.
-const LEAD: Duration = Duration::from_millis(20);
-
-/// How long everybody stays awake after an event, so that waking up is not what is measured.
+/// How long those who are told at once stay awake after an event, so that waking up is not what is measured.
 const ALERT: Duration = Duration::from_micros(500);
 
 /// How long one event took to one subscriber.
@@ -54,17 +51,11 @@ impl Ears {
     }
 }
 
-/// Lets the lanes race; what was measured of each, in the order of the lanes, each in the order of arrival.
+/// Lets the lanes race from `began` on, which should still be to come; what was measured of each, in the order of the lanes, each in the order of arrival.
 ///
 /// # Errors
 /// When a server goes away, or loses messages.
-pub async fn race(
-    lanes: Vec<Lane>,
-    plan: &Arc<Plan>,
-    clock: &Clock,
-    mut progress: impl FnMut(Duration),
-) -> Checked<Vec<Vec<Sample>>> {
-    let began = Instant::now() + LEAD;
+pub async fn race(lanes: Vec<Lane>, plan: &Arc<Plan>, clock: &Clock, began: Instant) -> Checked<Vec<Vec<Sample>>> {
     let contestants: Vec<Contestant> = lanes.iter().map(|lane| lane.contestant).collect();
     let numbers: HashMap<&str, usize> =
         plan.events.iter().enumerate().map(|(number, event)| (event.text.as_str(), number)).collect();
@@ -80,7 +71,7 @@ pub async fn race(
             tasks.spawn(async move { listen(ear, ears, &plan, &clock, began).await.map_err(whose) });
         }
         let (clock, plan) = (clock.clone(), plan.clone());
-        tasks.spawn(async move { publish(lane.mouth, place, &plan, &clock, began).await.map_err(whose) });
+        tasks.spawn(async move { publish(lane.mouth, lane.contestant, &plan, &clock, began).await.map_err(whose) });
     }
     let mut left: usize = missing.iter().flatten().map(Vec::len).sum();
     let mut samples = vec![Vec::new(); contestants.len()];
@@ -93,10 +84,10 @@ pub async fn race(
                     // Whatever else a server says is for other checks to judge.
                     let Some(&event) = numbers.get(text.as_str()) else { continue };
                     if std::mem::take(&mut missing[place][subscriber][event]) {
-                        let latency = at.saturating_duration_since(began + plan.events[event].moment(place));
+                        let moment = began + plan.events[event].moment(contestants[place]);
+                        let latency = at.saturating_duration_since(moment);
                         samples[place].push(Sample { event, subscriber, latency });
                         left -= 1;
-                        progress(at.saturating_duration_since(began));
                     }
                 }
                 Some(ended) = tasks.join_next() => {
@@ -132,8 +123,8 @@ fn lost(contestants: &[Contestant], missing: &[Vec<Vec<bool>>], events: usize) -
     }
 }
 
-async fn publish(mut mouth: Mouth, place: usize, plan: &Plan, clock: &Clock, began: Instant) -> Checked {
-    let mut moments: Vec<_> = plan.events.iter().map(|event| (event.moment(place), &event.text)).collect();
+async fn publish(mut mouth: Mouth, contestant: Contestant, plan: &Plan, clock: &Clock, began: Instant) -> Checked {
+    let mut moments: Vec<_> = plan.events.iter().map(|event| (event.moment(contestant), &event.text)).collect();
     moments.sort();
     let mut posting: JoinSet<Checked> = JoinSet::new();
     for (moment, text) in moments {
@@ -155,7 +146,9 @@ async fn publish(mut mouth: Mouth, place: usize, plan: &Plan, clock: &Clock, beg
             }
             mouth => mouth.say(text).await?,
         }
-        clock.awake(Instant::now() + ALERT).await;
+        if contestant.period().is_none() {
+            clock.awake(Instant::now() + ALERT).await;
+        }
     }
     while let Some(posted) = posting.join_next().await {
         posted.unwrap_or(Ok(()))?;

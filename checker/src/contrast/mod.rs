@@ -7,6 +7,7 @@ pub mod chart;
 pub mod clock;
 pub mod cost;
 pub mod csv;
+pub mod heat;
 pub mod host;
 pub mod idle;
 pub mod lane;

@@ -106,10 +106,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// When the contestant in this place publishes it: it is the same event to all, but not at the same instant.
+    /// When this contestant publishes it: it is the same event to all, but not at the same instant.
     /// Who is first changes from event to event.
-    pub fn moment(&self, place: usize) -> Duration {
-        self.at + SLOT * u32::from(self.order[place % self.order.len()])
+    pub fn moment(&self, contestant: Contestant) -> Duration {
+        let place = Contestant::ALL.iter().position(|one| *one == contestant).unwrap_or_default();
+        self.at + SLOT * u32::from(self.order[place])
     }
 }
 

@@ -7,11 +7,11 @@ use futures_util::future::try_join_all;
 
 use super::clock::Clock;
 use super::cost::{Cost, count};
+use super::heat::{Finished, Starter, heat};
 use super::host::{Baseline, Host, Pushed};
 use super::idle::idle;
-use super::lane::{Connecting, Lane, Lines, of};
-use super::line::{Distance, Line};
-use super::measure::race;
+use super::lane::{Connecting, Lane, Wiring, of};
+use super::line::Distance;
 use super::plan::{Contestant, Plan};
 use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
 use crate::polling::client::Http;
@@ -132,23 +132,15 @@ async fn raced(
     clock: &Clock,
     progress: &(dyn Fn(String) + Send + Sync),
 ) -> Checked<Vec<Result>> {
-    let mut lanes = Vec::new();
-    let mut lines = Vec::new();
-    for (contestant, host) in Contestant::ALL.into_iter().zip(hosts) {
-        let (ours, mut lane) = connected(settings, host, contestant, 1, settings.rtt, clock).await?;
-        lane.rehearse(settings.rtt, settings.apart).await.map_err(of(contestant))?;
-        lines.push((ours.listening.bytes(), ours));
-        lanes.push(lane);
-    }
-    let mut shown = 0;
-    let samples = race(lanes, plan, clock, |now| {
-        if now.as_secs() > shown {
-            shown = now.as_secs();
-            progress(format!("racing: {shown} of {} s", settings.window.as_secs()));
-        }
+    let starters = Contestant::ALL.into_iter().zip(hosts).map(|(contestant, host)| Starter {
+        contestant,
+        wiring: wiring(host, settings.rtt, clock),
+        connecting: connecting(settings, 1),
+        request: settings.request(),
+        apart: settings.apart,
     });
-    let samples = samples.await?;
-    let results = Contestant::ALL.into_iter().zip(samples).zip(lines).map(|((key, samples), (before, lines))| {
+    let finished = heat(starters.collect(), plan, progress).await?;
+    let results = Contestant::ALL.into_iter().zip(finished).map(|(key, Finished { samples, seen })| {
         let histogram = histogram(samples.iter().map(|sample| sample.latency));
         Result {
             key,
@@ -158,7 +150,7 @@ async fn raced(
             costs: Vec::new(),
             left_out: Vec::new(),
             idle_minute: None,
-            seen: lines.listening.bytes() - before,
+            seen,
             curve: curve(&histogram),
             samples,
         }
@@ -178,7 +170,8 @@ async fn counted(
         // All begin with an empty room: how long its numbers are makes a difference on the wire.
         Http::new(host.endpoint.0[0], true)?.clear().await?;
     }
-    let (lines, lane) = connected(settings, host, contestant, subscribers, Duration::ZERO, clock).await?;
+    let lines = wiring(host, Duration::ZERO, clock).lay().await?;
+    let lane = Lane::connect(contestant, &lines, &connecting(settings, subscribers)).await?;
     let before = host.cpu();
     let mut cost = count(lane, &lines, plan, settings.request()).await?;
     let used = host.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -186,26 +179,16 @@ async fn counted(
     Ok(cost)
 }
 
-async fn connected(
-    settings: &Settings,
-    host: &Host,
-    contestant: Contestant,
-    subscribers: usize,
-    rtt: Duration,
-    clock: &Clock,
-) -> Checked<(Lines, Lane)> {
-    let distance = Distance { rtt, clock: clock.clone() };
-    let lines = Lines {
-        publishing: Line::to(host.endpoint.clone(), distance.clone()).await?,
-        listening: Line::to(host.endpoint.clone(), distance).await?,
-    };
-    let (name, path) = match &settings.pushed {
+fn wiring(host: &Host, rtt: Duration, clock: &Clock) -> Wiring {
+    Wiring { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
+}
+
+fn connecting(settings: &Settings, subscribers: usize) -> Connecting {
+    let (host, path) = match &settings.pushed {
         Pushed::Far { host, path, .. } => (host.clone(), path.clone()),
         Pushed::Program(_) => ("localhost".to_string(), "/".to_string()),
     };
-    let how = Connecting { subscribers, reconnect: settings.reconnect, host: name, path };
-    let lane = Lane::connect(contestant, &lines, &how).await.map_err(of(contestant))?;
-    Ok((lines, lane))
+    Connecting { subscribers, reconnect: settings.reconnect, host, path }
 }
 
 fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {

@@ -14,7 +14,7 @@ use super::plan::{Contestant, Plan};
 use crate::client::{PATIENCE, within};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 
-/// How long those who are told at once stay awake after an event, so that waking up is not what is measured.
+/// How long everybody stays awake after an event, so that waking up is not what is measured.
 const ALERT: Duration = Duration::from_micros(500);
 
 /// How long one event took to one subscriber.
@@ -146,9 +146,7 @@ async fn publish(mut mouth: Mouth, contestant: Contestant, plan: &Plan, clock: &
             }
             mouth => mouth.say(text).await?,
         }
-        if contestant.period().is_none() {
-            clock.awake(Instant::now() + ALERT).await;
-        }
+        clock.awake(Instant::now() + ALERT).await;
     }
     while let Some(posted) = posting.join_next().await {
         posted.unwrap_or(Ok(()))?;

@@ -1,0 +1,603 @@
+//! The lessons cannot rot: code in them is compiled, what they name exists, what they point at is there.
+//!
+//! The Markdown of the lessons is disciplined enough to be read line by line. A code block that is taken from a file
+//! has a comment above it, `<!-- excerpt: path -->`, the path from the workspace's root.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use checker::checks;
+use checker::contrast::plan::Contestant;
+use checker::exercise::{Exercise, Target};
+use checker::wire::frame::{Control, Data, Frame, OpCode};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// A page of Markdown.
+struct Page {
+    /// From the workspace's root.
+    name: String,
+    text: String,
+}
+
+/// A fenced block.
+struct Block<'a> {
+    page: &'a Page,
+    /// The number of its first line.
+    line: usize,
+    language: &'a str,
+    /// What the comment above it says.
+    mark: Option<&'a str>,
+    lines: Vec<&'a str>,
+}
+
+fn root() -> PathBuf {
+    checker::server::build::workspace()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}")).replace("\r\n", "\n")
+}
+
+/// The pages of the book, in its order, as its table of contents has them.
+fn lessons() -> Vec<Page> {
+    let contents = Page { name: "lessons/SUMMARY.md".into(), text: read("lessons/SUMMARY.md") };
+    let files = links(&contents).into_iter().map(|(_, file)| format!("lessons/{file}"));
+    let pages: Vec<_> = files.map(|name| Page { text: read(&name), name }).collect();
+    assert!(pages.len() >= 6, "there are {} pages only", pages.len());
+    pages
+}
+
+/// Everything that a reader of the workbook may open.
+fn pages() -> Vec<Page> {
+    let others = ["lessons/SUMMARY.md", "README.md", "CONTRIBUTING.md", "day1/README.md", "solutions/README.md"];
+    let others = others.into_iter().filter(|name| root().join(name).exists());
+    let others = others.map(|name| Page { name: name.into(), text: read(name) });
+    lessons().into_iter().chain(others).collect()
+}
+
+fn blocks(page: &Page) -> Vec<Block<'_>> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    let mut above = "";
+    for (number, line) in page.text.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                let mark = above.strip_prefix("<!-- ").and_then(|mark| mark.strip_suffix(" -->"));
+                open = Some(Block { page, line: number + 2, language, mark, lines: Vec::new() });
+            }
+            (Some(_), Some(rest)) => {
+                assert_eq!(rest, "", "{}:{}: a fence inside of a block", page.name, number + 1);
+                found.extend(open.take());
+            }
+            (Some(block), None) => block.lines.push(line),
+            (None, None) => {}
+        }
+        above = line;
+    }
+    assert!(open.is_none(), "{}: a block has no end", page.name);
+    found
+}
+
+/// The lines outside of blocks, with their numbers.
+fn prose(page: &Page) -> Vec<(usize, &str)> {
+    let mut inside = false;
+    let lines = page.text.lines().enumerate().filter(|(_, line)| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    });
+    lines.map(|(number, line)| (number + 1, line)).collect()
+}
+
+/// A line without what stands between backticks; and what did.
+fn code_spans(line: &str) -> (String, Vec<&str>) {
+    let pieces = line.split('`').enumerate();
+    let (text, code): (Vec<_>, Vec<_>) = pieces.partition(|(place, _)| place % 2 == 0);
+    (text.iter().map(|(_, piece)| *piece).collect(), code.iter().map(|(_, piece)| *piece).collect())
+}
+
+/// Targets of links, with the numbers of their lines.
+fn links(page: &Page) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (number, line) in prose(page) {
+        let (text, _) = code_spans(line);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        found.extend(targets.map(|(target, _)| (number, target.to_string())));
+    }
+    found
+}
+
+/// The anchors of a page's headings, as forges and mdBook make them.
+fn anchors(page: &Page) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    for (_, line) in prose(page) {
+        let heading = line.trim_start_matches('#');
+        if heading.len() == line.len() || !heading.starts_with(' ') {
+            continue;
+        }
+        let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        let slug: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let slug = slug.to_lowercase();
+        let again = (1..).map(|n| format!("{slug}-{n}"));
+        let free = [slug.clone()].into_iter().chain(again).find(|slug| !anchors.contains(slug));
+        anchors.extend(free);
+    }
+    anchors
+}
+
+/// Words of a text that begin with `start`, as far as all of their characters are `part` of a name.
+fn names<'a>(text: &'a str, start: &'a str, part: impl Fn(char) -> bool + 'a) -> impl Iterator<Item = &'a str> {
+    text.match_indices(start).map(move |(at, _)| {
+        let rest = &text[at + start.len()..];
+        &rest[..rest.find(|c| !part(c)).unwrap_or(rest.len())]
+    })
+}
+
+fn kebab(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+
+/// Lines without the indentation that all of them share.
+fn flush_left(lines: &[&str]) -> Vec<String> {
+    let indentation = lines.iter().filter(|line| !line.trim().is_empty());
+    let indentation = indentation.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    lines.iter().map(|line| line.get(indentation..).unwrap_or_default().to_string()).collect()
+}
+
+fn contains(file: &str, excerpt: &[&str]) -> bool {
+    let lines: Vec<_> = file.lines().collect();
+    let wanted = flush_left(excerpt);
+    !wanted.is_empty() && lines.windows(wanted.len()).any(|window| flush_left(window) == wanted)
+}
+
+/// Whether someone works in this file, which then may differ from what the lessons quote.
+fn begun(path: &str, file: &str) -> bool {
+    path.starts_with("day1/") && !file.contains("todo!(\"TODO 1")
+}
+
+#[test]
+fn code_is_an_excerpt_of_a_file_that_is_compiled() {
+    let mut count = 0;
+    for page in &lessons() {
+        for block in blocks(page) {
+            let place = format!("{}:{}", page.name, block.line);
+            let path = block.mark.and_then(|mark| mark.strip_prefix("excerpt: "));
+            let Some(path) = path else {
+                assert!(!block.language.starts_with("rust"), "{place}: from which file is this?");
+                continue;
+            };
+            count += 1;
+            let file = read(path);
+            let found = contains(&file, &block.lines) || begun(path, &file);
+            assert!(found, "{place} is not in {path}:\n{}", block.lines.join("\n"));
+        }
+    }
+    assert!(count > 10, "{count} excerpts only");
+}
+
+#[test]
+fn json_can_be_parsed() {
+    for page in &pages() {
+        for block in blocks(page) {
+            let place = format!("{}:{}", block.page.name, block.line);
+            // There is no parser for it here; add one with the first such block.
+            assert_ne!(block.language, "toml", "{place}: nobody looks at that");
+            if block.language == "json" {
+                serde_json::from_str::<Value>(&block.lines.join("\n"))
+                    .unwrap_or_else(|error| panic!("{place}: {error}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in &pages() {
+        for (line, target) in links(page) {
+            let place = format!("{}:{line}: {target}", page.name);
+            if target.starts_with("https://") {
+                continue;
+            }
+            assert!(!target.contains("://"), "{place}: https, or a file");
+            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(file, at)| (file, Some(at)));
+            let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
+            let path = if file.is_empty() { PathBuf::from(&page.name) } else { folder.join(file) };
+            assert!(root().join(&path).exists(), "{place}: there is no such file");
+            // What is outside of the book is not in the book.
+            let stays = !page.name.starts_with("lessons/") || !file.contains("..");
+            assert!(stays, "{place} leads out of the book, where mdBook doesn't follow");
+            if let Some(anchor) = anchor {
+                let there = Page { name: String::new(), text: read(&path.to_string_lossy()) };
+                assert!(anchors(&there).contains(anchor), "{place}: there is no such heading");
+            }
+        }
+    }
+}
+
+/// The skeletons, the solutions and the checker send people to pages and headings.
+#[test]
+fn what_points_at_a_lesson_finds_it() {
+    let mut sources = vec!["checker/src/checks/mod.rs".to_string()];
+    sources.extend(checks::all().iter().map(|check| check.lesson.to_string()));
+    for target in [Target::Day1, Target::Solutions] {
+        sources.extend(Exercise::ALL.iter().map(|exercise| read(&exercise.source(target))));
+    }
+    sources.extend(Exercise::ALL.iter().map(|exercise| exercise.lesson().to_string()));
+    let mut count = 0;
+    for source in &sources {
+        for rest in names(source, "lessons/", |c| kebab(c) || ['.', '#'].contains(&c)) {
+            let target = rest.trim_end_matches('.');
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let page = Page { name: String::new(), text: read(&format!("lessons/{file}")) };
+            let found = anchor.is_empty() || anchors(&page).contains(anchor);
+            assert!(found, "lessons/{target}: there is no such heading");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} pointers only");
+}
+
+/// Ids of checks; in Rust, `broadcast::` may also be the module of a channel.
+fn ids(page: &Page) -> Vec<String> {
+    let rust: BTreeSet<_> = blocks(page).iter().filter(|block| block.language == "rust").map(|b| b.line).collect();
+    let mut found = Vec::new();
+    let mut skipping = false;
+    for (number, line) in page.text.lines().enumerate() {
+        if line.starts_with("```") {
+            skipping = rust.contains(&(number + 2));
+        }
+        for exercise in ["echo", "heartbeat", "broadcast", "latency"] {
+            let start = format!("{exercise}::");
+            let rests =
+                names(line, &start, |c| c.is_alphanumeric() || c == '_').filter(|rest| !skipping && !rest.is_empty());
+            let rests = rests.filter(|rest| !rest.starts_with(char::is_uppercase));
+            found.extend(rests.map(|rest| format!("{exercise}::{rest}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn checks_that_are_named_exist_and_none_is_left_out() {
+    for page in &pages() {
+        for id in ids(page) {
+            assert!(checks::find(&id).is_some(), "{}: there is no check {id}", page.name);
+        }
+    }
+    for exercise in Exercise::ALL {
+        let page = Page { name: exercise.lesson().into(), text: read(exercise.lesson()) };
+        let named = ids(&page);
+        for check in checks::all().iter().filter(|check| check.exercise == exercise) {
+            assert!(named.iter().any(|id| id == check.id), "{} does not name {}", page.name, check.id);
+        }
+    }
+}
+
+/// The command lines of a page: lines of blocks that are typed, and code in the text.
+fn commands(page: &Page) -> Vec<String> {
+    let mut found = Vec::new();
+    for block in blocks(page) {
+        let joined = block.lines.join("\n").replace("\\\n", " ");
+        let typed = joined.lines().filter(|_| ["console", "sh"].contains(&block.language));
+        found.extend(typed.map(|line| line.trim_start_matches("$ ").to_string()));
+    }
+    // A span may go on in the next line.
+    let text: Vec<_> = prose(page).into_iter().map(|(_, line)| line).collect();
+    for paragraph in text.join("\n").split("\n\n") {
+        let (_, spans) = code_spans(paragraph);
+        found.extend(spans.iter().map(|span| span.replace('\n', " ")));
+    }
+    found
+}
+
+#[test]
+fn commands_can_be_typed() {
+    let help = |args: &[&str]| {
+        let output = common::checker().args(args).arg("--help").output().expect("it runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']).into()).collect()
+    };
+    let subcommands: BTreeSet<String> =
+        help(&[]).lines().filter_map(|line| Some(line.strip_prefix("  ")?.split(' ').next()?.to_string())).collect();
+    let mut options: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let packages = packages();
+    let faults = faults();
+    let mut count = 0;
+    for page in &pages() {
+        for command in commands(page) {
+            let place = format!("{}: {command}", page.name);
+            // What is before it may be a setting of the environment.
+            if let Some((_, rest)) = command.split_once("cargo checker") {
+                count += 1;
+                // `--command '…'` has options of its own.
+                let own = rest.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
+                let own = own.split('#').next().unwrap_or_default();
+                let mut typed = own.split_whitespace().filter(|word| *word != "…");
+                let Some(subcommand) = typed.next() else { continue };
+                assert!(subcommands.contains(subcommand), "{place}: there is no `{subcommand}`");
+                let known = options.entry(subcommand.into()).or_insert_with(|| words(&help(&[subcommand])));
+                for word in typed.clone().filter(|word| word.starts_with("--")) {
+                    assert!(known.contains(word), "{place}: there is no {word}");
+                }
+                if subcommand == "museum" {
+                    for word in typed.take_while(|word| !word.starts_with("--")) {
+                        assert!(faults.contains(word), "{place}: there is no {word}");
+                    }
+                }
+            } else if let Some((_, rest)) = command.split_once("cargo ") {
+                let mut typed = rest.split_whitespace();
+                while let Some(word) = typed.next() {
+                    if ["-p", "--package"].contains(&word) {
+                        count += 1;
+                        let package = typed.next().unwrap_or_default();
+                        assert!(packages.contains(package), "{place}: there is no package `{package}`");
+                    }
+                }
+            }
+        }
+        for name in names(&page.text, "--fault ", kebab) {
+            assert!(faults.contains(name), "{}: there is no fault `{name}`", page.name);
+        }
+    }
+    assert!(count > 30, "{count} commands only");
+}
+
+fn packages() -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let output = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").iter();
+    packages.filter_map(|package| Some(package["name"].as_str()?.to_string())).collect()
+}
+
+fn faults() -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
+    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let faults = list["faults"].as_array().expect("faults").iter();
+    faults.filter_map(|fault| Some(fault["name"].as_str()?.to_string())).collect()
+}
+
+/// *If it stays red* says which check finds a mistake: it does not find it only in passing.
+#[test]
+fn mistakes_are_found_by_the_check_that_the_lesson_names() {
+    let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
+    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let faults = list["faults"].as_array().expect("faults");
+    let mut count = 0;
+    for page in &lessons() {
+        for command in commands(page) {
+            let Some(name) = names(&command, "--fault ", kebab).next() else { continue };
+            let fault = faults.iter().find(|fault| fault["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+            let graded = command.split_whitespace().skip_while(|word| *word != "grade").nth(1);
+            assert_eq!(fault["violates"][0].as_str(), graded, "{}: {command}", page.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count} mistakes only");
+}
+
+#[test]
+fn a_page_has_its_parts_and_the_day_takes_an_hour() {
+    let mut day = 0;
+    for page in &lessons() {
+        let has = |part: &str| assert!(anchors(page).contains(part), "{} has no {part}", page.name);
+        has("try-it");
+        has("questions");
+        if Exercise::ALL.iter().any(|exercise| exercise.lesson() == page.name) {
+            has("the-exercise");
+            has("if-it-stays-red");
+        }
+        let count = |what: &str| page.text.lines().filter(|line| line.trim_start().starts_with(what)).count();
+        assert_eq!(count("<details>"), count("</details>"), "{}", page.name);
+        assert_eq!(count("<details>"), count("<summary>"), "{}", page.name);
+        assert!(page.text.contains("\nAfter this page "), "{} does not say what for", page.name);
+        let minutes =
+            names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().and_then(|n| n.parse::<u32>().ok());
+        day += minutes.unwrap_or_else(|| panic!("{} does not say how long", page.name));
+    }
+    assert!((50..=65).contains(&day), "the day takes {day} minutes");
+}
+
+/// The race is shown with all who take part, by their names.
+#[test]
+fn the_race_is_the_one_that_is_run() {
+    let all = lessons();
+    let race = all.iter().flat_map(blocks).find(|block| block.mark == Some("race")).expect("a race");
+    for contestant in Contestant::ALL {
+        let name = contestant.name();
+        assert!(race.lines.iter().any(|line| line.starts_with(&name)), "{name} takes part");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The worked examples of lesson 2 are right.
+#[test]
+fn the_handshake_and_the_frames_by_hand_are_right() {
+    let page = read("lessons/02-the-handshake.md");
+    let accept = derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
+    assert!(page.contains(&format!("Sec-WebSocket-Accept: {accept}\n")));
+
+    let key = [0x12, 0x34, 0x56, 0x78];
+    let text = OpCode::Data(Data::Text);
+    let close = OpCode::Control(Control::Close);
+    let hello = Frame::new(text, "Hello").masked(key).encode();
+    let goodbye = Frame::new(close, 1_000_u16.to_be_bytes()).masked(key).encode();
+    assert!(page.contains(&format!("\n{}\n", hex(&hello))));
+    for sent in [hello, goodbye] {
+        let typed: String = sent.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        assert!(page.contains(&format!("printf '{typed}'")), "{typed}");
+    }
+    let answer = Frame::new(text, "Server received: Hello").encode();
+    let answered = Frame::new(close, 1_000_u16.to_be_bytes()).encode();
+    assert!(page.contains(&format!("\n{}\n{}\n", hex(&answer), hex(&answered))));
+}
+
+/// What the lessons show of the libraries, in functions that are compiled and run.
+mod fragments {
+    use std::error::Error;
+    use std::time::Duration;
+
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::sync::broadcast;
+    use tokio::time::{interval, timeout};
+    use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+    use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes};
+    use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
+
+    type Ws = WebSocketStream<DuplexStream>;
+
+    async fn accepted(stream: DuplexStream) -> Option<Ws> {
+        match timeout(Duration::from_secs(5), accept_async(stream)).await {
+            Ok(Ok(ws)) => Some(ws),     // the handshake is done
+            Ok(Err(_error)) => None,    // what came was no handshake
+            Err(_five_seconds) => None, // nothing came, or not all of it
+        }
+    }
+
+    async fn greets(ws: &mut Ws) -> tungstenite::Result<()> {
+        ws.send(Message::text("Good morning.")).await?;
+        Ok(())
+    }
+
+    async fn hears(ws: &mut Ws) -> tungstenite::Result<()> {
+        while let Some(message) = ws.next().await {
+            match message? {
+                Message::Text(text) => println!("{} bytes of text", text.len()),
+                Message::Binary(data) => println!("{} bytes", data.len()),
+                other => println!("the library sees to it: {other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn waits_for_two_things(ws: &mut Ws) {
+        let mut beat = interval(Duration::from_secs(30));
+        beat.tick().await; // the first tick comes at once
+        loop {
+            tokio::select! {
+                message = ws.next() => match message {
+                    Some(Ok(message)) => println!("heard {message:?}"),
+                    _ => break, // the connection is over
+                },
+                _ = beat.tick() => println!("half a minute has passed"),
+            }
+        }
+    }
+
+    async fn wrote(ws: &mut Ws, message: Message) -> bool {
+        match timeout(Duration::from_secs(1), ws.send(message)).await {
+            Ok(Ok(())) => true,        // it is in the kernel's buffer
+            Ok(Err(_error)) => false,  // the connection is broken
+            Err(_one_second) => false, // nothing moves: the client doesn't read
+        }
+    }
+
+    async fn met() -> (Ws, Ws) {
+        let (here, there) = duplex(1 << 16);
+        let (server, client) = tokio::join!(accepted(here), client_async("ws://localhost/", there));
+        (server.expect("a handshake"), client.expect("an answer").0)
+    }
+
+    #[tokio::test]
+    async fn a_client_is_greeted_and_heard() {
+        let (mut server, mut client) = met().await;
+        greets(&mut server).await.expect("it is written");
+        assert_eq!(client.next().await.expect("a message").expect("a greeting"), Message::text("Good morning."));
+        let talk = async {
+            for message in [Message::text("Hello"), Message::Binary(Bytes::from_static(b"Hi\xff"))] {
+                client.send(message).await.expect("it is written");
+            }
+            client.close(None).await.expect("it is written");
+            // The library answers; it ends the connection when the server's half is dropped.
+            client.next().await.expect("an answer").expect("a close frame").is_close()
+        };
+        let (heard, answered) = tokio::join!(hears(&mut server), talk);
+        assert!(heard.is_ok() && answered);
+    }
+
+    #[tokio::test]
+    async fn who_speaks_no_websocket_is_no_client() {
+        let (here, mut there) = duplex(1 << 16);
+        there.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it is written");
+        assert!(accepted(here).await.is_none());
+        let mut answer = Vec::new();
+        there.read_to_end(&mut answer).await.expect("an end");
+        assert!(answer.is_empty(), "lesson 3 says that there is no answer");
+    }
+
+    #[tokio::test]
+    async fn two_things_are_waited_for_until_the_connection_is_over() {
+        let (mut server, mut client) = met().await;
+        client.send(Message::Ping(Bytes::new())).await.expect("it is written");
+        drop(client);
+        waits_for_two_things(&mut server).await;
+    }
+
+    #[tokio::test]
+    async fn a_write_has_a_limit() {
+        let (mut server, client) = met().await;
+        assert!(wrote(&mut server, Message::text("short")).await);
+        assert!(!wrote(&mut server, Message::text("long".repeat(1 << 20))).await, "nobody reads that");
+        drop(client);
+    }
+
+    #[test]
+    fn the_sample_key() {
+        let accept = derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[tokio::test]
+    async fn a_receiver_gets_what_is_sent_from_then_on() -> Result<(), Box<dyn Error>> {
+        let radio = broadcast::Sender::new(4);
+        let mut ann = radio.subscribe();
+        radio.send("one")?;
+        let mut bob = radio.subscribe();
+        radio.send("two")?;
+        assert_eq!((ann.recv().await?, ann.recv().await?, bob.recv().await?), ("one", "two", "two"));
+        assert!(ann.is_empty() && bob.is_empty());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_lags_is_told() -> Result<(), Box<dyn Error>> {
+        async fn shown() -> Result<(), Box<dyn Error>> {
+            let radio = broadcast::Sender::new(2);
+            let mut slow = radio.subscribe();
+            for number in 1..=5 {
+                radio.send(number)?;
+            }
+            println!("{:?}", slow.recv().await);
+            println!("{:?}", slow.recv().await);
+            Ok(())
+        }
+        shown().await?;
+
+        let radio = broadcast::Sender::new(2);
+        let mut slow = radio.subscribe();
+        for number in 1..=5 {
+            radio.send(number)?;
+        }
+        let printed = format!("{:?}\n{:?}\n", slow.recv().await, slow.recv().await);
+        assert!(super::read("lessons/05-broadcast.md").contains(&format!("\n{printed}")), "{printed}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_clone_of_a_text_shares_its_bytes() {
+        let text: Utf8Bytes = String::from("Server received: Hello").into();
+        assert_eq!(text.clone().as_str().as_ptr(), text.as_str().as_ptr());
+    }
+}

@@ -395,9 +395,14 @@ fn a_page_has_its_parts_and_the_day_takes_an_hour() {
             has("the-exercise");
             has("if-it-stays-red");
         }
-        let count = |what: &str| page.text.lines().filter(|line| line.trim_start().starts_with(what)).count();
+        let count = |what: &str| page.text.matches(what).count();
         assert_eq!(count("<details>"), count("</details>"), "{}", page.name);
         assert_eq!(count("<details>"), count("<summary>"), "{}", page.name);
+        // A summary is HTML, and Markdown is not looked for in it.
+        for rest in page.text.split("<summary>").skip(1) {
+            let summary = rest.split("</summary>").next().unwrap_or_default();
+            assert!(!summary.contains(['`', '*', '[']), "{}: {summary}: `<code>` is how HTML says it", page.name);
+        }
         assert!(page.text.contains("\nAfter this page "), "{} does not say what for", page.name);
         let minutes =
             names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().and_then(|n| n.parse::<u32>().ok());

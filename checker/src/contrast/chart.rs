@@ -160,7 +160,7 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
     let floor = [(figure.floor_ms, 0.0), (figure.floor_ms, 104.0)];
     chart.draw_series(DashedLineSeries::new(floor, 3, 4, INK.stroke_width(1)))?;
     let foot = ink(12).pos(Pos::new(HPos::Right, VPos::Center));
-    chart.draw_series([EmptyElement::at((figure.floor_ms, 3.0)) + Text::new("floor", (-5, 0), foot)])?;
+    chart.draw_series([EmptyElement::at((figure.floor_ms, 101.5)) + Text::new("floor", (-5, 0), foot)])?;
     for curve in &figure.curves {
         chart.draw_series(LineSeries::new(steps(&curve.points), colour(curve.contestant).stroke_width(2)))?;
         let marks = [10.0, 30.0, 50.0, 70.0, 90.0].map(|share| (reached(&curve.points, share), share));

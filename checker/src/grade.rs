@@ -319,11 +319,13 @@ impl Shared {
         Ok(match run {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
-            Some(Err(Trouble::Unknown(reason))) => Outcome::Unknown(reason),
             // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
-            Some(Err(Trouble::Failed(failure))) => match arena.too_busy(began).filter(|_| check.beats) {
-                Some(busy) => return Err(busy),
-                None => Outcome::Failed(Box::new(self.report(check, &arena, *failure).await)),
+            Some(Err(trouble)) => match (arena.too_busy(began).filter(|_| check.beats), trouble) {
+                (Some(busy), _) => return Err(busy),
+                (None, Trouble::Failed(failure)) => {
+                    Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
+                }
+                (None, Trouble::Unknown(reason) | Trouble::Busy(reason)) => Outcome::Unknown(reason),
             },
             Some(Ok(())) => match arena.evidence.lacks(check.least) {
                 // No pass without evidence: this is a fault of the check, and it says so.

@@ -50,8 +50,12 @@ fn right_servers_pass_in_any_clothes() {
         let (program, catalogue) = museum::open().await.expect("the museum opens");
         let mut failures = Vec::new();
         for right in &catalogue.right {
-            let graded = museum::grade_server(&program, "--right", &right.name, &right.exercise, SEED).await;
-            let graded = graded.expect("its exercise exists");
+            let grade = || museum::grade_server(&program, "--right", &right.name, &right.exercise, SEED);
+            let mut graded = grade().await.expect("its exercise exists");
+            if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Unknown(_))) {
+                println!("{:<28} once more: not all of it could be judged", right.name);
+                graded = grade().await.expect("its exercise exists");
+            }
             println!("{:<28} {} checks", right.name, graded.len());
             failures.extend(graded.iter().filter_map(|graded| match &graded.outcome {
                 Outcome::Passed => None,

@@ -440,20 +440,24 @@ async fn slow(arena: &mut Arena) -> Checked {
 /// Sends the flood between two clients that read, with one that doesn't beside them if so wished; by how many bytes
 /// the server grew.
 async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> {
-    let (mut talker, mut listener) = try_join(arena.join(), arena.join()).await?;
-    let slow = arena.join_narrow().await?;
+    let mut readers = arena.join_many(2).await?;
+    let mut slow = Some(arena.join_narrow().await?);
+    if !with_slow {
+        // Now it reads, and is waited for as the others are: else it might lag as far as a slow one.
+        readers.extend(slow.take());
+    }
     // What a round takes while everybody reads is the measure for those that follow.
     let began = Instant::now();
-    flood_round(arena, &mut talker, &mut listener).await?;
+    flood_round(arena, &mut readers).await?;
     let undisturbed = began.elapsed();
     let limit = PATIENCE.max(undisturbed * 20);
     let before = arena.server.memory();
-    if with_slow {
+    if let Some(slow) = &slow {
         slow.connection.stop_reading();
     }
     let mut most = 0;
     for round in 0..FLOOD / AT_ONCE {
-        match within(limit, flood_round(arena, &mut talker, &mut listener)).await {
+        match within(limit, flood_round(arena, &mut readers)).await {
             Some(heard) => heard.map_err(|trouble| delayed(trouble, round * AT_ONCE))?,
             None => {
                 let failure =
@@ -473,15 +477,15 @@ async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> 
     Ok(before.map(|before| most.saturating_sub(before)))
 }
 
-/// A number of messages of 1 KiB, from one client to both.
-async fn flood_round(arena: &mut Arena, talker: &mut Client, listener: &mut Client) -> Checked {
+/// A number of messages of 1 KiB, from the first of these clients to all of them.
+async fn flood_round(arena: &mut Arena, readers: &mut [Client]) -> Checked {
     // One text a round: what is counted here is how many arrive, and that takes a debug build long enough.
     let text = format!("{} {}", arena.token(), "x".repeat(1_000));
     let frame = Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
-    talker.send_bytes(frame.repeat(AT_ONCE));
+    readers[0].send_bytes(frame.repeat(AT_ONCE));
     let reply = reply_to(&text);
-    let (talker, listener) = join(talker.expect_times(AT_ONCE, &reply), listener.expect_times(AT_ONCE, &reply)).await;
-    talker.and(listener)
+    let heard = readers.iter_mut().map(|reader| reader.expect_times(AT_ONCE, &reply));
+    join_all(heard).await.into_iter().collect()
 }
 
 fn delayed(trouble: Trouble, sent: usize) -> Trouble {

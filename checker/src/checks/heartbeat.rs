@@ -217,7 +217,7 @@ async fn still_echo(arena: &mut Arena) -> Checked {
     }
     echo::order(arena).await?;
     echo::concurrent(arena).await?;
-    echo::close(arena).await
+    echo::close_after(arena, 8).await
 }
 
 /// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.

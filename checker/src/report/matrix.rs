@@ -10,7 +10,7 @@ use crate::museum::{Matrix, Row};
 pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     let mut out = String::new();
     for exercise in Exercise::ALL {
-        let rows: Vec<&Row> = matrix.faults.iter().filter(|row| row.exercise == exercise.name()).collect();
+        let rows: Vec<&Row> = matrix.faults.iter().filter(|row| row.fault.exercise == exercise.name()).collect();
         if !rows.is_empty() {
             table(&mut out, exercise, &rows);
         }
@@ -45,21 +45,21 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
 fn table(out: &mut String, exercise: Exercise, rows: &[&Row]) {
     let checks: Vec<&str> =
         checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
-    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
+    let width = rows.iter().map(|row| row.fault.name.len()).max().unwrap_or_default();
     for (column, id) in checks.iter().enumerate() {
         let _ = writeln!(out, "{:width$}  {}{id}", "", "│ ".repeat(column));
     }
     for row in rows {
         let cells: Vec<&str> = checks.iter().map(|id| cell(row, id)).collect();
-        let _ = writeln!(out, "{:<width$}  {}", row.name, cells.join(" "));
+        let _ = writeln!(out, "{:<width$}  {}", row.fault.name, cells.join(" "));
     }
     out.push('\n');
 }
 
 fn cell(row: &Row, id: &str) -> &'static str {
     match row.outcomes.get(id) {
-        Some(&"caught") if row.violates.first().is_some_and(|named| named == id) => "X",
-        Some(&"caught") if row.violates.iter().any(|violated| violated == id) => "x",
+        Some(&"caught") if row.fault.violates.first().is_some_and(|named| named == id) => "X",
+        Some(&"caught") if row.fault.violates.iter().any(|violated| violated == id) => "x",
         Some(&"caught") => "!",
         Some(&"blocked") => "b",
         Some(&"passed") => "·",

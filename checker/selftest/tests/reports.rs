@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::PathBuf;
+
 use checker::grade::Outcome;
 use checker::{museum, report};
 use insta::{Settings, assert_snapshot};
@@ -115,10 +117,17 @@ fn welcome_to_everybody() {
 /// No line of a report is wider than a terminal.
 #[test]
 fn reports_fit_80_columns() {
-    for snapshot in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots")).expect("snapshots") {
-        let path = snapshot.expect("an entry").path();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+    let paths = std::fs::read_dir(folder).expect("snapshots").map(|entry| entry.expect("an entry").path());
+    let is_report =
+        |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with("race_drawn__"));
+    let reports: Vec<PathBuf> = paths.filter(is_report).collect();
+    assert!(reports.len() >= 12, "only {} reports are kept", reports.len());
+    for path in reports {
         let text = std::fs::read_to_string(&path).expect("a text");
-        for line in text.lines() {
+        // What comes before the second line of dashes is the snapshot's own head.
+        let report = text.splitn(3, "---\n").nth(2).expect("a head and a report");
+        for line in report.lines() {
             assert!(line.chars().count() <= 80, "{}: {line}", path.display());
         }
     }

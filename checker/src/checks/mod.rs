@@ -1,4 +1,4 @@
-//! The checks: one file an exercise, one function a row of the contract, in the contract's order.
+//! The checks: one folder an exercise, one function a row of the contract, in the contract's order.
 
 pub mod broadcast;
 pub mod echo;

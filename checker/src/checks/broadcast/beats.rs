@@ -1,0 +1,35 @@
+//! Heartbeats in company.
+
+use futures_util::future::try_join;
+
+use super::talk::all_hear;
+use crate::arena::Arena;
+use crate::checks::heartbeat;
+use crate::verdict::Checked;
+
+pub(super) async fn beats(arena: &mut Arena) -> Checked {
+    let mut witness = arena.join().await?;
+    let (mut quiet, mut silent) = try_join(arena.join(), arena.join_mute()).await?;
+    // Messages go to the dead client as to all others, and are no sign of life.
+    let hello = arena.token();
+    witness.exchange(&hello).await?;
+    let unanswered = heartbeat::drops::asked(&mut silent).await?;
+    heartbeat::drops::dropped_on_time(arena, &mut witness, &mut silent, unanswered).await?;
+    quiet.expect_reply(&hello).await?;
+    while quiet.pings.len() < 7 {
+        quiet.ping().await.map_err(|trouble| heartbeat::drops::dropped_alive(&quiet, trouble))?;
+    }
+    // One a beat and no more, however many others there are.
+    if let (Some(first), Some(last)) = (quiet.pings.first(), quiet.pings.last()) {
+        let gaps = u32::try_from(quiet.pings.len() - 1).unwrap_or(u32::MAX);
+        heartbeat::beats::beat_long(
+            arena,
+            &quiet,
+            (*last - *first) / gaps,
+            "pings come one an interval, on the average",
+        )?;
+    }
+    let bye = arena.token();
+    quiet.send_text(bye.as_str());
+    all_hear(&mut [witness, quiet], &bye).await
+}

@@ -1,0 +1,138 @@
+//! Many clients, many messages, and one that does not read.
+
+use std::time::Instant;
+
+use futures_util::future::{join_all, try_join_all};
+use rand::RngExt;
+
+use super::SLOW_COST;
+use super::talk::{collect, in_company};
+use crate::arena::Arena;
+use crate::checks::echo;
+use crate::client::{Client, PATIENCE, reply_to, within};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
+use crate::wire::frame::{Data, Frame, OpCode};
+
+pub(super) async fn crowd(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(100).await?;
+    let texts = arena.tokens(200);
+    for (client, texts) in clients.iter_mut().zip(texts.chunks(2)) {
+        for text in texts {
+            client.send_text(text.as_str());
+        }
+    }
+    let heard = try_join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
+    heard.map_err(in_company)?;
+    // It gets thick between three of another server, since a hundred would take this machine long.
+    let arena = &mut arena.another(arena.beat).await?;
+    let mut clients = arena.join_many(3).await?;
+    let many = arena.tokens(1_000);
+    let big = arena.tokens(16).into_iter().map(|token| token + &"·".repeat(31_000)).collect();
+    let biggest = vec![arena.token() + &"x".repeat((1 << 20) - 200)];
+    for texts in [many, big, biggest] {
+        burst(&mut clients, &texts).await.map_err(|trouble| trouble.seen_by(&arena.tap))?;
+    }
+    Ok(())
+}
+
+/// The first client says all this at once, and everyone hears all of it.
+async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
+    for text in texts {
+        clients[0].send_text(text.as_str());
+    }
+    let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, texts));
+    let bytes: usize = texts.iter().map(String::len).sum();
+    join_all(heard).await.into_iter().collect::<Checked>().map_err(|trouble| {
+        let Trouble::Failed(mut failure) = trouble else { return trouble };
+        failure.summary =
+            format!("with {} messages of {} KiB in all on their way, {}", texts.len(), bytes / 1024, failure.summary);
+        Trouble::Failed(failure)
+    })
+}
+
+/// How many messages of 1 KiB are sent past the slow client, and how many at a time.
+const FLOOD: usize = 40 * 1024;
+const AT_ONCE: usize = 512;
+
+pub(super) async fn slow(arena: &mut Arena) -> Checked {
+    let grown = flood_past(arena, true).await?;
+    let Some(grown) = grown else {
+        return Err(Trouble::Unknown("this system does not tell how much memory a process takes".to_string()));
+    };
+    if grown <= SLOW_COST {
+        return Ok(());
+    }
+    // A runtime with a garbage collector grows for its own reasons: what counts is what the slow client adds.
+    let own = {
+        let mut control = arena.another(arena.beat).await?;
+        flood_past(&mut control, false).await?.unwrap_or_default()
+    };
+    let cost = grown.saturating_sub(own);
+    if cost <= SLOW_COST {
+        return Ok(());
+    }
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
+        format!("at most {} more, however many messages of 1 KiB are sent", mib(SLOW_COST)),
+        format!("{} more after {FLOOD} messages ({} without the slow client)", mib(grown), mib(own)),
+    );
+    Err(failure.into())
+}
+
+/// Sends the flood between two clients that read, with one that doesn't beside them if so wished; by how many bytes
+/// the server grew.
+async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> {
+    let mut readers = arena.join_many(2).await?;
+    let mut slow = Some(arena.join_narrow().await?);
+    if !with_slow {
+        // Now it reads, and is waited for as the others are: else it might lag as far as a slow one.
+        readers.extend(slow.take());
+    }
+    // What a round takes while everybody reads is the measure for those that follow.
+    let began = Instant::now();
+    flood_round(arena, &mut readers).await?;
+    let undisturbed = began.elapsed();
+    let limit = PATIENCE.max(undisturbed * 20);
+    let before = arena.server.memory();
+    if let Some(slow) = &slow {
+        slow.connection.stop_reading();
+    }
+    let mut most = 0;
+    for round in 0..FLOOD / AT_ONCE {
+        match within(limit, flood_round(arena, &mut readers)).await {
+            Some(heard) => heard.map_err(|trouble| delayed(trouble, round * AT_ONCE))?,
+            None => {
+                let failure =
+                    Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down")
+                        .expected(
+                            format!(
+                                "{AT_ONCE} messages in about the {} ms that they took before",
+                                undisturbed.as_millis()
+                            ),
+                            format!("they did not all arrive in {} ms", limit.as_millis()),
+                        );
+                return Err(failure.into());
+            }
+        }
+        most = most.max(arena.server.memory().unwrap_or_default());
+    }
+    Ok(before.map(|before| most.saturating_sub(before)))
+}
+
+/// A number of messages of 1 KiB, from the first of these clients to all of them.
+async fn flood_round(arena: &mut Arena, readers: &mut [Client]) -> Checked {
+    // One text a round: what is counted here is how many arrive, and that takes a debug build long enough.
+    let text = format!("{} {}", arena.token(), "x".repeat(1_000));
+    let frame = Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
+    readers[0].send_bytes(frame.repeat(AT_ONCE));
+    let reply = reply_to(&text);
+    let heard = readers.iter_mut().map(|reader| reader.expect_times(AT_ONCE, &reply));
+    join_all(heard).await.into_iter().collect()
+}
+
+fn delayed(trouble: Trouble, sent: usize) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    failure.summary =
+        format!("while one client does not read, another suffers (after {sent} messages): {}", failure.summary);
+    Trouble::Failed(failure)
+}

@@ -1,0 +1,133 @@
+//! The checks of `broadcast`.
+//!
+//! A server may drop who has more than 1,000 messages or 1 MiB on their way to it, so no check lets more be on
+//! their way than that to a client that is to be served.
+
+mod beats;
+mod load;
+mod talk;
+
+use super::{Check, LEAST, check};
+use crate::evidence::Least;
+use crate::exercise::Exercise::Broadcast;
+
+const WELCOMED: &[&str] = &["broadcast::welcome"];
+const SPREADS: &[&str] = &["broadcast::welcome", "broadcast::everyone"];
+const LESSON: &str = "lessons/05-broadcast.md";
+/// What a slow client may cost the server, in bytes.
+const SLOW_COST: u64 = 32 << 20;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        hint: "Send the welcome on the newcomer's own socket before it joins the channel that everyone hears.",
+        lesson: LESSON,
+        least: Least { connections: 2, messages: 3, ..LEAST },
+        ..check("broadcast::welcome", Broadcast, "The welcome goes to the newcomer alone.", |arena| {
+            Box::pin(talk::welcome(arena))
+        })
+    },
+    Check {
+        explained_by: &["broadcast::welcome"],
+        needs: WELCOMED,
+        hint: "Every connection's task subscribes to one tokio::sync::broadcast channel; what a client sends goes into the channel, and what comes out of it goes to the client, its sender included.",
+        lesson: LESSON,
+        least: Least { connections: 5, messages: 100, ..LEAST },
+        ..check(
+            "broadcast::everyone",
+            Broadcast,
+            "A text message M from any client reaches every connected client, its sender included, as \"Server received: M\", exactly once.",
+            |arena| Box::pin(talk::everyone(arena)),
+        )
+    },
+    Check {
+        explained_by: SPREADS,
+        needs: SPREADS,
+        hint: "One channel keeps the order of what goes in. A task spawned for each message, or each receiver, does not.",
+        lesson: LESSON,
+        least: Least { connections: 4, messages: 400, ..LEAST },
+        ..check("broadcast::order", Broadcast, "One sender's messages arrive everywhere in the order sent.", |arena| {
+            Box::pin(talk::order(arena))
+        })
+    },
+    Check {
+        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
+        needs: SPREADS,
+        hint: "Let everything go through one channel, the sender's own copy too; a reply sent to the sender directly arrives at another place in the order.",
+        lesson: LESSON,
+        least: Least { connections: 4, messages: 600, ..LEAST },
+        ..check(
+            "broadcast::agreement",
+            Broadcast,
+            "All clients see all messages in the same order, whoever sent them.",
+            |arena| Box::pin(talk::agreement(arena)),
+        )
+    },
+    Check {
+        explained_by: SPREADS,
+        needs: SPREADS,
+        hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
+        lesson: LESSON,
+        least: Least { connections: 5, messages: 20, ..LEAST },
+        ..check("broadcast::latecomer", Broadcast, "A newcomer gets nothing from before it joined.", |arena| {
+            Box::pin(talk::latecomer(arena))
+        })
+    },
+    Check {
+        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
+        needs: SPREADS,
+        hint: "A send that fails concerns one client: leave its loop and let the others go on. In a channel a receiver that is dropped is simply gone.",
+        lesson: LESSON,
+        least: Least { connections: 8, messages: 40, ..LEAST },
+        ..check("broadcast::leaver", Broadcast, "Clients that leave, politely or not, disturb no one.", |arena| {
+            Box::pin(talk::leaver(arena))
+        })
+    },
+    Check {
+        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
+        needs: SPREADS,
+        heavy: true,
+        hint: "A channel of capacity 16 loses the 17th message that waits. Give it room for more than 1,000, and look at what recv() says: Lagged means that messages were lost.",
+        lesson: LESSON,
+        least: Least { connections: 103, messages: 23_000, ..LEAST },
+        ..check(
+            "broadcast::crowd",
+            Broadcast,
+            "It holds for a hundred clients, all talking; 1,000 messages or 1 MiB on their way to a client that reads are no reason to drop it or to lose any.",
+            |arena| Box::pin(load::crowd(arena)),
+        )
+    },
+    Check {
+        explained_by: &[
+            "broadcast::welcome",
+            "broadcast::everyone",
+            "broadcast::order",
+            "broadcast::leaver",
+            "broadcast::crowd",
+        ],
+        needs: SPREADS,
+        heavy: true,
+        hint: "Never await one client's socket while others wait, and never queue without a limit: a bounded channel, and whoever lags behind it is dropped.",
+        lesson: LESSON,
+        least: Least { connections: 3, messages: 40_000, ..LEAST },
+        ..check(
+            "broadcast::slow",
+            Broadcast,
+            "A client that stops reading delays no one, and costs the server at most 32 MiB of memory, however many 1 KiB messages are sent.",
+            |arena| Box::pin(load::slow(arena)),
+        )
+    },
+    Check {
+        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::leaver"],
+        needs: WELCOMED,
+        beats: true,
+        hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and the channel.",
+        lesson: "lessons/04-heartbeats.md",
+        least: Least { connections: 3, messages: 3, pings: 8, ends: 1, ..LEAST },
+        ..check(
+            "broadcast::heartbeat",
+            Broadcast,
+            "Dead clients are dropped as in `heartbeat` (pings, dead, alive), and quiet ones kept.",
+            |arena| Box::pin(beats::beats(arena)),
+        )
+    },
+];

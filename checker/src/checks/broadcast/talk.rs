@@ -1,0 +1,245 @@
+//! Who hears what, and in which order.
+
+use std::collections::HashMap;
+
+use futures_util::future::{join, join_all};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use crate::arena::Arena;
+use crate::checks::echo;
+use crate::client::{Client, Heard, PATIENCE, PREFIX, WELCOME, reply_to, within};
+use crate::verdict::{Checked, Fundamental, Kind, Trouble};
+use crate::wire::frame::{Data, Frame, OpCode};
+use crate::wire::transcript::quoted;
+
+pub(super) async fn welcome(arena: &mut Arena) -> Checked {
+    let mut host = arena.connect().await.fundamental()?;
+    match host.expect_text(WELCOME, "the welcome").await {
+        Ok(()) => arena.sound(),
+        Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongMessage => return Err(failure.into()),
+        other => return other.fundamental(),
+    }
+    let mut newcomers = Vec::new();
+    for _ in 0..2 {
+        let mut newcomer = arena.connect().await?;
+        newcomer.expect_text(WELCOME, "the welcome").await?;
+        newcomers.push(newcomer);
+    }
+    // A welcome that went to all would be there before what the host says next.
+    let token = arena.token();
+    host.send_text(token.as_str());
+    for client in newcomers.iter_mut().chain([&mut host]) {
+        let heard = within(PATIENCE / 4, client.next_but_heartbeats("a message")).await;
+        if let Some(Ok(moment)) = heard
+            && let Heard::Text(text) = &moment.heard
+            && (!echo::talk::resembles(text, &token) || text.contains(WELCOME))
+        {
+            let failure = client.failure(Kind::Unexpected, "a client got a message that was not for it");
+            let expected = "one welcome, its own, and then only what clients say";
+            return Err(failure.expected(expected, quoted(text)).about(Vec::new()).at(client.mark(&moment)).into());
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn everyone(arena: &mut Arena) -> Checked {
+    let count = arena.rng.random_range(4..7);
+    let mut clients = arena.join_many(count).await?;
+    let first = arena.token();
+    clients[0].send_text(first.as_str());
+    all_hear(&mut clients, &first).await.fundamental()?;
+    arena.sound();
+    let token = arena.token();
+    let mut texts = vec![format!(" {token} "), String::new(), format!("🦀 {token} žluťoučký"), token.clone(), token];
+    texts.extend(arena.tokens(4 * count));
+    // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
+    for (i, text) in texts.iter().enumerate() {
+        clients[i % count].send_text(text.as_str());
+        all_hear(&mut clients, text).await?;
+    }
+    // Nor may anything get lost while others come.
+    for text in arena.tokens(24) {
+        clients[0].send_text(text.as_str());
+        let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
+        heard.and(newcomer.map(|_| ()))?;
+    }
+    let last = arena.token();
+    clients[count - 1].send_text(last.as_str());
+    all_hear(&mut clients, &last).await
+}
+
+/// Every one of these clients hears the reply to this message, and hears it next.
+pub(super) async fn all_hear(clients: &mut [Client], text: &str) -> Checked {
+    let wanted = format!("\"{PREFIX}\" with {}", quoted(text));
+    let expected = reply_to(text);
+    let heard = clients.iter_mut().map(|client| client.expect_text(&expected, &wanted));
+    // All are waited for, so that the first failure told is the first client's and not the quickest.
+    join_all(heard).await.into_iter().collect::<Checked>().map_err(in_company)
+}
+
+/// Shows everybody's conversation and not only that of the client that noticed.
+pub(super) fn in_company(trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if let [client] = failure.clients[..] {
+        failure.summary = format!("client {client}: {}", failure.summary);
+    }
+    failure.clients = Vec::new();
+    Trouble::Failed(failure)
+}
+
+/// So many messages are sent at once where it is not the number that matters.
+const FEW: usize = 12;
+
+pub(super) async fn order(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(4).await?;
+    for _ in 0..12 {
+        let texts = arena.tokens(FEW);
+        let sender = arena.rng.random_range(0..4);
+        for text in &texts {
+            clients[sender].send_text(text.as_str());
+        }
+        let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, &texts));
+        join_all(heard).await.into_iter().collect::<Checked>()?;
+    }
+    Ok(())
+}
+
+pub(super) async fn agreement(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(4).await?;
+    for _ in 0..15 {
+        let mut texts = arena.tokens(FEW);
+        texts.shuffle(&mut arena.rng);
+        // All speak at once.
+        for (client, texts) in clients.iter_mut().zip(texts.chunks(FEW / 4)) {
+            for text in texts {
+                client.send_text(text.as_str());
+            }
+        }
+        let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
+        let heard: Vec<Vec<String>> = heard.into_iter().collect::<Checked<_>>().map_err(in_company)?;
+        for (client, theirs) in clients.iter().zip(&heard).skip(1) {
+            let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
+            let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);
+            let failure = client
+                .failure(Kind::WrongMessage, "two clients see the same messages in different orders")
+                .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
+                .about([clients[0].number(), client.number()]);
+            return Err(failure.into());
+        }
+    }
+    Ok(())
+}
+
+/// What a client hears until it has heard each of these once, in its order.
+pub(super) async fn collect(client: &mut Client, texts: &[String]) -> Checked<Vec<String>> {
+    let mut missing: HashMap<String, usize> = HashMap::new();
+    for text in texts {
+        *missing.entry(reply_to(text)).or_default() += 1;
+    }
+    let mut heard = Vec::with_capacity(texts.len());
+    while heard.len() < texts.len() {
+        let wanted = format!("one of the {} messages that are missing of {}", texts.len() - heard.len(), texts.len());
+        let moment = client.next_but_heartbeats(&wanted).await?;
+        let Heard::Text(text) = &moment.heard else { return Err(client.instead(&moment, &wanted)) };
+        match missing.get_mut(text) {
+            Some(count) if *count > 0 => *count -= 1,
+            found => {
+                let what =
+                    if found.is_some() { "a message came a second time" } else { "a message came that nobody sent" };
+                let failure = client.failure(Kind::Unexpected, what);
+                return Err(failure.expected(wanted, quoted(text)).at(client.mark(&moment)).into());
+            }
+        }
+        heard.push(text.clone());
+    }
+    Ok(heard)
+}
+
+pub(super) async fn latecomer(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(2).await?;
+    for _ in 0..3 {
+        let before = arena.tokens(3);
+        for text in &before {
+            clients[0].send_text(text.as_str());
+            all_hear(&mut clients, text).await?;
+        }
+        let mut late = arena.join().await?;
+        let text = arena.token();
+        clients[1].send_text(text.as_str());
+        let moment = late.next_but_heartbeats("the first message after joining").await?;
+        match &moment.heard {
+            Heard::Text(heard) if *heard == reply_to(&text) => {}
+            Heard::Text(heard) => {
+                let failure = late.failure(Kind::Unexpected, "a newcomer got something from before it joined");
+                return Err(failure
+                    .literally(reply_to(&text), heard.as_str())
+                    .about(Vec::new())
+                    .at(late.mark(&moment))
+                    .into());
+            }
+            _ => return Err(late.instead(&moment, "the first message after joining")),
+        }
+        all_hear(&mut clients, &text).await?;
+        clients.push(late);
+    }
+    Ok(())
+}
+
+pub(super) async fn leaver(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(7).await?;
+    for (round, manner) in
+        [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame].into_iter().enumerate()
+    {
+        // From the front, the back and the middle, so that no place in a list is special.
+        let place = [0, clients.len() - 1, clients.len() / 2, 0][round];
+        let gone = clients.remove(place);
+        leave(gone, manner).await?;
+        for text in arena.tokens(3) {
+            let speaker = arena.rng.random_range(0..clients.len());
+            clients[speaker].send_text(text.as_str());
+            all_hear(&mut clients, &text).await.map_err(|trouble| after(trouble, manner))?;
+        }
+        clients.push(arena.join().await.map_err(|trouble| after(trouble, manner))?);
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Manner {
+    Politely,
+    Reset,
+    Silently,
+    InMidFrame,
+}
+
+async fn leave(mut client: Client, manner: Manner) -> Checked {
+    match manner {
+        Manner::Politely => {
+            client.send_close(1_000, "");
+            // Whether that is answered well is another check's business.
+            let _ = within(PATIENCE / 4, client.end()).await;
+        }
+        Manner::Reset => client.connection.reset().await,
+        Manner::Silently => client.hang_up(),
+        Manner::InMidFrame => {
+            let whole = Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
+            client.send_bytes(whole[..9].to_vec());
+            let _ = within(PATIENCE, client.sent_but(0)).await;
+            client.connection.reset().await;
+        }
+    }
+    Ok(())
+}
+
+fn after(trouble: Trouble, manner: Manner) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    let how = match manner {
+        Manner::Politely => "said goodbye",
+        Manner::Reset => "reset its connection",
+        Manner::Silently => "ended its connection without a close frame",
+        Manner::InMidFrame => "vanished in the middle of a frame",
+    };
+    failure.summary = format!("after a client {how}, {}", failure.summary);
+    Trouble::Failed(failure)
+}

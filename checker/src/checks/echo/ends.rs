@@ -1,0 +1,193 @@
+//! How connections end, and what ends them.
+
+use rand::RngExt;
+
+use crate::arena::Arena;
+use crate::client::{Client, Heard, PATIENCE, describe, within};
+use crate::verdict::{Checked, Kind, Trouble};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
+use crate::wire::transcript::Mark;
+
+pub(super) async fn close(arena: &mut Arena) -> Checked {
+    close_after(arena, 0).await
+}
+
+/// The same after a little talk.
+///
+/// A server may send a ping right at opening. Where the close frame is there first, a library like tungstenite
+/// refuses the ping, and a simple loop ends on that error before the close frame is answered. That race is nobody's
+/// mistake; after some turns of such a loop it is over.
+pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) -> Checked {
+    let private = arena.rng.random_range(3_000..5_000);
+    for (code, reason) in [(1_000, ""), (1_001, "going away"), (private, "as agreed")] {
+        let mut client = arena.join().await?;
+        for text in arena.tokens(exchanges) {
+            client.exchange(&text).await?;
+        }
+        client.send_close(code, reason);
+        closed(&mut client, Some(code)).await?;
+    }
+    // A close frame needs no code (section 5.5.1); then it matters only that it is answered.
+    let mut client = arena.join().await?;
+    for text in arena.tokens(exchanges) {
+        client.exchange(&text).await?;
+    }
+    client.stop_answering_pings();
+    client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
+    closed(&mut client, None).await
+}
+
+async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
+    let wanted = match code {
+        Some(code) => format!("a close frame with code {code}"),
+        None => "a close frame".to_string(),
+    };
+    let moment = client.next_but_heartbeats(&wanted).await?;
+    match moment.heard {
+        Heard::Close(got) if code.is_none() || got == code => {}
+        Heard::Close(_) => {
+            let failure = client.failure(Kind::WrongClose, "the close frame's code is not the one the client sent");
+            return Err(failure.expected(wanted, describe(&moment.heard)).at(client.mark(&moment)).into());
+        }
+        Heard::End(_) => {
+            let failure =
+                client.failure(Kind::WrongClose, "the close frame was not answered: the TCP connection just ended");
+            return Err(failure.expected(wanted, describe(&moment.heard)).at(client.mark(&moment)).into());
+        }
+        _ => return Err(client.instead(&moment, &wanted)),
+    }
+    client.end().await.map(|_| ())
+}
+
+pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
+    let mut neighbour = arena.join().await?;
+    for round in 0..2 {
+        let reset = arena.join().await?;
+        reset.connection.reset().await;
+        still_served(arena, &mut neighbour).await?;
+
+        let mut cut_off = arena.join().await?;
+        let whole = Frame::new(OpCode::Data(Data::Text), "half of this never arrives").masked([7; 4]).encode();
+        // In the first round within the payload, in the second within the header.
+        let arrives = if round == 0 { whole.len() / 2 } else { 1 };
+        cut_off.send_bytes(whole[..arrives].to_vec());
+        let _ = within(PATIENCE, cut_off.sent_but(0)).await;
+        if round == 0 {
+            cut_off.connection.reset().await;
+        } else {
+            cut_off.hang_up();
+        }
+        still_served(arena, &mut neighbour).await?;
+
+        let mut shaking_hands = arena.open().await?;
+        shaking_hands.send_bytes(b"GET / HTTP/1.1\r\nUpgrade: webso".to_vec());
+        let _ = within(PATIENCE, shaking_hands.sent_but(0)).await;
+        shaking_hands.connection.reset().await;
+        still_served(arena, &mut neighbour).await?;
+
+        let mut in_reply = arena.join().await?;
+        in_reply.send_text(arena.token());
+        let _ = within(PATIENCE, in_reply.sent_but(0)).await;
+        in_reply.connection.reset().await;
+        still_served(arena, &mut neighbour).await?;
+    }
+    Ok(())
+}
+
+/// The neighbour is served as before, and so is someone new.
+async fn still_served(arena: &mut Arena, neighbour: &mut Client) -> Checked {
+    for _ in 0..2 {
+        neighbour.exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
+    }
+    let served = async {
+        let token = arena.token();
+        arena.join().await?.exchange(&token).await
+    };
+    served.await.map_err(|trouble| harmed(arena, trouble))
+}
+
+fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    let what = if arena.server.ended().is_some() { "the whole server ended" } else { "another client suffered" };
+    failure.summary = format!("one client broke off, and {what}: {}", failure.summary);
+    failure.clients = Vec::new();
+    Trouble::Failed(failure)
+}
+
+pub(super) async fn violations(arena: &mut Arena) -> Checked {
+    let mut neighbour = arena.join().await?;
+    plain_http(arena).await?;
+    neighbour.exchange(&arena.token()).await?;
+
+    let token = arena.token();
+    let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
+    let reserved = |code, rng: &mut rand::rngs::StdRng| Frame::new(code, token.as_str()).masked(rng.random()).encode();
+    let reserved_data = reserved(OpCode::Data(Data::Reserved(3)), &mut arena.rng);
+    let reserved_control = reserved(OpCode::Control(Control::Reserved(11)), &mut arena.rng);
+    let mut not_utf8 = token.clone().into_bytes();
+    not_utf8.extend_from_slice(b"\xc3\x28 \xff");
+    let not_utf8 = Frame::new(OpCode::Data(Data::Text), not_utf8).masked(arena.rng.random()).encode();
+    let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
+    // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
+    noise[0] = 0xF3 | (noise[0] & 0x0C);
+    noise[1] &= 0x1F;
+    let broken = [
+        ("an unmasked frame", unmasked),
+        ("a frame with the reserved opcode 3", reserved_data),
+        ("a frame with the reserved opcode 11", reserved_control),
+        ("a text message that is not UTF-8", not_utf8),
+        ("random bytes", noise),
+    ];
+    for (what, bytes) in broken {
+        let mut offender = arena.join().await?;
+        offender.send_bytes(bytes);
+        thrown_out(&mut offender, what).await?;
+        neighbour.exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
+    }
+    let token = arena.token();
+    arena.join().await?.exchange(&token).await
+}
+
+async fn plain_http(arena: &mut Arena) -> Checked {
+    let mut browser = arena.open().await?;
+    browser.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n".to_vec());
+    // A refusal, an end, or nothing at all: whatever is no upgrade will do.
+    let heard = within(PATIENCE / 4, browser.next("an answer")).await;
+    match heard {
+        Some(Ok(moment)) => match &moment.heard {
+            Heard::Head(head) if head.split_whitespace().nth(1) == Some("101") => {
+                let failure = browser.failure(Kind::Handshake, "a plain HTTP request was upgraded");
+                let first = head.lines().next().unwrap_or_default();
+                Err(failure
+                    .expected("a refusal such as 400 or 426, or a closed connection", first)
+                    .at(browser.mark(&moment))
+                    .into())
+            }
+            Heard::Head(_) | Heard::Body(_) | Heard::End(_) => Ok(()),
+            _ => Err(browser.instead(&moment, "a refusal")),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// The connection ends, and nothing of what was sent comes back.
+async fn thrown_out(offender: &mut Client, what: &str) -> Checked {
+    loop {
+        let moment = offender.next("the end of the connection").await.map_err(|_| {
+            let failure = offender.failure(Kind::StillOpen, format!("{what} did not end the connection"));
+            let got = format!("still open after {} s", PATIENCE.as_secs());
+            failure.expected("the server ends this connection", got).at(Mark::Last { connection: offender.number() })
+        })?;
+        match &moment.heard {
+            Heard::End(_) => return Ok(()),
+            Heard::Close(_) | Heard::Ping(_) | Heard::Pong(_) => {}
+            heard => {
+                let failure = offender.failure(Kind::Unexpected, format!("{what} was answered"));
+                return Err(failure
+                    .expected("the end of the connection", describe(heard))
+                    .at(offender.mark(&moment))
+                    .into());
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The log on stdout.
+
+use crate::arena::Arena;
+use crate::client::{PATIENCE, within};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
+
+pub(super) async fn log(arena: &mut Arena) -> Checked {
+    let mut polite = arena.join().await?;
+    logged(arena, "Client connected", 1).await?;
+    let mut rude = arena.join().await?;
+    logged(arena, "Client connected", 2).await?;
+    let texts = arena.tokens(3);
+    for text in &texts {
+        polite.exchange(text).await?;
+        logged(arena, &format!("Received: {text}"), 1).await?;
+    }
+    let last = arena.token();
+    rude.exchange(&last).await?;
+    logged(arena, &format!("Received: {last}"), 1).await?;
+    // Whether that is answered well is another check's business.
+    polite.send_close(1_000, "");
+    logged(arena, "Client disconnected", 1).await?;
+    rude.connection.reset().await;
+    logged(arena, "Client disconnected", 2).await?;
+    // One line for each event and no more, looked at when all are over.
+    for (line, count) in [("Client connected", 2), ("Client disconnected", 2)] {
+        exactly(arena, line, count)?;
+    }
+    texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))
+}
+
+async fn logged(arena: &Arena, line: &str, count: usize) -> Checked {
+    let output = &arena.server.output;
+    let gone = async {
+        arena.server.exit_status().await;
+    };
+    let wait = output.wait_for(|output| output.count(line) >= count, gone);
+    match within(PATIENCE / 2, wait).await {
+        Some(true) => exactly(arena, line, count),
+        _ => Err(not_logged(arena, line, count)),
+    }
+}
+
+fn exactly(arena: &Arena, line: &str, count: usize) -> Checked {
+    if arena.server.output.count(line) == count { Ok(()) } else { Err(not_logged(arena, line, count)) }
+}
+
+fn not_logged(arena: &Arena, line: &str, count: usize) -> Trouble {
+    let found = arena.server.output.count(line);
+    let times = |n: usize| if n == 1 { "once".to_string() } else { format!("{n} times") };
+    let summary = format!("the log line `{line}` is not there as often as it happened");
+    let got = if found == 0 { "never".to_string() } else { times(found) };
+    Failure::new(Kind::Log, summary).expected(format!("`{line}` on stdout, {}", times(count)), got).into()
+}

@@ -1,0 +1,176 @@
+//! When pings come.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::{try_join, try_join_all};
+
+use super::{LONGEST, SHORTEST, metronome};
+use crate::arena::Arena;
+use crate::client::{Client, Heard, PATIENCE, reply_to, within};
+use crate::verdict::{Checked, Fundamental, Kind, Trouble};
+use crate::wire::transcript::Mark;
+
+/// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
+async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Checked {
+    let limit = arena.beat.mul_f64(LONGEST);
+    let ping = within(limit.max(PATIENCE / 2), client.ping()).await;
+    let late = match ping {
+        Some(ping) => ping? - opened,
+        None => limit.max(PATIENCE / 2),
+    };
+    if late <= limit {
+        return Ok(());
+    }
+    let got = if ping_came(client) {
+        format!("it came after {} ms", late.as_millis())
+    } else {
+        format!("none in {} ms", late.as_millis())
+    };
+    let failure = client
+        .failure(Kind::WrongTiming, "the first ping does not come within about one interval")
+        .expected(format!("a ping within about {} ms of opening", arena.beat.as_millis()), got)
+        .at(Mark::Last { connection: client.number() });
+    Err(failure.into())
+}
+
+fn ping_came(client: &Client) -> bool {
+    !client.pings.is_empty()
+}
+
+pub(in crate::checks) async fn pings(arena: &mut Arena) -> Checked {
+    let opened = Instant::now();
+    let mut clients = arena.join_many(2).await?;
+    let first = try_join_all(clients.iter_mut().map(|client| first_ping(arena, client, opened)));
+    first.await.fundamental()?;
+    arena.sound();
+    // One who comes in the middle of a beat of the others.
+    metronome(arena.beat / 3).tick().await;
+    let opened = Instant::now();
+    let mut late = arena.join().await?;
+    first_ping(arena, &mut late, opened).await
+}
+
+pub(super) async fn steady(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(2).await?;
+    let arena = &*arena;
+    try_join_all(clients.iter_mut().map(|client| steadily(arena, client, 5))).await.map(|_| ())
+}
+
+/// The next pings come one a beat.
+async fn steadily(arena: &Arena, client: &mut Client, count: usize) -> Checked {
+    let mut last = client.ping().await?;
+    for n in 2..=count {
+        let ping = within(arena.beat.mul_f64(LONGEST).max(PATIENCE / 2), client.ping()).await;
+        let now = match ping {
+            Some(now) => now?,
+            None => Instant::now(),
+        };
+        let gap = now - last;
+        beat_long(arena, client, gap, &format!("ping {n} comes one interval after ping {}", n - 1))?;
+        last = now;
+    }
+    Ok(())
+}
+
+/// A gap is as long as a beat, or nearly.
+pub(in crate::checks) fn beat_long(arena: &Arena, client: &Client, gap: Duration, expected: &str) -> Checked {
+    let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
+    if (SHORTEST..=LONGEST).contains(&ratio) {
+        return Ok(());
+    }
+    let what =
+        if ratio < 1.0 { "two pings come in less than an interval" } else { "a ping is missing, or much too late" };
+    let failure = client
+        .failure(Kind::WrongTiming, what)
+        .expected(
+            format!("{expected}: {} ms", arena.beat.as_millis()),
+            format!("{} ms ({ratio:.1} intervals)", gap.as_millis()),
+        )
+        .at(Mark::Last { connection: client.number() });
+    Err(failure.into())
+}
+
+pub(super) async fn interval(arena: &mut Arena) -> Checked {
+    // A beat so long that none may be seen, against one that is seen to go on: five beats and more than a second.
+    let long = Duration::from_secs(60);
+    let patient = arena.another(long).await?;
+    let mut clients = patient.join_many(2).await?;
+    let mut clock = arena.join().await?;
+    clock.ping().await.map_err(moot)?;
+    // What comes until now came right at opening.
+    let opening: Vec<usize> = clients.iter_mut().map(early_pings).collect();
+    let began = Instant::now();
+    while began.elapsed() < arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050)) {
+        clock.ping().await.map_err(moot)?;
+    }
+    for (client, opening) in clients.iter_mut().zip(opening) {
+        let early = early_pings(client);
+        if opening > 1 || early > 0 {
+            let failure = client
+                .failure(Kind::WrongTiming, "pings come although the interval is long")
+                .expected(
+                    format!(
+                        "with HEARTBEAT_INTERVAL_MS={}: no ping so soon (one right at opening is allowed)",
+                        long.as_millis()
+                    ),
+                    format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
+                )
+                .about(Vec::new());
+            return Err(Trouble::from(failure).seen_by(&patient.tap));
+        }
+        client.exchange("still there?").await.map_err(|trouble| trouble.seen_by(&patient.tap))?;
+    }
+    Ok(())
+}
+
+/// Without a beat to compare with nothing can be said; what ails it is another check's business.
+fn moot(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Failed(failure) => Trouble::Unknown(format!("there was no beat to compare with: {}", failure.summary)),
+        other => other,
+    }
+}
+
+fn early_pings(client: &mut Client) -> usize {
+    client.overheard().iter().filter(|moment| matches!(moment.heard, Heard::Ping(_))).count()
+}
+
+pub(super) async fn busy(arena: &mut Arena) -> Checked {
+    let (mut quiet, mut busy) = try_join(arena.join(), arena.join()).await?;
+    let tokens = arena.tokens(400);
+    let mut pace = metronome(arena.beat / 10);
+    let beats = 5;
+    let counting = async {
+        for _ in 0..beats {
+            quiet.ping().await?;
+        }
+        Ok::<_, Trouble>(())
+    };
+    let talking = async {
+        for token in &tokens {
+            busy.exchange(token).await?;
+            pace.tick().await;
+        }
+        std::future::pending::<Checked>().await
+    };
+    tokio::select! {
+        counted = counting => counted?,
+        talked = talking => talked?,
+    }
+    // A ping that is on its way to the one as to the other.
+    let last_word = arena.token();
+    busy.send_text(last_word.as_str());
+    while busy.text("the reply to the last word").await? != reply_to(&last_word) {}
+    let heard = busy.pings.len();
+    let per_message = heard > beats + 1;
+    if per_message || heard + 1 < beats {
+        let what =
+            if per_message { "a client that talks gets more pings" } else { "a client that talks gets fewer pings" };
+        let failure = busy.failure(Kind::WrongTiming, format!("{what} than one that is quiet")).expected(
+            format!("{beats} pings, give or take one, as a quiet client got in the same time"),
+            format!("{heard} pings"),
+        );
+        return Err(failure.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! Who is dropped, when, and who is not.
+
+use std::time::Instant;
+
+use futures_util::future::{join, join_all, try_join, try_join_all};
+
+use super::beats::beat_long;
+use super::{LONGEST, SHORTEST_GRACE, metronome};
+use crate::arena::Arena;
+use crate::client::{Client, Heard};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
+use crate::wire::transcript::Mark;
+
+pub(super) async fn alive(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(2).await?;
+    let tokens = arena.tokens(2);
+    let lives = clients.iter_mut().zip(&tokens).map(|(client, token)| async move {
+        for _ in 0..7 {
+            client.ping().await.map_err(|trouble| dropped_alive(client, trouble))?;
+        }
+        client.send_text(token.as_str());
+        // A dropped client is told from one whose reply is wrong, which is not the matter here.
+        client.text("a reply").await.map(|_| ()).map_err(|trouble| dropped_alive(client, trouble))
+    });
+    try_join_all(lives).await.map(|_| ())
+}
+
+pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if failure.kind == Kind::Silence {
+        // No ping, no answer: that pings go on is what another check is about.
+        return Trouble::Unknown(
+            "pings stopped coming, so nothing could be seen of clients that answer them".to_string(),
+        );
+    }
+    if failure.kind == Kind::EndedEarly {
+        failure.summary = "a client that answered every ping was dropped".to_string();
+        failure.expected = "the connection stays open as long as pings are answered".to_string();
+        failure.got = format!("it ended after {} answered pings", client.pings.len());
+    }
+    Trouble::Failed(failure)
+}
+
+pub(super) async fn dead(arena: &mut Arena) -> Checked {
+    let mut witness = arena.join().await?;
+    let mut silent = arena.join_mute().await?;
+    let unanswered = asked(&mut silent).await?;
+    dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
+}
+
+/// When the client that will not answer was asked.
+pub(in crate::checks) async fn asked(silent: &mut Client) -> Checked<Instant> {
+    silent.ping().await.map_err(|trouble| never_asked(silent, trouble))
+}
+
+fn never_asked(client: &Client, trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if failure.kind == Kind::EndedEarly {
+        failure.summary = "a client was dropped before it was ever asked".to_string();
+        failure.expected = "a ping, then a full interval to answer it".to_string();
+        failure.mark = Some(Mark::Last { connection: client.number() });
+    }
+    Trouble::Failed(failure)
+}
+
+/// The client that left the ping at `unanswered` unanswered is dropped one beat later, as the witness counts.
+pub(in crate::checks) async fn dropped_on_time(
+    arena: &Arena,
+    witness: &mut Client,
+    silent: &mut Client,
+    unanswered: Instant,
+) -> Checked {
+    let mut ended = None;
+    let mut beats = Vec::new();
+    let numbers = [witness.number(), silent.number()];
+    {
+        let clock = async {
+            // What the witness heard until now is past; three beats from now it is too late by all means.
+            while beats.len() < 3 {
+                let ping = witness.ping().await?;
+                if ping > unanswered {
+                    beats.push(ping);
+                }
+            }
+            Ok::<_, Trouble>(())
+        };
+        let end = async { ended = silent.end().await.ok() };
+        tokio::pin!(end);
+        tokio::select! {
+            clock = clock => clock?,
+            () = &mut end => {}
+        }
+    }
+    let Some(ended) = ended else {
+        let failure = silent
+            .failure(Kind::StillOpen, "a client that answers no ping is not dropped")
+            .expected(
+                "the TCP connection ends at the beat after an unanswered ping",
+                "it is still open three beats later",
+            )
+            .about(numbers)
+            .at(Mark::Last { connection: silent.number() });
+        return Err(failure.into());
+    };
+    let ratio = (ended - unanswered).as_secs_f64() / arena.beat.as_secs_f64();
+    if (SHORTEST_GRACE..=LONGEST).contains(&ratio) {
+        return Ok(());
+    }
+    let what = if ratio < 1.0 {
+        "a client is dropped before it had a full interval to answer"
+    } else {
+        "a client that answers no ping is dropped too late"
+    };
+    let failure = silent
+        .failure(Kind::WrongTiming, what)
+        .expected(
+            format!(
+                "the end of the TCP connection one interval ({} ms) after the unanswered ping",
+                arena.beat.as_millis()
+            ),
+            format!("its end after {} ms ({ratio:.1} intervals)", (ended - unanswered).as_millis()),
+        )
+        .about(numbers)
+        .at(Mark::Last { connection: silent.number() });
+    Err(failure.into())
+}
+
+pub(super) async fn relapse(arena: &mut Arena) -> Checked {
+    let (mut witness, mut fading) = try_join(arena.join(), arena.join()).await?;
+    for _ in 0..2 {
+        fading.ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
+    }
+    fading.stop_answering_pings();
+    let unanswered = fading.ping().await?;
+    dropped_on_time(arena, &mut witness, &mut fading, unanswered).await
+}
+
+pub(super) async fn chatter(arena: &mut Arena) -> Checked {
+    let mut witness = arena.join().await?;
+    let mut talker = arena.join_mute().await?;
+    let token = arena.token();
+    talking_in_vain(arena, &mut witness, &mut talker, || Frame::new(OpCode::Data(Data::Text), token.as_str())).await?;
+    // A ping of the client's own is no pong either.
+    let mut pinger = arena.join_mute().await?;
+    talking_in_vain(arena, &mut witness, &mut pinger, || Frame::new(OpCode::Control(Control::Ping), "are you there?"))
+        .await
+}
+
+/// A client that says this again and again, and never answers a ping, is dropped.
+async fn talking_in_vain(
+    arena: &Arena,
+    witness: &mut Client,
+    client: &mut Client,
+    what: impl Fn() -> Frame,
+) -> Checked {
+    let mut pace = metronome(arena.beat / 5);
+    let mouth = client.mouth();
+    let talk = async {
+        loop {
+            mouth.say(what());
+            pace.tick().await;
+        }
+    };
+    let judged = async {
+        let unanswered = asked(client).await?;
+        dropped_on_time(arena, witness, client, unanswered).await
+    };
+    tokio::select! {
+        judged = judged => judged,
+        () = talk => unreachable!("the talk never ends"),
+    }
+}
+
+pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
+    let mut before = vec![arena.join().await?, arena.join().await?];
+    let mut silent = arena.join_mute().await?;
+    before.extend(arena.join_many(2).await?);
+    let mut neighbours = before;
+    let tokens = arena.tokens(3);
+    let arena = &*arena;
+    silent.ping().await?;
+    let ended = async {
+        // Whether it is dropped on time is the business of another check.
+        for _ in 0..10 {
+            match silent.next("the end").await {
+                Ok(moment) if matches!(moment.heard, Heard::End(_)) => return,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    };
+    let tokens = &tokens;
+    let living = join_all(neighbours.iter_mut().map(|client| async move {
+        // Four beats: before, at and after the one at which the silent client goes.
+        client.ping().await?;
+        let since = client.pings.len() - 1;
+        for token in tokens {
+            client.ping().await.map_err(disturbed)?;
+            client.exchange(token).await.map_err(disturbed)?;
+        }
+        for gap in client.pings[since..].windows(2) {
+            beat_long(arena, client, gap[1] - gap[0], "the neighbours' pings go on, one an interval")?;
+        }
+        Ok::<_, Trouble>(())
+    }));
+    let (_, living) = join(ended, living).await;
+    living.into_iter().collect()
+}
+
+fn disturbed(trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    failure.summary = format!("another client was dropped as dead, and this one suffered: {}", failure.summary);
+    failure.clients = Vec::new();
+    Trouble::Failed(failure)
+}
+
+pub(super) async fn stalled(arena: &mut Arena) -> Checked {
+    let mut witness = arena.join().await?;
+    let mut stalled = arena.join_narrow().await?;
+    let token = arena.token();
+    stalled.stop_answering_pings();
+    stalled.connection.stop_reading();
+    // What it says is answered until the server can't get rid of its answers any more.
+    let long = format!("{token} {}", "x".repeat(64 * 1024));
+    let connection = stalled.connection.clone();
+    let mut pace = metronome(arena.beat / 10);
+    let talk = async {
+        for _ in 0..256 {
+            stalled.send_text(long.as_str());
+            stalled.sent_but(0).await;
+        }
+        loop {
+            stalled.send_text("x");
+            pace.tick().await;
+        }
+    };
+    let began = Instant::now();
+    let clock = async {
+        for _ in 0..5 {
+            witness.ping().await.map_err(disturbed)?;
+        }
+        Ok::<_, Trouble>(())
+    };
+    tokio::select! {
+        _ = connection.lost() => {
+            // A witness who was dropped along with it would be a fault too, but not silently a pass.
+            witness.ping().await.map_err(disturbed)?;
+            witness.exchange(&token).await
+        }
+        clock = clock => {
+            clock?;
+            let failure = Failure::new(Kind::StillOpen, "a client that stopped reading is not dropped")
+                .expected(
+                    "the TCP connection is given up although the server's writes hang",
+                    format!("it is still open after five beats ({} ms)", began.elapsed().as_millis()),
+                )
+                .about([connection.number()])
+                .at(Mark::Last { connection: connection.number() });
+            Err(failure.into())
+        }
+        () = talk => unreachable!("the talk never ends"),
+    }
+}

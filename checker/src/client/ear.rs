@@ -1,0 +1,141 @@
+//! The listening half of a client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::mpsc;
+
+use super::inbox::Slot;
+use super::{Heard, Moment};
+use crate::evidence::Evidence;
+use crate::wire::frame::{Control, Data, Decoder, Frame, Item, OpCode, opcode_name};
+use crate::wire::transcript::hex;
+
+/// No message that a check asks for is nearly as long, in bytes; what is longer is not kept.
+const LONGEST: usize = 16 << 20;
+
+/// Listens to one connection: puts messages together, answers pings, and holds the server to RFC 6455.
+pub(super) struct Ear {
+    inbox: Slot,
+    pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
+    answers_pings: Arc<AtomicBool>,
+    evidence: Arc<Evidence>,
+    message: Option<(Data, Vec<u8>)>,
+    frame: usize,
+}
+
+impl Ear {
+    pub(super) fn new(
+        inbox: Slot,
+        pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
+        answers_pings: Arc<AtomicBool>,
+        evidence: Arc<Evidence>,
+    ) -> Self {
+        Ear { inbox, pongs, answers_pings, evidence, message: None, frame: 0 }
+    }
+
+    /// Listens until the connection ends.
+    pub(super) async fn listen(mut self, mut from_server: OwnedReadHalf) {
+        let mut decoder = Decoder::new(LONGEST + 1);
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match from_server.read(&mut buffer).await {
+                Ok(0) => return self.say(Heard::End(false)),
+                Err(_) => return self.say(Heard::End(true)),
+                Ok(read) => decoder.feed(&buffer[..read], |item| self.hear(item)),
+            }
+            self.inbox.room().await;
+        }
+    }
+
+    fn say(&mut self, heard: Heard) {
+        let count = |counter: &AtomicU64| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
+        match heard {
+            Heard::Text(_) | Heard::Binary(_) => count(&self.evidence.messages),
+            Heard::Ping(_) => count(&self.evidence.pings),
+            Heard::Pong(_) => count(&self.evidence.pongs),
+            Heard::Close(_) => count(&self.evidence.closes),
+            Heard::End(_) => count(&self.evidence.ends),
+            _ => {}
+        }
+        self.inbox.put(Moment { heard, at: Instant::now(), frame: self.frame });
+    }
+
+    fn hear(&mut self, item: Item) {
+        match item {
+            Item::Head(head) => self.say(Heard::Head(head)),
+            Item::Body(body) => self.say(Heard::Body(body)),
+            Item::Garbage(bytes, why) => {
+                self.say(Heard::Violation(format!("bytes that are no frame ({why}): {}", hex(&bytes, 8))));
+            }
+            Item::Frame(frame) => {
+                self.hear_frame(frame);
+                self.frame += 1;
+            }
+        }
+    }
+
+    fn hear_frame(&mut self, frame: Frame) {
+        if let Some(violation) = violation(&frame, self.message.is_some()) {
+            return self.say(Heard::Violation(violation));
+        }
+        match frame.opcode {
+            OpCode::Control(Control::Ping) => {
+                if self.answers_pings.load(Ordering::Relaxed)
+                    && let Some(pongs) = self.pongs.upgrade()
+                {
+                    let pong = Frame::new(OpCode::Control(Control::Pong), frame.payload.clone());
+                    let _ = pongs.send(pong.masked(rand::random()).encode());
+                }
+                self.say(Heard::Ping(frame.payload));
+            }
+            OpCode::Control(Control::Pong) => self.say(Heard::Pong(frame.payload)),
+            OpCode::Control(_) => self.say(Heard::Close(frame.close_code())),
+            OpCode::Data(data) => {
+                let (kind, mut message) = self.message.take().unwrap_or((data, Vec::new()));
+                message.extend_from_slice(&frame.payload);
+                if message.len() > LONGEST {
+                    self.say(Heard::Violation(format!("a message of more than {} MiB", LONGEST >> 20)));
+                } else if !frame.fin {
+                    self.message = Some((kind, message));
+                } else if kind == Data::Binary {
+                    self.say(Heard::Binary(message));
+                } else {
+                    self.say(match String::from_utf8(message) {
+                        Ok(text) => Heard::Text(text),
+                        Err(_) => Heard::Violation("a text message that is not valid UTF-8 (section 8.1)".to_string()),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What RFC 6455 has against this frame of a server, if anything.
+fn violation(frame: &Frame, in_message: bool) -> Option<String> {
+    let name = opcode_name(frame.opcode);
+    let control = matches!(frame.opcode, OpCode::Control(_));
+    let complaint = if frame.mask.is_some() {
+        format!("a masked {name} frame; only clients mask (section 5.1)")
+    } else if frame.reserved_bits {
+        format!("a {name} frame with a reserved bit set, though no extension was agreed on (section 5.2)")
+    } else if control && !frame.fin {
+        format!("a fragmented {name} frame; control frames can't be (section 5.5)")
+    } else if control && frame.len > 125 {
+        format!("a {name} frame of {} bytes; control frames have at most 125 (section 5.5)", frame.len)
+    } else if frame.opcode == OpCode::Control(Control::Close) && frame.len == 1 {
+        "a close frame with half a status code (section 5.5.1)".to_string()
+    } else if frame.opcode == OpCode::Data(Data::Continue) && !in_message {
+        "a continuation frame with nothing to continue (section 5.4)".to_string()
+    } else if !control && frame.opcode != OpCode::Data(Data::Continue) && in_message {
+        format!("a {name} frame in the middle of another message (section 5.4)")
+    } else {
+        return None;
+    };
+    Some(complaint)
+}

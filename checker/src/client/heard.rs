@@ -1,0 +1,68 @@
+//! What a client hears.
+
+use std::time::Instant;
+
+use crate::wire::transcript::{hex, quoted};
+
+/// Something that a client heard from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The HTTP response's head.
+    Head(String),
+    /// The beginning of a body after a refused upgrade.
+    Body(String),
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// A ping with its payload.
+    Ping(Vec<u8>),
+    /// A pong with its payload.
+    Pong(Vec<u8>),
+    /// A close frame: its status code, if it has one.
+    Close(Option<u16>),
+    /// Bytes or frames that RFC 6455 forbids a server to send.
+    Violation(String),
+    /// The TCP connection ended; `true` if it was reset.
+    End(bool),
+}
+
+/// Something heard, when, and in which frame.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// What.
+    pub heard: Heard,
+    /// When the client read it.
+    pub at: Instant,
+    /// The number (from 0) of the frame that completed it.
+    pub frame: usize,
+}
+
+impl Moment {
+    /// What it takes to remember, in bytes, or nearly.
+    pub(super) fn size(&self) -> usize {
+        let payload = match &self.heard {
+            Heard::Head(text) | Heard::Body(text) | Heard::Text(text) | Heard::Violation(text) => text.len(),
+            Heard::Binary(bytes) | Heard::Ping(bytes) | Heard::Pong(bytes) => bytes.len(),
+            Heard::Close(_) | Heard::End(_) => 0,
+        };
+        size_of::<Moment>() + payload
+    }
+}
+
+/// What was heard, in words.
+pub fn describe(heard: &Heard) -> String {
+    match heard {
+        Heard::Head(head) => head.lines().next().unwrap_or_default().to_string(),
+        Heard::Body(body) => quoted(body),
+        Heard::Text(text) => format!("the text {}", quoted(text)),
+        Heard::Binary(bytes) => format!("a binary message of {} bytes: {}", bytes.len(), hex(bytes, 12)),
+        Heard::Ping(_) => "a ping".to_string(),
+        Heard::Pong(payload) => format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(payload))),
+        Heard::Close(Some(code)) => format!("a close frame with code {code}"),
+        Heard::Close(None) => "a close frame without a code".to_string(),
+        Heard::Violation(what) => what.clone(),
+        Heard::End(false) => "the end of the TCP connection".to_string(),
+        Heard::End(true) => "a reset of the TCP connection".to_string(),
+    }
+}

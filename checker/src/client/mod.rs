@@ -1,0 +1,230 @@
+//! The client a check talks through: connect, send, expect.
+//!
+//! It speaks frames and not messages, since half of the checks are about frames that no well-behaved
+//! library would send; and it answers pings only as long as it is told to.
+
+mod ear;
+mod heard;
+mod hearing;
+mod inbox;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+
+use self::ear::Ear;
+pub use self::heard::{Heard, Moment, describe};
+use self::inbox::{Inbox, inbox};
+use crate::evidence::Evidence;
+use crate::verdict::{Checked, Failure, Kind};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
+use crate::wire::tap::{Connection, Plumbing, Tap};
+
+/// How long a client waits for anything at all before it calls the server silent. Long enough to end only a
+/// hang: no right server comes near it.
+pub const PATIENCE: Duration = Duration::from_secs(4);
+/// The first message of every server.
+pub const WELCOME: &str = "Welcome! Connection established.";
+/// What a server puts before the text it sends back.
+pub const PREFIX: &str = "Server received: ";
+
+/// What a server answers to `message`.
+pub fn reply_to(message: &str) -> String {
+    format!("{PREFIX}{message}")
+}
+
+/// Waits for `event`, but no longer than `limit` as a busy machine counts it: time in which the checker itself
+/// did not get to run is not held against the server.
+pub async fn within<T>(limit: Duration, event: impl Future<Output = T>) -> Option<T> {
+    const TICK: Duration = Duration::from_millis(50);
+    let ticks = (limit.as_millis() / TICK.as_millis()).max(1);
+    let patience = async {
+        for _ in 0..ticks {
+            tokio::time::sleep(TICK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        event = event => Some(event),
+        () = patience => None,
+    }
+}
+
+/// A client of the server under test.
+pub struct Client {
+    /// Its connection as the tap sees it.
+    pub connection: Arc<Connection>,
+    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    written: watch::Receiver<u64>,
+    queued: u64,
+    inbox: Inbox,
+    held_back: VecDeque<Moment>,
+    answers_pings: Arc<AtomicBool>,
+    hang_up: Arc<Notify>,
+    /// When each ping was heard that the client passed while waiting for something else.
+    pub pings: Vec<Instant>,
+    frame: usize,
+}
+
+impl Client {
+    /// Opens a TCP connection to the server and says nothing.
+    ///
+    /// # Errors
+    /// When the server doesn't accept.
+    pub async fn open(tap: &Tap, plumbing: Plumbing, evidence: Arc<Evidence>) -> Checked<Self> {
+        let (stream, connection) = match within(PATIENCE, tap.dial(plumbing)).await {
+            Some(Ok(dialled)) => dialled,
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                return Err(refused("the port in the ready line refuses connections").into());
+            }
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(refused("the server resets a connection while it is made").into());
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(refused("the server no longer accepts connections").into()),
+        };
+        evidence.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(Self::on(stream, connection, evidence))
+    }
+
+    fn on(stream: TcpStream, connection: Arc<Connection>, evidence: Arc<Evidence>) -> Self {
+        let (from_server, mut to_server) = stream.into_split();
+        let (outgoing, mut bytes) = mpsc::unbounded_channel::<Vec<u8>>();
+        let (slot, inbox) = inbox();
+        let (written_in, written) = watch::channel(0);
+        let answers_pings = Arc::new(AtomicBool::new(true));
+        let hang_up = Arc::new(Notify::new());
+        let hanging_up = hang_up.clone();
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    next = bytes.recv() => next,
+                    () = hanging_up.notified() => None,
+                };
+                let Some(bytes) = next else { break };
+                if to_server.write_all(&bytes).await.is_err() {
+                    return;
+                }
+                written_in.send_modify(|written| *written += bytes.len() as u64);
+            }
+            let _ = to_server.shutdown().await;
+        });
+        let ear = Ear::new(slot, outgoing.downgrade(), answers_pings.clone(), evidence);
+        tokio::spawn(ear.listen(from_server));
+        Client {
+            connection,
+            outgoing,
+            written,
+            queued: 0,
+            inbox,
+            held_back: VecDeque::new(),
+            answers_pings,
+            hang_up,
+            pings: Vec::new(),
+            frame: 0,
+        }
+    }
+
+    /// The client's number in the conversation, from 1.
+    pub fn number(&self) -> usize {
+        self.connection.number()
+    }
+
+    /// From now on pings go unanswered, as with a client whose machine is gone.
+    pub fn stop_answering_pings(&self) {
+        self.answers_pings.store(false, Ordering::Relaxed);
+    }
+
+    // Saying things
+
+    /// Sends bytes as they are.
+    pub fn send_bytes(&mut self, bytes: Vec<u8>) {
+        self.queued += bytes.len() as u64;
+        // When the server is gone the send is lost, and the client hears of the end by reading.
+        let _ = self.outgoing.send(bytes);
+    }
+
+    /// Ends the connection without a word: FIN, when all that was sent is on its way.
+    pub fn hang_up(self) {
+        self.hang_up.notify_one();
+    }
+
+    /// Sends a frame, masked.
+    pub fn send(&mut self, frame: Frame) {
+        self.send_bytes(frame.masked(rand::random()).encode());
+    }
+
+    /// Sends a text message.
+    pub fn send_text(&mut self, text: impl Into<String>) {
+        self.send(Frame::new(OpCode::Data(Data::Text), text.into()));
+    }
+
+    /// Sends a close frame with this code, and from then on answers no ping: a server that has said goodbye need not
+    /// read any more, and would meet a late pong with a reset.
+    pub fn send_close(&mut self, code: u16, reason: &str) {
+        self.stop_answering_pings();
+        let mut payload = code.to_be_bytes().to_vec();
+        payload.extend_from_slice(reason.as_bytes());
+        self.send(Frame::new(OpCode::Control(Control::Close), payload));
+    }
+
+    /// A way to speak for this client while somebody else listens.
+    pub fn mouth(&self) -> Mouth {
+        Mouth { outgoing: self.outgoing.clone() }
+    }
+
+    /// How many of the bytes handed to `send…` the system has not taken yet.
+    pub fn unsent(&self) -> u64 {
+        self.queued.saturating_sub(*self.written.borrow())
+    }
+
+    /// Waits until the system has taken all but `rest` bytes. Never ends when the server doesn't read.
+    pub async fn sent_but(&mut self, rest: u64) {
+        let enough = self.queued.saturating_sub(rest);
+        if self.written.wait_for(|written| *written >= enough).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Sends the request that opens a WebSocket connection, with further header lines if any; returns its key.
+    pub fn send_request(&mut self, key: Option<&str>, more: &[&str]) -> String {
+        let key = key.map_or_else(generate_key, str::to_string);
+        let mut head = format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        );
+        for line in more {
+            head.push_str(line);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        self.send_bytes(head.into_bytes());
+        key
+    }
+}
+
+/// Speaks for a client.
+pub struct Mouth {
+    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl Mouth {
+    /// Sends a frame, masked.
+    pub fn say(&self, frame: Frame) {
+        let _ = self.outgoing.send(frame.masked(rand::random()).encode());
+    }
+}
+
+fn refused(summary: &str) -> Failure {
+    Failure::new(Kind::DoesNotStart, summary)
+        .expected("a server that accepts connections", "connection refused")
+        .hint("The port in the ready line must be the one of listener.local_addr(), and accept() must be called again after each connection.")
+}

@@ -11,6 +11,8 @@ pub mod client;
 pub mod contrast;
 pub mod evidence;
 pub mod exercise;
+pub mod familiar;
+pub mod foreign;
 pub mod gauge;
 pub mod grade;
 pub mod interrupt;

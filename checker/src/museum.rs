@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::checks;
 use crate::exercise::Exercise;
+use crate::familiar::{Familiar, Signature, signature};
 use crate::grade::{self, Graded, Outcome, Plan};
 use crate::server::Program;
 use crate::server::build::{build, workspace};
-use crate::verdict::Kind;
 
 /// The package whose program is all of the museum's servers.
 const PACKAGE: &str = "selftest";
@@ -63,9 +63,9 @@ pub struct Row {
     pub fault: Fault,
     /// What each check made of it: `caught`, `blocked`, `passed` or `unknown`.
     pub outcomes: BTreeMap<&'static str, &'static str>,
-    /// The kinds of failure, by check.
+    /// How it fails, if all of its checks could be judged.
     #[serde(skip)]
-    pub kinds: BTreeMap<&'static str, Kind>,
+    pub signature: Option<Signature>,
     /// What is wrong with the checks, going by this row.
     #[serde(skip)]
     pub complaints: Vec<String>,
@@ -148,7 +148,7 @@ pub async fn matrix(
 }
 
 fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
-    let mut row = Row { fault, outcomes: BTreeMap::new(), kinds: BTreeMap::new(), complaints: Vec::new() };
+    let mut row = Row { fault, outcomes: BTreeMap::new(), signature: None, complaints: Vec::new() };
     let graded = match graded {
         Ok(graded) => graded,
         Err(complaint) => {
@@ -156,12 +156,12 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             return row;
         }
     };
+    row.signature = Exercise::named(&row.fault.exercise).and_then(|exercise| signature(&graded, exercise));
     for graded in graded {
         let id = graded.check.id;
         let outcome = match &graded.outcome {
             Outcome::Passed => "passed",
             Outcome::Failed(report) => {
-                row.kinds.insert(id, report.failure.kind);
                 if !row.fault.violates.iter().any(|violated| violated == id) {
                     row.complaints.push(format!("{id} fails, and is innocent: {}", report.failure.summary));
                 }
@@ -186,6 +186,14 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
         None => row.complaints.push("it says of no check that it violates it".to_string()),
     }
     row
+}
+
+impl Row {
+    /// What a student's failure can be compared with, if it fails and could be judged.
+    pub fn familiar(&self) -> Option<Familiar> {
+        let Fault { name, exercise, sentence, .. } = self.fault.clone();
+        self.signature.clone().map(|signature| Familiar { name, exercise, sentence, signature })
+    }
 }
 
 impl Matrix {

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::checks;
 use crate::exercise::{Exercise, Target};
+use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome, Plan};
 use crate::museum;
 use crate::server::Program;
@@ -47,11 +48,11 @@ pub struct Round {
     pub mishaps: Vec<Mishap>,
 }
 
-/// The reference and every right server of the museum, built.
+/// The reference and every right server, built; and why servers in another language are not among them.
 ///
 /// # Errors
 /// When one can't be built.
-pub async fn candidates() -> Result<Vec<Candidate>, String> {
+pub async fn candidates() -> Result<(Vec<Candidate>, Vec<String>), String> {
     let plan = grade::built_plan(checks::all(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
@@ -65,7 +66,18 @@ pub async fn candidates() -> Result<Vec<Candidate>, String> {
         let argv = vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
         candidates.push(Candidate { name: right.name, exercise, program: Program::new(argv, workspace()) });
     }
-    Ok(candidates)
+    let mut missing = Vec::new();
+    for language in Language::ALL {
+        match foreign::servers(language) {
+            Ok(servers) => candidates.extend(servers.into_iter().map(|server| Candidate {
+                program: server.program(),
+                name: server.name,
+                exercise: server.exercise,
+            })),
+            Err(why) => missing.push(format!("without the servers in {}: {why}", language.name())),
+        }
+    }
+    Ok((candidates, missing))
 }
 
 /// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.

@@ -1,13 +1,15 @@
 //! `cargo checker museum`.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
-use crate::{museum, report};
+use crate::museum::{self, Fault, Matrix, Row};
+use crate::{familiar, report};
 
 #[derive(Args)]
 pub(super) struct MuseumArgs {
@@ -22,6 +24,12 @@ pub(super) struct MuseumArgs {
     /// Repeat a run
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Grade the whole museum several times, and write down how those pieces fail that do so in a manner of their own
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fault", "format"])]
+    signatures: Option<PathBuf>,
+    /// How many times, with --signatures
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
+    rounds: u16,
 }
 
 /// Grades the museum and shows the matrix.
@@ -37,21 +45,55 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     }
     let whole = args.fault.is_empty();
     let faults: Vec<_> = faults.into_iter().filter(|fault| whole || args.fault.contains(&fault.name)).collect();
-    let (done, mut rows) = mpsc::unbounded_channel();
-    let all = faults.len();
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let grading = tokio::spawn(museum::matrix(program, faults, args.jobs.into(), seed, done));
-    let mut count = 0;
-    while let Some(name) = rows.recv().await {
-        count += 1;
-        progress(&format!("{count} of {all} faults, last {name}"));
+    if let Some(file) = &args.signatures {
+        return write_signatures(file, &program, &faults, &args, seed).await;
     }
-    progress("");
-    let Ok(matrix) = grading.await else { return complain(UNKNOWN, "the matrix could not be made") };
+    let matrix = match graded(program, faults, args.jobs, seed, "").await {
+        Ok(matrix) => matrix,
+        Err(error) => return complain(UNKNOWN, &error),
+    };
     let text = match args.format {
         Format::Json => serde_json::to_string_pretty(&matrix).expect("a matrix can be written as JSON"),
         Format::Human => report::matrix::matrix(&matrix, whole),
     };
     let _ = writeln!(anstream::stdout(), "{text}");
     ExitCode::from(u8::from(!matrix.complaints(whole).is_empty()))
+}
+
+/// The matrix, with progress; `round` says which, where there are several.
+async fn graded(program: PathBuf, faults: Vec<Fault>, jobs: u16, seed: u64, round: &str) -> Result<Matrix, String> {
+    let (done, mut rows) = mpsc::unbounded_channel();
+    let all = faults.len();
+    let grading = tokio::spawn(museum::matrix(program, faults, jobs.into(), seed, done));
+    let mut count = 0;
+    while let Some(name) = rows.recv().await {
+        count += 1;
+        progress(&format!("{round}{count} of {all} faults, last {name}"));
+    }
+    progress("");
+    grading.await.map_err(|error| format!("the matrix could not be made: {error}"))
+}
+
+async fn write_signatures(file: &Path, program: &Path, faults: &[Fault], args: &MuseumArgs, seed: u64) -> ExitCode {
+    let mut rounds = Vec::new();
+    for round in 1..=args.rounds {
+        let label = format!("round {round} of {}: ", args.rounds);
+        let seed = seed.wrapping_add(round.into());
+        match graded(program.to_path_buf(), faults.to_vec(), args.jobs, seed, &label).await {
+            Ok(matrix) => rounds.push(matrix.faults.iter().filter_map(Row::familiar).collect::<Vec<_>>()),
+            Err(error) => return complain(UNKNOWN, &error),
+        }
+    }
+    let telling = familiar::telling(&rounds);
+    let text = serde_json::to_string_pretty(&telling).expect("a table can be written as JSON") + "\n";
+    if let Err(error) = std::fs::write(file, text) {
+        return complain(USAGE, &format!("cannot write {}: {error}", file.display()));
+    }
+    let (telling, all, rounds) = (telling.len(), faults.len(), args.rounds);
+    let _ = writeln!(
+        anstream::stdout(),
+        "{telling} of {all} faults fail in a manner of their own, {rounds} times of {rounds}."
+    );
+    ExitCode::SUCCESS
 }

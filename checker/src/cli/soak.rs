@@ -30,10 +30,14 @@ pub(super) struct SoakArgs {
 /// Grades right servers again and again, and tells what did not pass.
 pub(super) async fn run(args: SoakArgs) -> ExitCode {
     progress("building …");
-    let candidates = match soak::candidates().await {
+    let (candidates, missing) = match soak::candidates().await {
         Ok(candidates) => candidates,
         Err(error) => return complain(UNKNOWN, &error),
     };
+    for why in missing {
+        progress("");
+        let _ = writeln!(anstream::stderr(), "{why}");
+    }
     let _load = args.load.then(Load::start);
     let began = Instant::now();
     let seed = args.seed.unwrap_or_else(fresh_seed);

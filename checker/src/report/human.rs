@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::json::Totals;
 use crate::exercise::{Exercise, Target};
+use crate::familiar;
 use crate::grade::{Graded, Outcome, Report};
 use crate::verdict::Kind;
 use crate::wire::transcript::Line;
@@ -181,7 +182,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         _ => None,
     });
     let count = format!("{} of {} checks passed", totals.passed, totals.all());
-    let Some((graded, report)) = first else {
+    let Some((failed, report)) = first else {
         let _ = match totals.unknown {
             0 => writeln!(out, "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."),
             n => {
@@ -193,8 +194,8 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let blocked =
         if totals.blocked > 0 { format!(", {} wait for those that failed", totals.blocked) } else { String::new() };
     let _ = writeln!(out, "{STRONG}{count}{blocked}.{STRONG:#} (seed {seed})\n");
-    let id = graded.check.id;
-    let exercise = graded.check.exercise;
+    let id = failed.check.id;
+    let exercise = failed.check.exercise;
     if report.failure.kind == Kind::NotStarted {
         let _ = writeln!(
             out,
@@ -205,7 +206,10 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
         labelled(&mut out, "  why", &report.failure.summary);
         labelled(&mut out, "  hint", &report.hint);
-        labelled(&mut out, "  read", graded.check.lesson);
+        if let Some(piece) = familiar::looks_like(graded, exercise) {
+            labelled(&mut out, "  familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
+        }
+        labelled(&mut out, "  read", failed.check.lesson);
     }
     if let Some(target) = target {
         labelled(&mut out, "  edit", &exercise.source(target));

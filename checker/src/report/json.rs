@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::exercise::Exercise;
+use crate::familiar;
 use crate::grade::{Graded, Outcome};
 use crate::wire::transcript::Line;
 
@@ -24,6 +25,17 @@ pub struct ExerciseResult<'a> {
     pub name: &'static str,
     /// Its checks, in the contract's order.
     pub checks: Vec<CheckResult<'a>>,
+    /// The mistake of the museum that fails in just this way, if there is one.
+    pub looks_like: Option<LooksLike>,
+}
+
+/// A familiar mistake.
+#[derive(Debug, Serialize)]
+pub struct LooksLike {
+    /// Its name in the museum.
+    pub name: &'static str,
+    /// What a teacher would say.
+    pub sentence: &'static str,
 }
 
 /// One check.
@@ -98,7 +110,9 @@ impl Totals {
 pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
         let checks: Vec<_> = graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
-        (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks })
+        let looks_like = familiar::looks_like(graded, exercise);
+        let looks_like = looks_like.map(|piece| LooksLike { name: &piece.name, sentence: &piece.sentence });
+        (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks, looks_like })
     });
     Result { seed, exercises: exercises.collect(), totals: Totals::of(graded) }
 }

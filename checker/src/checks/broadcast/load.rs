@@ -83,10 +83,10 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
 /// the server grew.
 async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> {
     let mut readers = arena.join_many(2).await?;
-    let mut slow = Some(arena.join_narrow().await?);
-    if !with_slow {
-        // Now it reads, and is waited for as the others are: else it might lag as far as a slow one.
-        readers.extend(slow.take());
+    let slow = if with_slow { Some(arena.join_narrow().await?) } else { None };
+    if slow.is_none() {
+        // One that reads in its place, and is waited for as the others are: else it might lag as far as a slow one.
+        readers.push(arena.join().await?);
     }
     // What a round takes while everybody reads is the measure for those that follow.
     let began = Instant::now();

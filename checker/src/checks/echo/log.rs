@@ -19,6 +19,9 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     logged(arena, &format!("Received: {last}"), 1).await?;
     // Whether that is answered well is another check's business.
     polite.send_close(1_000, "");
+    // A server may wait for the client to end its side too (section 7.1.1) before the connection is over for it.
+    let _ = within(PATIENCE / 2, polite.end()).await;
+    polite.hang_up();
     logged(arena, "Client disconnected", 1).await?;
     rude.connection.reset().await;
     logged(arena, "Client disconnected", 2).await?;

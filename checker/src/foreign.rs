@@ -1,0 +1,130 @@
+//! Right servers in other languages: Node's `ws` and Python's `websockets`, installed when they are first needed.
+//!
+//! Their sources and locks are in `checker/selftest/others/`; what they need is installed beside the build, in
+//! `target/others/`, by the package manager of each language.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::exercise::Exercise;
+use crate::server::Program;
+use crate::server::build::workspace;
+
+/// A language in which there are right servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// JavaScript on Node, by `ws`.
+    Node,
+    /// Python, by `websockets`.
+    Python,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Language; 2] = [Language::Node, Language::Python];
+
+    /// As it is called in the names of servers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Node => "node",
+            Language::Python => "python",
+        }
+    }
+
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Language::Node => &["package.json", "package-lock.json", "server.mjs"],
+            Language::Python => &["requirements.txt", "server.py"],
+        }
+    }
+}
+
+/// A right server in another language.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    /// Its name: the language and the exercise.
+    pub name: String,
+    /// The exercise.
+    pub exercise: Exercise,
+    /// How it is started.
+    pub argv: Vec<String>,
+}
+
+impl Foreign {
+    /// The program to grade.
+    pub fn program(&self) -> Program {
+        Program::new(self.argv.clone(), workspace())
+    }
+}
+
+/// Installs what the servers of this language need, and names them.
+///
+/// # Errors
+/// When the language is not there, or its package manager fails: why, in a sentence.
+pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
+    let home = install(language)?;
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    let start = match language {
+        Language::Node => vec!["node".to_string(), text(home.join("server.mjs"))],
+        Language::Python => vec![text(venv_python(&home)), text(home.join("server.py"))],
+    };
+    let exercises = [Exercise::Echo, Exercise::Heartbeat, Exercise::Broadcast];
+    Ok(exercises
+        .map(|exercise| Foreign {
+            name: format!("{}-{exercise}", language.name()),
+            exercise,
+            argv: start.iter().cloned().chain([exercise.name().to_string()]).collect(),
+        })
+        .into())
+}
+
+fn install(language: Language) -> Result<PathBuf, String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let home = target.join("others").join(language.name());
+    let sources = workspace().join("checker/selftest/others").join(language.name());
+    let copied = |error: io::Error| format!("the servers in {} can't be laid out: {error}", language.name());
+    let manifest = language.files()[language.files().len() - 2];
+    let up_to_date = same(&sources.join(manifest), &home.join("installed"));
+    std::fs::create_dir_all(&home).map_err(copied)?;
+    for file in language.files() {
+        std::fs::copy(sources.join(file), home.join(file)).map_err(copied)?;
+    }
+    if !up_to_date {
+        match language {
+            Language::Node => {
+                // On Windows npm is a script, which only a shell can start.
+                let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+                run(npm, &home, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
+            }
+            Language::Python => {
+                let python = if cfg!(windows) { "python" } else { "python3" };
+                run(python, &home, ["-m", "venv", "--clear", "venv"])?;
+                run(venv_python(&home), &home, ["-m", "pip", "install", "--quiet", "-r", "requirements.txt"])?;
+            }
+        }
+        std::fs::copy(sources.join(manifest), home.join("installed")).map_err(copied)?;
+    }
+    Ok(home)
+}
+
+fn venv_python(home: &Path) -> PathBuf {
+    home.join(if cfg!(windows) { "venv/Scripts/python.exe" } else { "venv/bin/python" })
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((std::fs::read(one), std::fs::read(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn run<const N: usize>(program: impl AsRef<OsStr>, directory: &Path, args: [&str; N]) -> Result<(), String> {
+    let called = format!("`{} {}`", program.as_ref().to_string_lossy(), args.join(" "));
+    let output = Command::new(&program).args(args).current_dir(directory).output();
+    let output = output.map_err(|error| format!("{called} can't be run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    Err(format!("{called} failed: {last}"))
+}

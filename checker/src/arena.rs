@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, within};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
+use crate::grade::Lateness;
 use crate::server::output::Output;
 use crate::server::{Program, Server, StartError};
 use crate::verdict::{Checked, Failure, Kind, Progress, Trouble};
@@ -235,13 +236,19 @@ impl Arena {
         tokio::time::sleep_until((self.server.started + age).into()).await;
     }
 
+    /// How late things happened since then.
+    pub fn lateness(&self, since: Instant) -> Lateness {
+        // What was late before it began makes what follows come early.
+        let since = since.checked_sub(self.beat * 2).unwrap_or(since);
+        Lateness { worst: self.settings.gauge.worst_since(since), limit: self.beat / 6 }
+    }
+
     /// Why heartbeats can't be judged by what happened since then, if the machine was too busy for that.
     pub fn too_busy(&self, since: Instant) -> Option<String> {
-        // What was late before it began makes what follows come early.
-        let worst = self.settings.gauge.worst_since(since.checked_sub(self.beat * 2).unwrap_or(since));
-        (worst > self.beat / 6).then(|| {
+        let Lateness { worst, limit } = self.lateness(since);
+        (worst > limit).then(|| {
             format!(
-                "this machine is too busy to judge heartbeats: the checker itself was kept waiting for {} ms, \
+                "this machine is too busy to judge heartbeats: an answer that takes no time took {} ms, \
                  with an interval of {} ms",
                 worst.as_millis(),
                 self.beat.as_millis()

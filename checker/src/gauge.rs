@@ -4,10 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::peer;
+
 /// How often the gauge looks.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Remembers when the checker itself was kept waiting for the processor.
+/// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor.
 #[derive(Clone)]
 pub struct Gauge {
     late: Arc<Mutex<Vec<(Instant, Duration)>>>,
@@ -22,19 +24,16 @@ impl Gauge {
             loop {
                 let since = Instant::now();
                 tokio::time::sleep(TICK).await;
-                let now = Instant::now();
-                let lateness = (now - since).saturating_sub(TICK);
+                let slept = since.elapsed().saturating_sub(TICK);
+                let lateness = slept.max(peer::round_trip().await);
                 let Some(late) = ours.upgrade() else { return };
-                // A timer is always late by up to a millisecond or two.
-                if lateness > Duration::from_millis(3) {
-                    late.lock().expect("no panic holds it").push((now, lateness));
-                }
+                late.lock().expect("no panic holds it").push((Instant::now(), lateness));
             }
         });
         Gauge { late }
     }
 
-    /// The longest that the checker was kept waiting since then.
+    /// The longest that anyone was kept waiting since then.
     pub fn worst_since(&self, since: Instant) -> Duration {
         let late = self.late.lock().expect("no panic holds it");
         late.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness).max().unwrap_or_default()

@@ -63,6 +63,17 @@ pub struct Graded {
     pub millis: u64,
     /// When it began and ended, in milliseconds since the checks began.
     pub span: (u64, u64),
+    /// How late things happened meanwhile, where that matters.
+    pub lateness: Option<Lateness>,
+}
+
+/// How late things happened on this machine while heartbeats were judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Lateness {
+    /// The longest that the checker or its reference peer was kept waiting.
+    pub worst: Duration,
+    /// From when on no failure would have been believed.
+    pub limit: Duration,
 }
 
 /// What came out of a check.
@@ -213,6 +224,7 @@ struct Shared {
 impl Shared {
     async fn judge(&self, check: &'static Check, program: Result<Program, Box<Failure>>) -> Graded {
         let mut span = (self.now(), self.now());
+        let mut lateness = None;
         let outcome = match self.blocked_by(check).await {
             Some(outcome) => outcome,
             None => match program {
@@ -221,7 +233,7 @@ impl Shared {
                     let _light = if check.beats || check.heavy { None } else { self.light.acquire().await.ok() };
                     let _heavy = if check.heavy { HEAVY.acquire().await.ok() } else { None };
                     span.0 = self.now();
-                    let outcome = self.run(check, &program).await;
+                    let outcome = self.run(check, &program, &mut lateness).await;
                     span.1 = self.now();
                     outcome
                 }
@@ -235,7 +247,7 @@ impl Shared {
             Outcome::Unknown(_) => Progress::Unknown,
         });
         let outcome = self.explained(check, outcome).await;
-        Graded { check, outcome, millis: span.1.saturating_sub(span.0), span }
+        Graded { check, outcome, millis: span.1.saturating_sub(span.0), span, lateness }
     }
 
     fn now(&self) -> u64 {
@@ -279,11 +291,11 @@ impl Shared {
         outcome
     }
 
-    async fn run(&self, check: &'static Check, program: &Program) -> Outcome {
+    async fn run(&self, check: &'static Check, program: &Program, lateness: &mut Option<Lateness>) -> Outcome {
         let mut reason = String::new();
         let mut quiet = None;
         for doubling in 0..=DOUBLINGS {
-            match self.run_once(check, program, BEAT * 2_u32.pow(doubling)).await {
+            match self.run_once(check, program, BEAT * 2_u32.pow(doubling), lateness).await {
                 // Only a machine that was seen to be busy gets more time, never a server.
                 Err(busy) => reason = busy,
                 Ok(outcome) => return outcome,
@@ -297,7 +309,13 @@ impl Shared {
         Outcome::Unknown(reason)
     }
 
-    async fn run_once(&self, check: &'static Check, program: &Program, beat: Duration) -> Result<Outcome, String> {
+    async fn run_once(
+        &self,
+        check: &'static Check,
+        program: &Program,
+        beat: Duration,
+        lateness: &mut Option<Lateness>,
+    ) -> Result<Outcome, String> {
         let settings = Settings {
             program: program.clone(),
             seed: seed_of(self.seed, check.id),
@@ -316,6 +334,9 @@ impl Shared {
         };
         let began = Instant::now();
         let run = within(CHECK_LIMIT, (check.run)(&mut arena)).await;
+        if check.beats {
+            *lateness = Some(arena.lateness(began));
+        }
         Ok(match run {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),

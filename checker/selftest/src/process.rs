@@ -2,10 +2,13 @@
 //! are a right `echo`. No child of theirs outlives [`CHILD_LIFE`], should the one who has to kill it fail.
 
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
+
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::base::{self, Twist};
 use crate::config::Config;
@@ -29,6 +32,8 @@ pub(crate) const PIECES: &[(&str, &str)] = &[
     ("panic", "Panics in its main thread right after the ready line."),
     ("panic-on-connect", "Panics in the task of each connection."),
     ("setsid", "Leaves a grandchild in a session of its own, which keeps the output streams open."),
+    ("frame-flood", "Sends every client messages without end."),
+    ("sockets", "Opens connections by the thousand, to itself, and holds them."),
     ("fake-verdict", "Prints what looks like a grader's good verdicts, and serves nothing right."),
 ];
 
@@ -64,6 +69,8 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
         "panic" => panic_early(),
         "panic-on-connect" => panic_on_connect(),
         "setsid" => setsid(),
+        "frame-flood" => frame_flood(),
+        "sockets" => sockets(),
         "fake-verdict" => fake_verdict(),
         _ => return None,
     };
@@ -177,6 +184,33 @@ fn panic_on_connect() -> io::Result<()> {
             });
         }
     })
+}
+
+fn frame_flood() -> io::Result<()> {
+    let config = config()?;
+    on_all_cores(async {
+        let listener = tokio::net::TcpListener::bind(&config.addr).await?;
+        println!("WebSocket server running on ws://{}", listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                let Ok(mut ws) = tokio_tungstenite::accept_async(stream).await else { return };
+                let message = Message::text("x".repeat(64 * 1024));
+                while ws.send(message.clone()).await.is_ok() {}
+            });
+        }
+    })
+}
+
+fn sockets() -> io::Result<()> {
+    let listener = TcpListener::bind(config()?.addr)?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        let held: Vec<_> = (0..4_000).map_while(|_| TcpStream::connect(address).ok()).collect();
+        thread::sleep(CHILD_LIFE);
+        drop(held);
+    });
+    serve_on(listener)
 }
 
 fn fake_verdict() -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{check, checker, graded, museum, outcomes};
+use serde_json::Value;
 
 fn complains(args: &[&str], code: i32, words: &[&str]) {
     let output = checker().args(args).output().expect("it runs");
@@ -89,4 +90,17 @@ fn a_pipe_gets_no_colours() {
     let command = museum("--fault", "close-code-always-1000");
     let output = checker().args(["grade", "echo::close", "--command", &command]).output().expect("it runs");
     assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// A familiar mistake is called by its name, but only when all of the exercise was judged and nothing else failed.
+#[test]
+fn a_familiar_mistake_is_recognised() {
+    let familiar = |args: &[&str]| graded(args).1["exercises"][0]["looks_like"]["name"].clone();
+    let fault = museum("--fault", "binary-as-binary");
+    assert_eq!(familiar(&["echo", "--command", &fault]), "binary-as-binary");
+    assert_eq!(familiar(&["echo::binary", "--command", &fault]), Value::Null);
+    let two = museum("--fault", "combination-empty-and-binary");
+    assert_eq!(familiar(&["echo", "--command", &two]), Value::Null);
+    let right = museum("--right", "raw-echo");
+    assert_eq!(familiar(&["echo", "--command", &right]), Value::Null);
 }

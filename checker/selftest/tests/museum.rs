@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use checker::exercise::Exercise;
 use checker::grade::Outcome;
-use checker::{checks, museum, report};
+use checker::museum::{Matrix, Row};
+use checker::{checks, familiar, museum, report};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -23,6 +25,21 @@ fn every_fault_is_caught() {
     });
     println!("{}", report::matrix::matrix(&matrix, true));
     assert_eq!(matrix.complaints(true), Vec::<String>::new());
+    recognised(&matrix);
+}
+
+/// What the report says of a familiar mistake is never another's, and mostly it says something.
+fn recognised(matrix: &Matrix) {
+    let mut recognised = 0;
+    for row in matrix.faults.iter().filter_map(Row::familiar) {
+        let exercise = Exercise::named(&row.exercise).expect("an exercise");
+        let Some(piece) = familiar::failing_so(&row.signature, exercise) else { continue };
+        assert_eq!(piece.name, row.name, "{} is taken for {}", row.name, piece.name);
+        assert_eq!(piece.sentence, row.sentence, "write the signatures anew: {} has another sentence", row.name);
+        recognised += 1;
+    }
+    println!("{recognised} of the {} familiar mistakes were recognised", familiar::table().len());
+    assert!(recognised * 10 >= familiar::table().len() * 9, "only {recognised} were recognised");
 }
 
 /// The catalogue is what a reader would expect of it.

@@ -25,9 +25,16 @@ fn all_pass(language: Language) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for server in servers {
         let of_exercise = || checks::all().into_iter().filter(|check| check.exercise == server.exercise);
-        let programs = BTreeMap::from([(server.exercise, Ok(server.program()))]);
-        let plan = Plan { checks: of_exercise().collect(), programs, target: None, seed: SEED };
-        let graded = runtime.block_on(grade::grade_all(plan));
+        let grade = || {
+            let programs = BTreeMap::from([(server.exercise, Ok(server.program()))]);
+            let plan = Plan { checks: of_exercise().collect(), programs, target: None, seed: SEED };
+            runtime.block_on(grade::grade_all(plan))
+        };
+        let mut graded = grade();
+        if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Unknown(_))) {
+            println!("{}: once more, since not all of it could be judged", server.name);
+            graded = grade();
+        }
         assert_eq!(graded.len(), of_exercise().count(), "{}", server.name);
         for graded in graded {
             match &graded.outcome {

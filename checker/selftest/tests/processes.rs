@@ -57,6 +57,14 @@ fn one_that_prints_verdicts_of_its_own() {
 }
 
 #[test]
+fn one_that_opens_sockets_by_the_thousand_is_judged() {
+    let (code, result) = graded_process("sockets");
+    // Whether the system lets it have so many and still accept is not the checker's to decide; that it judges is.
+    assert!(code == 0 || code == 1, "{result:#}");
+    assert_eq!(result["totals"]["unknown"], 0, "{result:#}");
+}
+
+#[test]
 fn one_that_is_ready_late() {
     passes("late");
 }
@@ -115,6 +123,30 @@ mod on_linux {
     fn signal(child: &Child, signal: &str) {
         let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
+    }
+
+    /// The most memory that a process has had, in bytes.
+    fn most_memory(child: &Child) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        most.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+
+    #[test]
+    fn one_that_talks_without_end_does_not_drown_the_checker() {
+        let mut command = running_checker();
+        command.args(["grade", "echo", "--command", &museum("--process", "frame-flood")]);
+        let mut grading = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        let mut most = 0;
+        let status = loop {
+            most = most.max(most_memory(&grading).unwrap_or_default());
+            if let Some(status) = grading.try_wait().expect("it can be asked") {
+                break status;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(status.code(), Some(1));
+        assert!((1..256 << 20).contains(&most), "the checker took {most} bytes");
     }
 
     #[test]

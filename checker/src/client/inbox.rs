@@ -9,7 +9,7 @@ use super::Moment;
 
 /// So many bytes wait for the check before the client stops reading: more than any check asks for, and no more
 /// than a machine can spare for a server that talks without end.
-const ROOM: usize = 64 << 20;
+const ROOM: usize = 8 << 20;
 
 #[derive(Default)]
 struct Backlog {

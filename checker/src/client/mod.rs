@@ -23,6 +23,7 @@ use self::ear::Ear;
 pub use self::heard::{Heard, Moment, describe};
 use self::inbox::{Inbox, inbox};
 use crate::evidence::Evidence;
+use crate::peer;
 use crate::verdict::{Checked, Failure, Kind};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::tap::{Connection, Plumbing, Tap};
@@ -40,14 +41,15 @@ pub fn reply_to(message: &str) -> String {
     format!("{PREFIX}{message}")
 }
 
-/// Waits for `event`, but no longer than `limit` as a busy machine counts it: time in which the checker itself
-/// did not get to run is not held against the server.
+/// Waits for `event`, but no longer than `limit` as a busy machine counts it: time in which the checker itself did not
+/// get to run, or in which even a peer that only answers gave no answer, is not held against the server.
 pub async fn within<T>(limit: Duration, event: impl Future<Output = T>) -> Option<T> {
     const TICK: Duration = Duration::from_millis(50);
     let ticks = (limit.as_millis() / TICK.as_millis()).max(1);
     let patience = async {
         for _ in 0..ticks {
             tokio::time::sleep(TICK).await;
+            peer::round_trip().await;
         }
     };
     tokio::select! {

@@ -99,8 +99,12 @@ pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
 
 /// The piece of the museum that fails just as this exercise does, if there is one and no other.
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> Option<&'static Familiar> {
-    let signature = signature(graded, exercise)?;
-    let mut alike = table().iter().filter(|piece| piece.exercise == exercise.name() && piece.signature == signature);
+    failing_so(&signature(graded, exercise)?, exercise)
+}
+
+/// The piece of the museum that fails in this way, if there is one and no other.
+pub fn failing_so(signature: &Signature, exercise: Exercise) -> Option<&'static Familiar> {
+    let mut alike = table().iter().filter(|piece| piece.exercise == exercise.name() && piece.signature == *signature);
     alike.next().filter(|_| alike.next().is_none())
 }
 

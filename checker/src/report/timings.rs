@@ -42,5 +42,18 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration) -> String {
             longest.check.id, longest.millis
         );
     }
+    let slack = |graded: &Graded| graded.lateness.map(|late| late.limit.saturating_sub(late.worst));
+    if let Some(tightest) = graded.iter().filter(|graded| slack(graded).is_some()).min_by_key(|graded| slack(graded))
+        && let Some(late) = tightest.lateness
+    {
+        let _ = writeln!(
+            out,
+            "heartbeats: things came up to {} ms late, and from {} ms on no failure would be believed; slack {} ms ({})",
+            late.worst.as_millis(),
+            late.limit.as_millis(),
+            late.limit.saturating_sub(late.worst).as_millis(),
+            tightest.check.id
+        );
+    }
     out
 }

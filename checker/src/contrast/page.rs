@@ -10,11 +10,13 @@ const STYLE: &str = "
   @media (prefers-color-scheme: dark) { :root { --ink: #e6e8ea; --paper: #16181a; --line: #3a3e42; } }
   body { font: 16px/1.5 system-ui, 'DejaVu Sans', Arial, sans-serif; color: var(--ink); background: var(--paper);
          max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-  svg { width: 100%; height: auto; }
+  svg { width: 100%; min-width: 44rem; height: auto; }
+  figure { margin: 1rem 0; }
   .wide { overflow-x: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-  caption { text-align: left; font-weight: bold; padding: .5rem 0; }
+  figcaption { font-weight: bold; padding: .5rem 0; }
   th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+  td, th:first-child { white-space: nowrap; }
   th:first-child { text-align: left; font-weight: normal; }
 ";
 
@@ -25,7 +27,7 @@ pub fn html(race: &Race, drawing: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Polling against push</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Polling against push</h1>\n"
     );
-    let _ = writeln!(out, "<p>{}</p>\n{drawing}", escape(&story(race)));
+    let _ = writeln!(out, "<p>{}</p>\n<div class=\"wide\">{drawing}</div>", escape(&story(race)));
     let milliseconds = |result: &Result| {
         let latency = &result.latency;
         let (low, high) = latency.p50_between;
@@ -113,7 +115,8 @@ fn story(race: &Race) -> String {
 }
 
 fn table(out: &mut String, race: &Race, caption: &str, heads: &[&str], row: impl Fn(&Result) -> Vec<String>) {
-    let _ = write!(out, "<div class=\"wide\"><table><caption>{}</caption>\n<tr><th></th>", escape(caption));
+    let _ =
+        write!(out, "<figure><figcaption>{}</figcaption><div class=\"wide\"><table>\n<tr><th></th>", escape(caption));
     for head in heads {
         let _ = write!(out, "<th>{}</th>", escape(head));
     }
@@ -125,7 +128,7 @@ fn table(out: &mut String, race: &Race, caption: &str, heads: &[&str], row: impl
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</table></div>\n");
+    out.push_str("</table></div></figure>\n");
 }
 
 fn escape(text: &str) -> String {

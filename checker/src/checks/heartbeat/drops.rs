@@ -221,12 +221,13 @@ pub(super) async fn stalled(arena: &mut Arena) -> Checked {
     let token = arena.token();
     stalled.stop_answering_pings();
     stalled.connection.stop_reading();
-    // What it says is answered until the server can't get rid of its answers any more.
+    // What it says is answered until the server can't get rid of its answers any more: systems hold back 4 MiB for a
+    // connection. Much more would only keep a server busy that can hold back all of it.
     let long = format!("{token} {}", "x".repeat(64 * 1024));
     let connection = stalled.connection.clone();
     let mut pace = metronome(arena.beat / 10);
     let talk = async {
-        for _ in 0..256 {
+        for _ in 0..96 {
             stalled.send_text(long.as_str());
             stalled.sent_but(0).await;
         }

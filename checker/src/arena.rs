@@ -56,13 +56,19 @@ pub struct Settings {
     pub progress: watch::Sender<Progress>,
 }
 
+impl Settings {
+    fn interval(&self) -> Duration {
+        if self.beats { self.beat } else { NO_HEARTBEAT }
+    }
+}
+
 impl Arena {
     /// Starts the server.
     ///
     /// # Errors
     /// When it doesn't come up; with the failure comes what it printed.
     pub async fn start(settings: Settings) -> Result<Self, (Trouble, Arc<Output>)> {
-        let interval = if settings.beats { settings.beat } else { NO_HEARTBEAT };
+        let interval = settings.interval();
         Self::start_with(settings, interval, Arc::default()).await
     }
 
@@ -86,6 +92,14 @@ impl Arena {
             holds_back: false,
             lets_go: true,
         })
+    }
+
+    /// A second server of the same program, like the first.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn alike(&self) -> Checked<Arena> {
+        self.another(self.settings.interval()).await
     }
 
     /// A second server of the same program, with another heartbeat interval.

@@ -24,7 +24,7 @@ pub(super) async fn crowd(arena: &mut Arena) -> Checked {
     let heard = try_join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
     heard.map_err(in_company)?;
     // It gets thick between three of another server, since a hundred would take this machine long.
-    let arena = &mut arena.another(arena.beat).await?;
+    let arena = &mut arena.alike().await?;
     let mut clients = arena.join_many(3).await?;
     let many = arena.tokens(1_000);
     let big = arena.tokens(16).into_iter().map(|token| token + &"·".repeat(31_000)).collect();
@@ -64,7 +64,7 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
     }
     // A runtime with a garbage collector grows for its own reasons: what counts is what the slow client adds.
     let own = {
-        let mut control = arena.another(arena.beat).await?;
+        let mut control = arena.alike().await?;
         flood_past(&mut control, false).await?.unwrap_or_default()
     };
     let cost = grown.saturating_sub(own);

@@ -1,0 +1,170 @@
+//! The playground, as a browser sees it.
+
+mod browser;
+mod common;
+
+use browser::{Browser, Playground};
+use common::{checker, museum};
+
+const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
+
+#[tokio::test]
+async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&SOLUTION);
+    browser.open(&playground, 2).await;
+    let heard = |client: usize, text: &str| {
+        format!(
+            "[...document.querySelectorAll('#client-{client} .heard')].some((line) => line.textContent.includes({text:?}))"
+        )
+    };
+    browser.say(1, "hello, everybody").await;
+    browser.until(&heard(1, "Server received: hello, everybody")).await;
+    browser.until(&heard(2, "Server received: hello, everybody")).await;
+
+    let markup = "<script>window.harmed = true</script><img src=x onerror='window.harmed = true'>";
+    browser.say(2, markup).await;
+    browser.until(&heard(1, markup)).await;
+    browser
+        .until("[...document.querySelectorAll('#lanes .payload')].some((one) => one.textContent.includes('<script>'))")
+        .await;
+    browser.until("document.querySelector('#diagram svg')?.textContent.includes('<script>')").await;
+    assert_eq!(browser.run("return document.querySelectorAll('img, section script, article script').length").await, 0);
+    assert_eq!(browser.run("return window.harmed === undefined").await, true);
+
+    // In the diagram: one arrow in, two out, for each of the two messages; and the two welcomes.
+    let arrows = |way: &str| {
+        format!(
+            "document.querySelectorAll('#diagram .arrow[data-way={way}]').length === {}",
+            if way == "up" { 2 } else { 6 }
+        )
+    };
+    browser.until(&arrows("up")).await;
+    browser.until(&arrows("down")).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_pulled_cable_is_noticed_by_the_next_but_one_beat_and_one_plugged_in_again_in_time_is_not() {
+    let Some(browser) = Browser::start().await else { return };
+    let beat = 1_500;
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", &beat.to_string()]].concat());
+    browser.open(&playground, 2).await;
+    for kind in ["ping", "pong"] {
+        browser.until(&format!("document.querySelector('#lanes .{kind}')")).await;
+    }
+    // The second one's cable is out for a moment right after a pong, the first one's stays out.
+    browser.click("#client-1 .cable").await;
+    browser.click("#client-2 .cable").await;
+    browser.click("#client-2 .cable").await;
+    browser.until("document.querySelector('#client-1 .state').textContent.includes('dropped by the server')").await;
+    browser.say(2, "still here").await;
+    browser.until("[...document.querySelectorAll('#client-2 .heard')].some((line) => line.textContent.includes('still here'))").await;
+    let saved = saved(&browser).await;
+    let events = saved["events"].as_array().expect("events");
+    let at = |found: &dyn Fn(&serde_json::Value) -> bool| {
+        events.iter().find(|event| event["client"] == 1 && found(event)).and_then(|event| event["at"].as_u64())
+    };
+    let pulled = at(&|event| event["kind"] == "cable").expect("the cable was pulled");
+    let dropped = at(&|event| event["kind"] == "end" && event["way"] == "down").expect("it was dropped");
+    let beats = (dropped - pulled) as f64 / 1000.0 / f64::from(beat);
+    assert!(beats < 2.2, "dropped after {beats:.2} beats");
+    assert!(at(&|event| event["kind"] == "end" && !event["delivered"].is_null()).is_none(), "the client was told");
+    browser.close().await;
+}
+
+/// The file behind "Save as JSON".
+async fn saved(browser: &Browser) -> serde_json::Value {
+    let text = browser.run("return fetch(document.querySelector('#save').href).then((answer) => answer.text())").await;
+    serde_json::from_str(text.as_str().expect("text")).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_student_s_panic_is_a_banner() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&["echo", "--command", &museum("--process", "panic-on-connect")]);
+    browser.page.goto(&playground.address).await.expect("the page is there");
+    browser.until("document.querySelector('#panic')?.textContent.includes('panicked at')").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_frame_is_shown_with_its_bits_and_a_fragmented_message_goes_through() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&SOLUTION);
+    browser.open(&playground, 2).await;
+    browser.click("#client-1 .row button[title^='by a client']").await;
+    browser.until("document.querySelectorAll('#lanes .kind.continuation').length >= 2").await;
+    browser.until("[...document.querySelectorAll('#client-2 .heard')].some((line) => line.textContent.includes('one message in three fragments'))").await;
+    browser.run("document.querySelector('#lanes .kind.continuation').closest('button').click()").await;
+    browser.until("document.querySelector('#detail-body').textContent.includes('the message goes on')").await;
+    browser.run("document.querySelector('#lanes .kind.response').closest('button').click()").await;
+    browser.until("document.querySelector('#detail-body').textContent.includes('258EAFA5')").await;
+    browser
+        .until("[...document.querySelectorAll('#detail-body td')].some((cell) => cell.textContent === 'right')")
+        .await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn polling_beside_it_counts_both_and_is_slower() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&SOLUTION);
+    browser.open(&playground, 2).await;
+    browser.run("document.querySelector('#every').value = 300; document.querySelector('#poll').click()").await;
+    browser.until("document.querySelector('#poll').textContent === 'Stop'").await;
+    for n in 0..5 {
+        browser.say(1, &format!("number {n}")).await;
+    }
+    let cell = |row: usize, column: usize| {
+        format!("document.querySelectorAll('#columns tr')[{row}].children[{column}].textContent")
+    };
+    browser.until(&format!("{} === '5' && {} === '5'", cell(0, 1), cell(0, 2))).await;
+    browser.until(&format!("parseFloat({}) < parseFloat({})", cell(3, 1), cell(3, 2))).await;
+    browser.close().await;
+}
+
+/// What the control socket answers to a request with this origin, host and token.
+fn status(address: &str, origin: Option<&str>, host: &str, token: &str) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let address = address.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+    write!(
+        stream,
+        "GET /control?token={token} HTTP/1.1\r\nHost: {host}\r\n{origin}Upgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .expect("it takes a request");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("it answers");
+    line.split_whitespace().nth(1).unwrap_or_default().to_string()
+}
+
+#[test]
+fn only_its_own_page_drives_it() {
+    let playground = Playground::start(&["echo", "--command", &museum("--right", "raw-echo")]);
+    let (address, token) = playground.parts();
+    let host = address.trim_start_matches("http://");
+    assert_eq!(status(address, Some(address), host, token), "101");
+    assert_eq!(status(address, Some("http://elsewhere.example"), host, token), "403");
+    assert_eq!(status(address, Some("null"), host, token), "403");
+    assert_eq!(status(address, None, host, token), "403");
+    assert_eq!(status(address, Some(address), host, ""), "403");
+    assert_eq!(status(address, Some(address), host, &token.replace(|_| true, "0")), "403");
+    // A name of somebody else's that leads to this machine, and a page that it calls its own.
+    assert_eq!(status(address, Some("http://rebound.example"), "rebound.example", token), "403");
+}
+
+#[test]
+fn a_port_in_use_is_one_line_that_names_a_free_one() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let output = checker().args(["play", "--port", &port]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let free = said.trim_end().rsplit_once("--port ").expect("a proposal").1;
+    assert!(said.contains(&port) && free != port, "{said}");
+    assert!(std::net::TcpListener::bind(format!("127.0.0.1:{free}")).is_ok(), "{free} is not free");
+}

@@ -1,0 +1,124 @@
+// The wire as a sequence diagram: the server's life line at the left, each client's to the right of it.
+
+import { $, download } from "./dom.js";
+import { shown } from "./dom.js";
+import { recent, visible, isPaused } from "./wire.js";
+
+const MOST = 40;
+const FRAMES = new Set(["text", "binary", "continuation", "ping", "pong", "close", "reserved"]);
+// Pixels a millisecond, the most for one pause, and the least between two beginnings so that labels don't meet.
+const SCALE = 0.4;
+const PAUSE = 130;
+const APART = 24;
+const TOP = 46;
+const SVG = "http://www.w3.org/2000/svg";
+const COLOURS = { text: "--text", continuation: "--text", binary: "--binary", ping: "--ping", pong: "--pong", close: "--close", reserved: "--close" };
+
+function element(name, attributes, text) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// Moments to heights: later is lower, and nothing begins on the label of another.
+function heights(events) {
+  const moments = new Map();
+  for (const event of events) {
+    moments.set(event.at, true);
+    if (event.delivered != null && !moments.has(event.delivered)) moments.set(event.delivered, false);
+  }
+  const sorted = [...moments.keys()].sort((a, b) => a - b);
+  const heights = new Map();
+  let y = TOP;
+  let before = sorted[0];
+  let begun = -Infinity;
+  for (const moment of sorted) {
+    y += Math.min(PAUSE, ((moment - before) / 1000) * SCALE);
+    if (moments.get(moment)) {
+      y = Math.max(y, begun + APART);
+      begun = y;
+    }
+    heights.set(moment, y);
+    before = moment;
+  }
+  return { heights, bottom: y + 30 };
+}
+
+const label = (event) => {
+  const text = event.kind === "close" ? String(event.code ?? "") : event.kind === "binary" ? `${event.len} B` : shown(event.text ?? "", 26);
+  return `${event.kind}${text ? ` ${text}` : ""}`;
+};
+
+function paint() {
+  const events = recent().filter((event) => FRAMES.has(event.kind) && visible(event.kind)).slice(-MOST);
+  const clients = [...new Set(events.map((event) => event.client))].sort((a, b) => a - b);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  if (!events.length) {
+    $("diagram").replaceChildren("No frame yet.");
+    return;
+  }
+  // Two beginnings in the same microsecond get a height each.
+  const seen = new Set();
+  const drawn = events.map((event) => {
+    let at = event.at;
+    while (seen.has(at)) at += 0.001;
+    seen.add(at);
+    return { ...event, at };
+  });
+  const { heights: y, bottom } = heights(drawn);
+  const wide = Math.max(200, Math.min(340, ($("diagram").clientWidth - 120) / Math.max(clients.length, 1)));
+  const x = (client) => 60 + (clients.indexOf(client) + 1) * wide;
+  const width = 120 + clients.length * wide;
+  const svg = element("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${bottom}`, width, height: bottom, role: "img", "font-family": "system-ui, sans-serif", "font-size": 13 });
+  svg.append(element("title", {}, `${events.length} frames between the server and ${clients.length} clients`));
+  svg.append(element("rect", { width, height: bottom, fill: colour("--paper") }));
+  const line = (at, name) => {
+    svg.append(element("line", { x1: at, x2: at, y1: 30, y2: bottom - 8, stroke: colour("--line"), "stroke-width": 2 }));
+    svg.append(element("text", { x: at, y: 20, "text-anchor": "middle", fill: colour("--ink"), "font-weight": "bold" }, name));
+  };
+  line(60, "server");
+  for (const client of clients) line(x(client), `client ${client}`);
+  for (const event of drawn) {
+    const up = event.way === "up";
+    const [from, to] = up ? [x(event.client), 60] : [60, x(event.client)];
+    const arrived = event.delivered != null;
+    const y1 = y.get(event.at);
+    const y2 = Math.max(arrived ? y.get(event.delivered) ?? y1 : y1, y1) + 4;
+    const end = arrived ? to : from + (to - from) * 0.5;
+    const ink = colour(COLOURS[event.kind]);
+    svg.append(element("line", { x1: from, y1, x2: end, y2, stroke: ink, "stroke-width": 2, "data-client": event.client, "data-way": event.way, class: "arrow" }));
+    if (arrived) {
+      const side = up ? 1 : -1;
+      svg.append(element("path", { d: `M${end} ${y2}l${9 * side} -5v10z`, fill: ink }));
+    } else {
+      svg.append(element("text", { x: end, y: y2 + 5, "text-anchor": "middle", fill: ink, "font-weight": "bold" }, "✕"));
+    }
+    // The label stands where its client is, free of the other life lines.
+    svg.append(element("text", { x: x(event.client) - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event)));
+  }
+  const atEnd = $("diagram").scrollTop + $("diagram").clientHeight >= $("diagram").scrollHeight - 20;
+  $("diagram").replaceChildren(svg);
+  if (atEnd) $("diagram").scrollTop = $("diagram").scrollHeight;
+}
+
+export function start() {
+  let last = "";
+  const look = () => {
+    const events = recent();
+    const newest = events.at(-1);
+    const filters = [...document.querySelectorAll("#filters input")].map((box) => +box.checked).join("");
+    const now = `${newest?.id} ${events.filter((event) => event.delivered == null).length} ${filters} ${$("diagram").clientWidth} ${document.documentElement.dataset.theme}`;
+    if (now !== last && !document.hidden && !(isPaused() && last)) {
+      last = now;
+      paint();
+    }
+  };
+  setInterval(look, 300);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (last = ""));
+  $("export").onclick = () => {
+    const svg = $("diagram").querySelector("svg");
+    if (svg) download("sequence.svg", "image/svg+xml", new XMLSerializer().serializeToString(svg));
+  };
+}

@@ -4,12 +4,16 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use checker::server::process::{self, Process};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt;
+use tokio::process::Command;
 
 use super::common::running_checker;
 
@@ -57,7 +61,7 @@ fn line_after(child: &mut Child, words: &str) -> String {
 
 /// A headless browser, and the program that drives it.
 pub(crate) struct Browser {
-    driver: Child,
+    driver: Process,
     pub(crate) page: Client,
     _home: tempfile::TempDir,
 }
@@ -65,16 +69,28 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts a browser; `None`, said loudly, on a machine without one, unless that is a build machine.
     pub(crate) async fn start() -> Option<Self> {
-        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut driver = match driver {
-            Ok(driver) => driver,
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        static BROWSERS: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("browser-{}-{}", std::process::id(), BROWSERS.fetch_add(1, Ordering::Relaxed));
+        // However a test ends, the driver and its browser end with it.
+        let (driver, stdout) = match Process::spawn(command, &mark) {
+            Ok((driver, stdout, _)) => (driver, stdout.expect("a pipe")),
             Err(error) => {
                 assert!(std::env::var_os("CI").is_none(), "chromedriver can't be started: {error}");
                 eprintln!("\nSKIPPED: no browser test was run, chromedriver can't be started: {error}\n");
                 return None;
             }
         };
-        let port = line_after(&mut driver, "started successfully on port ");
+        let mut lines = tokio::io::BufReader::new(stdout).lines();
+        let port = loop {
+            let line = lines.next_line().await.expect("text").expect("the driver says on which port it listens");
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_string();
+            }
+        };
+        // What it says afterwards must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let home = tempfile::tempdir().expect("a folder");
         let profile = format!("--user-data-dir={}", home.path().display());
         // As root, in a container, the browser can't shut itself in; here it sees nothing but our own page.
@@ -125,17 +141,13 @@ impl Browser {
         self.until(&format!("document.querySelectorAll('.log .heard').length >= {clients}")).await;
     }
 
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(self) {
         let _ = self.page.clone().close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A test that fails comes here without closing: the driver ends its browsers when it is asked to.
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        process::kill(self.driver.id());
     }
 }

@@ -3,7 +3,10 @@
 mod browser;
 mod common;
 
+use std::time::{Duration, Instant};
+
 use browser::{Browser, Playground};
+use checker::gauge::Gauge;
 use common::{checker, museum};
 
 const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
@@ -169,6 +172,9 @@ fn a_port_in_use_is_one_line_that_names_a_free_one() {
     assert!(std::net::TcpListener::bind(format!("127.0.0.1:{free}")).is_ok(), "{free} is not free");
 }
 
+/// A machine that keeps nobody waiting for longer is quiet enough to judge pauses on.
+const QUIET: Duration = Duration::from_millis(40);
+
 /// From client 1 to itself and client 2: a message is a frame in and two out.
 const BURST: &str = "return (async () => {
     const socket = await new Promise((found) => {
@@ -209,7 +215,9 @@ async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
     browser.open(&playground, 2).await;
     let messages = 3_340;
     let script = BURST.replace("MESSAGES", &messages.to_string()).replace("RATE", "334");
+    let (gauge, began) = (Gauge::start(), Instant::now());
     let measured = browser.run(&script).await;
+    let machine = gauge.worst_since(began);
     browser
         .until(&format!("document.querySelector('#client-2 .log').textContent.includes('burst {}')", messages - 1))
         .await;
@@ -222,10 +230,73 @@ async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
         let numbers: Vec<u32> = texts.map(|(_, number)| number.parse().expect("a number")).collect();
         assert!(numbers.iter().copied().eq(0..messages), "client {client}, {way}: {} frames", numbers.len());
     }
-    eprintln!("{measured}");
-    assert!(measured["seconds"].as_f64().is_some_and(|seconds| seconds < 11.0), "{measured}");
-    assert!(measured["longest"].as_f64().is_some_and(|longest| longest < 200.0), "{measured}");
-    assert!(measured["rows"].as_u64().is_some_and(|rows| rows <= 150), "{measured}");
+    if machine < QUIET {
+        assert!(measured["seconds"].as_f64().is_some_and(|seconds| seconds < 11.0), "{measured}");
+        assert!(measured["longest"].as_f64().is_some_and(|longest| longest < 200.0), "{measured}");
+    } else {
+        eprintln!("\nNOT JUDGED: this machine kept others waiting for {machine:?}; pauses of the page: {measured}\n");
+    }
+    assert!(measured["rows"].as_u64().is_some_and(|rows| rows <= 100), "{measured}");
     assert!(measured["heap"].as_u64().is_some_and(|heap| heap < 64 << 20), "{measured}");
     browser.close().await;
 }
+
+/// At every width, in every dress, nothing sticks out of the page or out of its box. The pictures go to the folder in
+/// `CHECKER_SCREENSHOTS`, if it is set.
+#[tokio::test]
+async fn nothing_is_cut_at_any_width() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "1000"]].concat());
+    browser.open(&playground, 2).await;
+    browser.click("#add").await;
+    browser.until("document.querySelectorAll('.card .heard').length >= 3").await;
+    browser.run("document.querySelector('#poll').click()").await;
+    browser.say(1, "hello, everybody").await;
+    browser.say(2, "one-long-word-".repeat(12).as_str()).await;
+    browser.until("document.querySelectorAll('#lanes .kind.pong').length >= 3").await;
+    browser.click("#client-3 .cable").await;
+    browser.until("document.querySelector('#client-3 .state').textContent.includes('dropped')").await;
+    browser.run("document.querySelector('#lanes .up .kind.text').closest('button').click()").await;
+    browser.until("document.querySelector('#detail-body td')").await;
+    let folder = std::env::var_os("CHECKER_SCREENSHOTS").map(std::path::PathBuf::from);
+    for (width, height) in [(360, 780), (1_280, 900), (3_840, 2_160)] {
+        browser.page.set_window_size(width, height).await.expect("a size");
+        for theme in ["light", "dark"] {
+            for large in [false, true] {
+                let dress = format!(
+                    "document.documentElement.dataset.theme = '{theme}'; document.documentElement.classList.toggle('large', {large});"
+                );
+                browser.run(&dress).await;
+                // The diagram is drawn anew for its width.
+                browser.until("document.querySelector('#diagram svg')").await;
+                let outside = browser.run(OUTSIDE).await;
+                let name = format!("{width}-{theme}{}", if large { "-large" } else { "" });
+                if let Some(folder) = &folder {
+                    for part in ["clients", "wire", "sequence", "server", "polling"] {
+                        browser.run(&format!("document.querySelector('#{part}').scrollIntoView()")).await;
+                        let picture = browser.page.screenshot().await.expect("a picture");
+                        std::fs::write(folder.join(format!("{name}-{part}.png")), picture).expect("it is written");
+                    }
+                }
+                assert_eq!(outside, serde_json::json!([]), "{name}");
+            }
+        }
+    }
+    browser.close().await;
+}
+
+/// What is wider than the page, or than the card or section that it stands in.
+const OUTSIDE: &str = "
+    const found = [];
+    const page = document.documentElement;
+    if (page.scrollWidth > page.clientWidth) found.push(`the page: ${page.scrollWidth} of ${page.clientWidth}`);
+    for (const box of document.querySelectorAll('main > section, .card, header, .lane')) {
+        const { right } = box.getBoundingClientRect();
+        for (const inner of box.querySelectorAll('button, input, a, label, h2, h3, p, dd, output')) {
+            if (inner.closest('.rows, .log, .wide, pre') || !inner.offsetParent) continue;
+            if (inner.getBoundingClientRect().right > right + 1) found.push(`${box.id || box.className}: ${inner.outerHTML.slice(0, 80)}`);
+            if (inner.matches('button') && inner.scrollWidth > inner.clientWidth + 1) found.push(`cut: ${inner.textContent}`);
+        }
+    }
+    return found;
+";

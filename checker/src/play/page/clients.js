@@ -4,6 +4,7 @@ import { $, make, say, shown, bytes } from "./dom.js";
 import { on, send } from "./control.js";
 
 const LINES = 100;
+const DRAWN = 80;
 // The slider's steps: bytes a second that the client reads, 0 for all there are.
 const RATES = [0, 100_000, 10_000, 1_000, 100];
 const LARGE = 256 * 1024;
@@ -20,6 +21,7 @@ class Client {
     this.own = own;
     this.cut = false;
     this.wanted = !own;
+    this.lines = [];
     this.card = this.build();
     cards.set(number, this);
     $("cards").append(this.card);
@@ -70,9 +72,18 @@ class Client {
     this.state.textContent = text;
   }
 
+  // Drawn a few times a second: where a log is scrolled to can't be asked for at each of a thousand messages.
   line(kind, text) {
+    this.lines.push([kind, text]);
+    if (this.lines.length > LINES) this.lines.shift();
+    this.drawing ??= setTimeout(() => this.draw(), DRAWN);
+  }
+
+  draw() {
+    this.drawing = undefined;
     const atEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 8;
-    this.log.append(make("li", { class: kind }, text));
+    this.log.append(...this.lines.map(([kind, text]) => make("li", { class: kind }, text)));
+    this.lines = [];
     while (this.log.childElementCount > LINES) this.log.firstElementChild.remove();
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }

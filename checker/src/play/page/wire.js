@@ -5,8 +5,10 @@ import { on, send, wireUrl } from "./control.js";
 import { dissect } from "./dissect.js";
 
 // So many rows a lane keeps on the page, and so many events the sequence may look back at.
-const ROWS = 150;
+const ROWS = 100;
 const REMEMBERED = 2_000;
+// So many milliseconds are between two drawings.
+const DRAWN = 80;
 const KINDS = { handshake: ["request", "response", "body"], text: ["text", "continuation"], binary: ["binary"], ping: ["ping"], pong: ["pong"], close: ["close", "end"], cable: ["cable"], faults: ["reserved", "garbage"] };
 
 const hidden = new Set();
@@ -97,7 +99,7 @@ function take(news) {
   pending.push(...news);
   if (!scheduled) {
     scheduled = true;
-    requestAnimationFrame(draw);
+    setTimeout(draw, DRAWN);
   }
 }
 

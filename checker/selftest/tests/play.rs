@@ -127,6 +127,85 @@ async fn polling_beside_it_counts_both_and_is_slower() {
     browser.close().await;
 }
 
+#[tokio::test]
+async fn a_server_that_is_restarted_finds_its_clients_again() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&SOLUTION);
+    browser.open(&playground, 2).await;
+    browser.until("document.querySelector('#facts dd + dt + dd')?.textContent > 0").await;
+    let pid = browser.run("return document.querySelector('#facts dd + dt + dd').textContent").await;
+    browser.click("#restart").await;
+    browser.until("document.querySelectorAll('.log .heard').length >= 4").await;
+    browser.until(&format!("document.querySelector('#facts dd + dt + dd').textContent != {pid}")).await;
+    browser.until("document.querySelectorAll('.state[data-kind=open]').length === 2").await;
+    browser.close().await;
+}
+
+/// Bytes that can't go through wait; none is lost, and what comes late comes as late as was asked for.
+#[tokio::test]
+async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
+    browser.open(&playground, 2).await;
+    let heard = |client: usize, text: &str| {
+        format!(
+            "[...document.querySelectorAll('#client-{client} .heard')].some((line) => line.textContent.includes({text:?}))"
+        )
+    };
+    browser.click("#client-2 .cable").await;
+    browser.say(1, "while it was out").await;
+    browser.until(&heard(1, "while it was out")).await;
+    let held = "[...document.querySelectorAll('#lanes .lane:nth-child(2) .payload')].some((one) => one.textContent.includes('while'))";
+    browser.until(held).await;
+    assert_eq!(browser.run(&format!("return {}", heard(2, "while it was out"))).await, false);
+    browser.click("#client-2 .cable").await;
+    browser.until(&heard(2, "while it was out")).await;
+
+    let slide = "const slider = document.querySelector('#client-2 input[type=range]'); slider.value = 400; slider.dispatchEvent(new Event('input'));";
+    browser.run(slide).await;
+    browser.until("[...document.querySelectorAll('#lanes .cable')].some((one) => one.parentElement.textContent.includes('latency 400 ms'))").await;
+    browser.say(1, "a long way").await;
+    browser.until(&heard(2, "a long way")).await;
+    let saved = saved(&browser).await;
+    let events = saved["events"].as_array().expect("events").iter();
+    let late = events.filter(|event| event["text"] == "Server received: a long way");
+    let took = |event: &serde_json::Value| {
+        event["delivered"].as_u64().expect("delivered") - event["at"].as_u64().expect("read")
+    };
+    let took: Vec<_> = late.map(|event| (event["client"].as_u64().expect("a client"), took(event))).collect();
+    assert_eq!(took.len(), 2, "{took:?}");
+    for (client, micros) in took {
+        assert_eq!(client == 2, micros >= 400_000, "client {client}: {micros} µs");
+    }
+    browser.close().await;
+}
+
+/// How many processes have this command line.
+#[cfg(target_os = "linux")]
+fn running(command: &str) -> usize {
+    let command: Vec<u8> = command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.filter(|line| line.strip_suffix(b"\0") == Some(&command)).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_nothing_behind() {
+    let server = museum("--process", "ignore-sigterm");
+    let mut playground = Playground::start(&["echo", "--command", &server]);
+    assert_eq!(running(&server), 1, "the server runs");
+    let interrupt = std::process::Command::new("kill").args(["-INT", &playground.child.id().to_string()]).status();
+    assert!(interrupt.expect("kill runs").success());
+    let status = playground.child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(running(&server), 0, "the server is still there");
+    assert!(
+        std::net::TcpStream::connect(playground.parts().0.trim_start_matches("http://")).is_err(),
+        "it still listens"
+    );
+}
+
 /// What the control socket answers to a request with this origin, host and token.
 fn status(address: &str, origin: Option<&str>, host: &str, token: &str) -> String {
     use std::io::{BufRead, BufReader, Write};
@@ -290,7 +369,7 @@ const OUTSIDE: &str = "
     const found = [];
     const page = document.documentElement;
     if (page.scrollWidth > page.clientWidth) found.push(`the page: ${page.scrollWidth} of ${page.clientWidth}`);
-    for (const box of document.querySelectorAll('main > section, .card, header, .lane')) {
+    for (const box of document.querySelectorAll('main section[id], .card, header, .lane')) {
         const { right } = box.getBoundingClientRect();
         for (const inner of box.querySelectorAll('button, input, a, label, h2, h3, p, dd, output')) {
             if (inner.closest('.rows, .log, .wide, pre') || !inner.offsetParent) continue;

@@ -21,28 +21,18 @@ function element(name, attributes, text) {
   return node;
 }
 
-// Moments to heights: later is lower, and nothing begins on the label of another.
-function heights(events) {
-  const moments = new Map();
-  for (const event of events) {
-    moments.set(event.at, true);
-    if (event.delivered != null && !moments.has(event.delivered)) moments.set(event.delivered, false);
-  }
-  const sorted = [...moments.keys()].sort((a, b) => a - b);
-  const heights = new Map();
+const height = (micros) => Math.min(PAUSE, (micros / 1000) * SCALE);
+
+// Where each frame begins: later is lower, and no label stands on another. How steep it is, is its own business.
+function laidOut(events) {
   let y = TOP;
-  let before = sorted[0];
-  let begun = -Infinity;
-  for (const moment of sorted) {
-    y += Math.min(PAUSE, ((moment - before) / 1000) * SCALE);
-    if (moments.get(moment)) {
-      y = Math.max(y, begun + APART);
-      begun = y;
-    }
-    heights.set(moment, y);
-    before = moment;
-  }
-  return { heights, bottom: y + 30 };
+  let before = events[0].at;
+  return events.map((event, place) => {
+    if (place) y += Math.max(APART, height(event.at - before));
+    before = event.at;
+    const way = event.delivered == null ? 0 : height(event.delivered - event.at);
+    return { ...event, from: y, to: y + 2 + way };
+  });
 }
 
 const label = (event) => {
@@ -59,15 +49,8 @@ function paint() {
     $("diagram").replaceChildren("No frame yet.");
     return;
   }
-  // Two beginnings in the same microsecond get a height each.
-  const seen = new Set();
-  const drawn = events.map((event) => {
-    let at = event.at;
-    while (seen.has(at)) at += 0.001;
-    seen.add(at);
-    return { ...event, at };
-  });
-  const { heights: y, bottom } = heights(drawn);
+  const drawn = laidOut(events);
+  const bottom = Math.max(...drawn.map((event) => event.to)) + 40;
   const wide = Math.max(200, Math.min(340, ($("diagram").clientWidth - 120) / Math.max(clients.length, 1)));
   const x = (client) => 60 + (clients.indexOf(client) + 1) * wide;
   const width = 120 + clients.length * wide;
@@ -75,28 +58,30 @@ function paint() {
   svg.append(element("title", {}, `${events.length} frames between the server and ${clients.length} clients`));
   svg.append(element("rect", { width, height: bottom, fill: colour("--paper") }));
   const line = (at, name) => {
-    svg.append(element("line", { x1: at, x2: at, y1: 30, y2: bottom - 8, stroke: colour("--line"), "stroke-width": 2 }));
-    svg.append(element("text", { x: at, y: 20, "text-anchor": "middle", fill: colour("--ink"), "font-weight": "bold" }, name));
+    svg.append(element("line", { x1: at, x2: at, y1: 30, y2: bottom - 24, stroke: colour("--line"), "stroke-width": 2 }));
+    for (const y of [20, bottom - 8]) {
+      svg.append(element("text", { x: at, y, "text-anchor": "middle", fill: colour("--ink"), "font-weight": "bold" }, name));
+    }
   };
   line(60, "server");
   for (const client of clients) line(x(client), `client ${client}`);
   for (const event of drawn) {
     const up = event.way === "up";
-    const [from, to] = up ? [x(event.client), 60] : [60, x(event.client)];
+    const [start, to] = up ? [x(event.client), 60] : [60, x(event.client)];
     const arrived = event.delivered != null;
-    const y1 = y.get(event.at);
-    const y2 = Math.max(arrived ? y.get(event.delivered) ?? y1 : y1, y1) + 4;
-    const end = arrived ? to : from + (to - from) * 0.5;
+    const { from: y1, to: y2 } = event;
+    const end = arrived ? to : start + (to - start) * 0.5;
     const ink = colour(COLOURS[event.kind]);
-    svg.append(element("line", { x1: from, y1, x2: end, y2, stroke: ink, "stroke-width": 2, "data-client": event.client, "data-way": event.way, class: "arrow" }));
+    svg.append(element("line", { x1: start, y1, x2: end, y2, stroke: ink, "stroke-width": 2, "data-client": event.client, "data-way": event.way, class: "arrow" }));
     if (arrived) {
       const side = up ? 1 : -1;
       svg.append(element("path", { d: `M${end} ${y2}l${9 * side} -5v10z`, fill: ink }));
     } else {
       svg.append(element("text", { x: end, y: y2 + 5, "text-anchor": "middle", fill: ink, "font-weight": "bold" }, "✕"));
     }
-    // The label stands where its client is, free of the other life lines.
-    svg.append(element("text", { x: x(event.client) - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event)));
+    // The label stands where its client is, or where the cable ends.
+    const place = up || arrived ? x(event.client) : end;
+    svg.append(element("text", { x: place - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event)));
   }
   const atEnd = $("diagram").scrollTop + $("diagram").clientHeight >= $("diagram").scrollHeight - 20;
   $("diagram").replaceChildren(svg);

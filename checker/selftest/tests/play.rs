@@ -141,6 +141,46 @@ async fn a_server_that_is_restarted_finds_its_clients_again() {
     browser.close().await;
 }
 
+/// A server of the standard library's only, that never answers and prints what it is.
+const BARE: &str = r#"fn main() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("VERSION");
+    println!("WebSocket server running on ws://{}", listener.local_addr().unwrap());
+    let _held: Vec<_> = listener.incoming().collect();
+}
+"#;
+
+#[tokio::test]
+async fn a_save_builds_and_starts_it_again_and_a_slip_of_the_pen_ends_nothing() {
+    let Some(browser) = Browser::start().await else { return };
+    let root = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("it is written");
+    };
+    let source = "day1/echo/src/main.rs";
+    write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"day1/echo\"]\n");
+    write("day1/echo/Cargo.toml", "[package]\nname = \"echo\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write("checker/tests/day1.rs", "");
+    write(source, &BARE.replace("VERSION", "the first one"));
+    let environment =
+        [("CARGO_MANIFEST_DIR", root.path().join("checker")), ("CARGO_TARGET_DIR", root.path().join("target"))];
+    let playground = Playground::start_with(&["echo", "--watch"], &environment);
+    browser.page.goto(&playground.address).await.expect("the page is there");
+    let printed = |text: &str| format!("document.querySelector('#output').textContent.includes('{text}')");
+    browser.until(&printed("the first one")).await;
+    write(source, &BARE.replace("VERSION", "the second one"));
+    browser.until(&printed("the second one")).await;
+    write(source, "fn main() { let x: u8 = \"no number\"; }");
+    browser.until("document.querySelector('#complaint')?.textContent.includes('mismatched types')").await;
+    assert_eq!(browser.run(&format!("return {}", printed("the second one"))).await, true);
+    write(source, &BARE.replace("VERSION", "the third one"));
+    browser.until(&printed("the third one")).await;
+    browser.until("!document.querySelector('#complaint')").await;
+    browser.close().await;
+}
+
 /// Bytes that can't go through wait; none is lost, and what comes late comes as late as was asked for.
 #[tokio::test]
 async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {

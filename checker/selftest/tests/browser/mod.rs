@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -28,9 +29,14 @@ pub(crate) struct Playground {
 
 impl Playground {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
         // It may have to build the checker, on a runtime of its own, and a thread can have but one.
         let mut command = std::thread::spawn(running_checker).join().expect("the checker is built");
-        command.args(["play", "--port", "0"]).args(args).stdout(Stdio::piped());
+        command.args(["play", "--port", "0"]).args(args).envs(environment.iter().cloned()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
         let address = line_after(&mut child, "playground running on ");
         Playground { child, address }

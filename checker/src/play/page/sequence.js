@@ -1,7 +1,6 @@
 // The wire as a sequence diagram: the server's life line at the left, each client's to the right of it.
 
-import { $, download } from "./dom.js";
-import { shown } from "./dom.js";
+import { $, download, shown } from "./dom.js";
 import { recent, visible, isPaused } from "./wire.js";
 
 const MOST = 40;
@@ -35,8 +34,8 @@ function laidOut(events) {
   });
 }
 
-const label = (event) => {
-  const text = event.kind === "close" ? String(event.code ?? "") : event.kind === "binary" ? `${event.len} B` : shown(event.text ?? "", 26);
+const label = (event, most) => {
+  const text = event.kind === "close" ? String(event.code ?? "") : event.kind === "binary" ? `${event.len} B` : shown(event.text ?? "", most);
   return `${event.kind}${text ? ` ${text}` : ""}`;
 };
 
@@ -51,10 +50,12 @@ function paint() {
   }
   const drawn = laidOut(events);
   const bottom = Math.max(...drawn.map((event) => event.to)) + 40;
-  const wide = Math.max(200, Math.min(340, ($("diagram").clientWidth - 120) / Math.max(clients.length, 1)));
+  // As large as the type around it, and as wide as its place if that is wide enough to read.
+  const zoom = parseFloat(style.fontSize) / 16;
+  const wide = Math.max(140, Math.min(340, ($("diagram").clientWidth / zoom - 140) / clients.length));
   const x = (client) => 60 + (clients.indexOf(client) + 1) * wide;
   const width = 120 + clients.length * wide;
-  const svg = element("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${bottom}`, width, height: bottom, role: "img", "font-family": "system-ui, sans-serif", "font-size": 13 });
+  const svg = element("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${bottom}`, width: width * zoom, height: bottom * zoom, role: "img", "font-family": "system-ui, sans-serif", "font-size": 13 });
   svg.append(element("title", {}, `${events.length} frames between the server and ${clients.length} clients`));
   svg.append(element("rect", { width, height: bottom, fill: colour("--paper") }));
   const line = (at, name) => {
@@ -81,7 +82,7 @@ function paint() {
     }
     // The label stands where its client is, or where the cable ends.
     const place = up || arrived ? x(event.client) : end;
-    svg.append(element("text", { x: place - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event)));
+    svg.append(element("text", { x: place - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event, Math.floor(wide / 9) - 6)));
   }
   const atEnd = $("diagram").scrollTop + $("diagram").clientHeight >= $("diagram").scrollHeight - 20;
   $("diagram").replaceChildren(svg);
@@ -94,7 +95,7 @@ export function start() {
     const events = recent();
     const newest = events.at(-1);
     const filters = [...document.querySelectorAll("#filters input")].map((box) => +box.checked).join("");
-    const now = `${newest?.id} ${events.filter((event) => event.delivered == null).length} ${filters} ${$("diagram").clientWidth} ${document.documentElement.dataset.theme}`;
+    const now = `${newest?.id} ${events.filter((event) => event.delivered == null).length} ${filters} ${$("diagram").clientWidth} ${document.documentElement.dataset.theme} ${document.documentElement.className}`;
     if (now !== last && !document.hidden && !(isPaused() && last)) {
       last = now;
       paint();

@@ -25,7 +25,8 @@ fn length(rng: &mut StdRng) -> usize {
 /// A frame's bytes with any bits in its first byte, put together here and not by the parser that is to agree; and its
 /// payload before it was masked.
 fn frame(rng: &mut StdRng) -> (Vec<u8>, Vec<u8>) {
-    let payload: Vec<u8> = (0..length(rng)).map(|_| rng.random()).collect();
+    let mut payload = vec![0; length(rng)];
+    rng.fill(&mut payload[..]);
     let mask: Option<[u8; 4]> = rng.random_bool(0.5).then(|| rng.random());
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![rng.random::<u8>()];
@@ -76,7 +77,7 @@ fn headers_agree_with_tungstenite_s() {
 
 #[test]
 fn streams_come_out_whole_however_they_are_cut() {
-    for seed in 0..300 {
+    for seed in 0..60 {
         let mut rng = StdRng::seed_from_u64(seed);
         let frames: Vec<_> = (0..20).map(|_| frame(&mut rng)).collect();
         let stream: Vec<u8> = frames.iter().flat_map(|(bytes, _)| bytes.clone()).collect();

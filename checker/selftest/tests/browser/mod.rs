@@ -147,6 +147,13 @@ impl Browser {
         self.until(&format!("document.querySelectorAll('.log .heard').length >= {clients}")).await;
     }
 
+    /// The file behind "Save as JSON".
+    pub(crate) async fn saved(&self) -> Value {
+        let script = "return fetch(document.querySelector('#save').href).then((answer) => answer.text())";
+        let text = self.run(script).await;
+        serde_json::from_str(text.as_str().expect("text")).expect("JSON")
+    }
+
     pub(crate) async fn close(self) {
         let _ = self.page.clone().close().await;
     }

@@ -66,11 +66,12 @@ async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
         let numbers: Vec<u32> = texts.map(|(_, number)| number.parse().expect("a number")).collect();
         assert!(numbers.iter().copied().eq(0..messages), "client {client}, {way}: {} frames", numbers.len());
     }
+    eprintln!("the page: {measured}; the machine kept others waiting for {machine:?}");
     if machine < QUIET {
         assert!(measured["seconds"].as_f64().is_some_and(|seconds| seconds < 11.0), "{measured}");
         assert!(measured["longest"].as_f64().is_some_and(|longest| longest < 200.0), "{measured}");
     } else {
-        eprintln!("\nNOT JUDGED: this machine kept others waiting for {machine:?}; pauses of the page: {measured}\n");
+        eprintln!("\nNOT JUDGED: this machine is too busy to judge pauses on\n");
     }
     assert!(measured["rows"].as_u64().is_some_and(|rows| rows <= 100), "{measured}");
     assert!(measured["heap"].as_u64().is_some_and(|heap| heap < 64 << 20), "{measured}");

@@ -18,6 +18,7 @@ pub mod grade;
 pub mod interrupt;
 pub mod museum;
 pub mod peer;
+pub mod play;
 pub mod polling;
 pub mod report;
 pub mod server;

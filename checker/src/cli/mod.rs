@@ -2,6 +2,7 @@
 
 mod grade;
 mod museum;
+mod play;
 mod polling;
 mod race;
 mod soak;
@@ -39,6 +40,10 @@ enum Command {
     ///
     /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
     Soak(soak::SoakArgs),
+    /// Play with a server on a page: see the wire live, and pull the cable
+    ///
+    /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
+    Play(play::PlayArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     ///
     /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
@@ -80,6 +85,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Grade(args) => grade::run(args).await,
         Command::Museum(args) => museum::run(args).await,
         Command::Soak(args) => soak::run(args).await,
+        Command::Play(args) => play::run(args).await,
         Command::Polling(args) => polling::run(args).await,
         Command::Race(args) => race::run(args).await,
     }

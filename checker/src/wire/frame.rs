@@ -85,7 +85,7 @@ pub fn opcode_name(opcode: OpCode) -> &'static str {
 }
 
 /// Masks or unmasks, which is the same (section 5.3); by words, since 1 MiB by bytes takes a debug build long.
-fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
+pub(crate) fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
     let word = u32::from_ne_bytes(key);
     let mut chunks = payload.chunks_exact_mut(4);
     for chunk in &mut chunks {

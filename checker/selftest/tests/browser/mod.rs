@@ -1,0 +1,166 @@
+//! A playground and a browser that looks at it.
+
+// Each test file is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use checker::server::process::{self, Process};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt;
+use tokio::process::Command;
+
+use super::common::running_checker;
+
+/// How long something on the page may take to come about.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `cargo checker play`, running.
+pub(crate) struct Playground {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+}
+
+impl Playground {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
+        // It may have to build the checker, on a runtime of its own, and a thread can have but one.
+        let mut command = std::thread::spawn(running_checker).join().expect("the checker is built");
+        command.args(["play", "--port", "0"]).args(args).envs(environment.iter().cloned()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let address = line_after(&mut child, "playground running on ");
+        Playground { child, address }
+    }
+
+    /// The address without the token, and the token.
+    pub(crate) fn parts(&self) -> (&str, &str) {
+        self.address.split_once("/#").expect("a token")
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What follows `words` on the first line of stdout that has them.
+fn line_after(child: &mut Child, words: &str) -> String {
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    let found = lines.find_map(|line| Some(line.split_once(words)?.1.trim_end_matches('.').to_string()));
+    // What it says afterwards must not fill the pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    found.unwrap_or_else(|| panic!("it ended without saying {words:?}"))
+}
+
+/// A headless browser, and the program that drives it.
+pub(crate) struct Browser {
+    driver: Process,
+    pub(crate) page: Client,
+    _home: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts a browser; `None`, said loudly, on a machine without one, unless that is a build machine.
+    pub(crate) async fn start() -> Option<Self> {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        static BROWSERS: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("browser-{}-{}", std::process::id(), BROWSERS.fetch_add(1, Ordering::Relaxed));
+        // However a test ends, the driver and its browser end with it.
+        let (driver, stdout) = match Process::spawn(command, &mark) {
+            Ok((driver, stdout, _)) => (driver, stdout.expect("a pipe")),
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "chromedriver can't be started: {error}");
+                eprintln!("\nSKIPPED: no browser test was run, chromedriver can't be started: {error}\n");
+                return None;
+            }
+        };
+        let mut lines = tokio::io::BufReader::new(stdout).lines();
+        let port = loop {
+            let line = lines.next_line().await.expect("text").expect("the driver says on which port it listens");
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_string();
+            }
+        };
+        // What it says afterwards must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let home = tempfile::tempdir().expect("a folder");
+        let profile = format!("--user-data-dir={}", home.path().display());
+        // As root, in a container, the browser can't shut itself in; here it sees nothing but our own page.
+        let args = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", &profile];
+        let capabilities = json!({ "goog:chromeOptions": { "args": args } });
+        let capabilities = capabilities.as_object().expect("an object").clone();
+        let page = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap_or_else(|error| panic!("no browser: {error}"));
+        Some(Browser { driver, page, _home: home })
+    }
+
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.page.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Waits until this JavaScript expression holds.
+    pub(crate) async fn until(&self, expression: &str) {
+        let since = Instant::now();
+        loop {
+            if self.run(&format!("return Boolean({expression});")).await == true {
+                return;
+            }
+            if since.elapsed() > PATIENCE {
+                let text = self.run("return document.body.innerText;").await;
+                panic!("it did not come to pass that {expression}; the page:\n{}", text.as_str().unwrap_or_default());
+            }
+        }
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        let element = self.page.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Types a message into a client's field, and presses Enter.
+    pub(crate) async fn say(&self, client: usize, text: &str) {
+        let field = format!("#client-{client}-text");
+        let element = self.page.find(Locator::Css(&field)).await.unwrap_or_else(|error| panic!("{field}: {error}"));
+        element.send_keys(&format!("{text}\u{e007}")).await.expect("it can be typed into");
+    }
+
+    /// Opens the playground and waits until its clients are welcomed.
+    pub(crate) async fn open(&self, playground: &Playground, clients: usize) {
+        self.page.goto(&playground.address).await.expect("the page is there");
+        self.until(&format!("document.querySelectorAll('.log .heard').length >= {clients}")).await;
+    }
+
+    /// The file behind "Save as JSON".
+    pub(crate) async fn saved(&self) -> Value {
+        let script = "return fetch(document.querySelector('#save').href).then((answer) => answer.text())";
+        let text = self.run(script).await;
+        serde_json::from_str(text.as_str().expect("text")).expect("JSON")
+    }
+
+    pub(crate) async fn close(self) {
+        let _ = self.page.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        process::kill(self.driver.id());
+    }
+}

@@ -1,0 +1,163 @@
+//! `cargo checker play`.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
+
+use super::{UNKNOWN, USAGE, complain, progress};
+use crate::contrast::line::Endpoint;
+use crate::exercise::{Exercise, Target};
+use crate::play::page;
+use crate::play::session::Session;
+use crate::play::subject::{Source, Subject};
+use crate::server::Program;
+
+/// So many ports above the one that is taken are tried, to name one that is free.
+const TRIED: u16 = 50;
+
+#[derive(Args)]
+pub(super) struct PlayArgs {
+    /// The exercise to play with
+    #[arg(value_enum, value_name = "EXERCISE", default_value_t = ExerciseArg::Broadcast)]
+    exercise: ExerciseArg,
+    /// Whose server to play with
+    #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
+    target: TargetArg,
+    /// Play with this program instead, in whatever language
+    #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
+    command: Option<String>,
+    /// Play with a server that runs already
+    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["target", "command", "watch", "interval"])]
+    url: Option<String>,
+    /// The port of the page; 0 means any free one
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    port: u16,
+    /// The server's heartbeat interval in milliseconds: short, so that a beat is seen
+    #[arg(long, value_name = "MILLIS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
+    /// The interface that others reach the page and the server by; only this machine if nobody says
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Build and start the server again whenever its source is saved
+    #[arg(long, conflicts_with = "command")]
+    watch: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum ExerciseArg {
+    /// Says back what it hears
+    Echo,
+    /// The same with heartbeats
+    Heartbeat,
+    /// Says to everybody what it hears
+    Broadcast,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TargetArg {
+    /// Yours, in day1/
+    Day1,
+    /// The reference, in solutions/
+    Solutions,
+}
+
+/// Serves until it is killed.
+pub(super) async fn run(args: PlayArgs) -> ExitCode {
+    match play(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, message)) => complain(code, &message),
+    }
+}
+
+async fn play(args: &PlayArgs) -> Result<(), (u8, String)> {
+    // Before anything is built, one wants to hear that the port is taken.
+    let listener = listen(args.host, args.port).await?;
+    let failed = |error: std::io::Error| (UNKNOWN, format!("the playground failed: {error}"));
+    let local = listener.local_addr().map_err(failed)?;
+    let (source, name, path) = source(args).await?;
+    let interval = args.url.is_none().then(|| Duration::from_millis(args.interval));
+    let subject = Subject::new(source, name, interval);
+    let clients = if args.exercise == ExerciseArg::Broadcast { 2 } else { 1 };
+    let session = Session::new(args.host, path, clients, subject.clone());
+    let announced = async {
+        progress("building …");
+        subject.settled().await;
+        progress("");
+        if !args.host.is_loopback() {
+            let warning = "warning: with --host, whoever reaches this machine and knows the address below drives the \
+                           page, and whoever reaches it at all talks to the server";
+            let _ = writeln!(anstream::stderr(), "{warning}");
+        }
+        let _ = writeln!(anstream::stdout(), "playground running on http://{local}/#{}", session.token);
+        std::future::pending::<()>().await;
+    };
+    let watched = async {
+        if !args.watch {
+            return std::future::pending().await;
+        }
+        Arc::clone(&subject).watch().await
+    };
+    tokio::select! {
+        served = page::serve(listener, session.clone()) => served.map_err(failed),
+        beside = session.beside.run(&session.journal) => beside.map_err(failed),
+        watched = watched => watched.map_err(|why| (UNKNOWN, why)),
+        () = subject.keep() => Ok(()),
+        () = announced => Ok(()),
+    }
+}
+
+async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, (u8, String)> {
+    let error = match TcpListener::bind((host, port)).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    for other in port.saturating_add(1)..=port.saturating_add(TRIED) {
+        if error.kind() == std::io::ErrorKind::AddrInUse && TcpListener::bind((host, other)).await.is_ok() {
+            return Err((UNKNOWN, format!("port {port} is in use; the next free one is {other}: --port {other}")));
+        }
+    }
+    Err((UNKNOWN, format!("cannot listen at {}: {error}", SocketAddr::new(host, port))))
+}
+
+async fn source(args: &PlayArgs) -> Result<(Source, String, String), (u8, String)> {
+    if let Some(url) = &args.url {
+        let (endpoint, path) = far(url).await?;
+        return Ok((Source::Far(endpoint), url.clone(), path));
+    }
+    let root = "/".to_string();
+    if let Some(command) = &args.command {
+        let argv = shlex::split(command).filter(|argv| !argv.is_empty());
+        let argv =
+            argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
+        let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+        return Ok((Source::Command(Program::new(argv, directory)), command.clone(), root));
+    }
+    let exercise = match args.exercise {
+        ExerciseArg::Echo => Exercise::Echo,
+        ExerciseArg::Heartbeat => Exercise::Heartbeat,
+        ExerciseArg::Broadcast => Exercise::Broadcast,
+    };
+    let target = match args.target {
+        TargetArg::Day1 => Target::Day1,
+        TargetArg::Solutions => Target::Solutions,
+    };
+    Ok((Source::Crate(exercise, target), exercise.source(target), root))
+}
+
+async fn far(url: &str) -> Result<(Endpoint, String), (u8, String)> {
+    let usage = |why: &str| (USAGE, format!("--url {url}: {why}; wanted: ws://HOST:PORT or ws://HOST:PORT/PATH"));
+    let rest = url.strip_prefix("ws://").ok_or_else(|| usage("only ws:// is spoken here"))?;
+    let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let named = if port.is_some() { host.to_string() } else { format!("{host}:80") };
+    let found = tokio::net::lookup_host(named).await;
+    let found = found.map_err(|error| (UNKNOWN, format!("--url {url}: {host} can't be found: {error}")))?;
+    let endpoint = Endpoint(found.collect());
+    endpoint.connect().await.map_err(|error| (UNKNOWN, format!("nothing answers at {url}: {error}")))?;
+    Ok((endpoint, path.to_string()))
+}

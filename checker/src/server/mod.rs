@@ -164,6 +164,11 @@ impl Server {
         *self.ended.borrow()
     }
 
+    /// How long the server's threads have waited for a processor, all together, `None` where the system doesn't tell.
+    pub fn waited(&self) -> Option<Duration> {
+        process::waited(self.id)
+    }
+
     /// Resident memory of the server in bytes, `None` where the system doesn't tell.
     pub fn memory(&self) -> Option<u64> {
         process::memory(self.id)

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
@@ -240,17 +241,48 @@ pub fn memory(id: u32) -> Option<u64> {
     }
 }
 
+/// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
+/// system doesn't tell.
+pub fn waited(id: u32) -> Option<Duration> {
+    #[cfg(target_os = "linux")]
+    {
+        let nanos = members(id)?.into_iter().flat_map(|process| {
+            let threads = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+            threads.filter_map(|thread| {
+                // Time on a processor, time waiting for one, and how often, in nanoseconds.
+                let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+                stat.split_whitespace().nth(1)?.parse::<u64>().ok()
+            })
+        });
+        Some(Duration::from_nanos(nanos.sum()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = id;
+        None
+    }
+}
+
+/// The folders below `/proc` of all processes of this group.
 #[cfg(target_os = "linux")]
-fn linux_memory(group: u32) -> Option<u64> {
-    let mut total = 0;
+fn members(group: u32) -> Option<Vec<std::path::PathBuf>> {
+    let mut members = Vec::new();
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
         let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
         // The name, in parentheses, may hold anything; state, parent and group follow it.
         let Some((_, after)) = stat.rsplit_once(')') else { continue };
-        if after.split_whitespace().nth(2) != Some(group.to_string().as_str()) {
-            continue;
+        if after.split_whitespace().nth(2) == Some(group.to_string().as_str()) {
+            members.push(process.path());
         }
-        let status = std::fs::read_to_string(process.path().join("status")).unwrap_or_default();
+    }
+    Some(members)
+}
+
+#[cfg(target_os = "linux")]
+fn linux_memory(group: u32) -> Option<u64> {
+    let mut total = 0;
+    for process in members(group)? {
+        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
         let rss = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let kib = rss.and_then(|rss| rss.split_whitespace().next()?.parse::<u64>().ok());
         total += kib.unwrap_or(0) * 1024;

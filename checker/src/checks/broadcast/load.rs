@@ -1,6 +1,6 @@
 //! Many clients, many messages, and one that does not read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 use rand::RngExt;
@@ -55,21 +55,28 @@ const FLOOD: usize = 40 * 1024;
 const AT_ONCE: usize = 512;
 
 pub(super) async fn slow(arena: &mut Arena) -> Checked {
-    let grown = flood_past(arena, true).await?;
+    let mut flood = Flood::begin(arena, true).await?;
+    let grown = flood.pour(arena).await?;
     let Some(grown) = grown else {
         return Err(Trouble::Unknown("this system does not tell how much memory a process takes".to_string()));
     };
     if grown <= SLOW_COST {
         return Ok(());
     }
-    // A runtime with a garbage collector grows for its own reasons: what counts is what the slow client adds.
+    // A runtime with a garbage collector grows for its own reasons: what counts is what the slow client adds, and
+    // where that can't be told from the collector's moods, whether it adds as much again.
     let own = {
         let mut control = arena.alike().await?;
-        flood_past(&mut control, false).await?.unwrap_or_default()
+        Flood::begin(&mut control, false).await?.pour(&mut control).await?.unwrap_or_default()
     };
-    let cost = grown.saturating_sub(own);
-    if cost <= SLOW_COST {
+    if grown.saturating_sub(own) <= SLOW_COST {
         return Ok(());
+    }
+    if own > SLOW_COST / 4 {
+        let again = flood.pour(arena).await?.unwrap_or_default();
+        if again.saturating_sub(grown) <= SLOW_COST / 2 {
+            return Ok(());
+        }
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
@@ -79,44 +86,57 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
     Err(failure.into())
 }
 
-/// Sends the flood between two clients that read, with one that doesn't beside them if so wished; by how many bytes
-/// the server grew.
-async fn flood_past(arena: &mut Arena, with_slow: bool) -> Checked<Option<u64>> {
-    let mut readers = arena.join_many(2).await?;
-    let slow = if with_slow { Some(arena.join_narrow().await?) } else { None };
-    if slow.is_none() {
-        // One that reads in its place, and is waited for as the others are: else it might lag as far as a slow one.
-        readers.push(arena.join().await?);
-    }
-    // What a round takes while everybody reads is the measure for those that follow.
-    let began = Instant::now();
-    flood_round(arena, &mut readers).await?;
-    let undisturbed = began.elapsed();
-    let limit = PATIENCE.max(undisturbed * 20);
-    let before = arena.server.memory();
-    if let Some(slow) = &slow {
-        slow.connection.stop_reading();
-    }
-    let mut most = 0;
-    for round in 0..FLOOD / AT_ONCE {
-        match within(limit, flood_round(arena, &mut readers)).await {
-            Some(heard) => heard.map_err(|trouble| delayed(trouble, round * AT_ONCE))?,
-            None => {
-                let failure =
-                    Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down")
-                        .expected(
-                            format!(
-                                "{AT_ONCE} messages in about the {} ms that they took before",
-                                undisturbed.as_millis()
-                            ),
-                            format!("they did not all arrive in {} ms", limit.as_millis()),
-                        );
-                return Err(failure.into());
-            }
+/// A flood between clients that read, with one that doesn't beside them if so wished.
+struct Flood {
+    readers: Vec<Client>,
+    slow: Option<Client>,
+    /// How long a round may take: many times what it took while everybody read.
+    limit: Duration,
+    undisturbed: Duration,
+    /// The server's memory before the flood, in bytes.
+    before: Option<u64>,
+    rounds: usize,
+}
+
+impl Flood {
+    async fn begin(arena: &mut Arena, with_slow: bool) -> Checked<Self> {
+        let mut readers = arena.join_many(2).await?;
+        let slow = if with_slow { Some(arena.join_narrow().await?) } else { None };
+        if slow.is_none() {
+            // One that reads in its place, and is waited for as the others are: else it might lag as far as a slow one.
+            readers.push(arena.join().await?);
         }
-        most = most.max(arena.server.memory().unwrap_or_default());
+        let began = Instant::now();
+        flood_round(arena, &mut readers).await?;
+        let undisturbed = began.elapsed();
+        let limit = PATIENCE.max(undisturbed * 20);
+        Ok(Flood { readers, slow, limit, undisturbed, before: arena.server.memory(), rounds: 0 })
     }
-    Ok(before.map(|before| most.saturating_sub(before)))
+
+    /// Sends the whole flood; by how many bytes the server has grown since the beginning.
+    async fn pour(&mut self, arena: &mut Arena) -> Checked<Option<u64>> {
+        if let Some(slow) = &self.slow {
+            slow.connection.stop_reading();
+        }
+        let mut most = 0;
+        for _ in 0..FLOOD / AT_ONCE {
+            match within(self.limit, flood_round(arena, &mut self.readers)).await {
+                Some(heard) => heard.map_err(|trouble| delayed(trouble, self.rounds * AT_ONCE))?,
+                None => return Err(self.stalled().into()),
+            }
+            self.rounds += 1;
+            most = most.max(arena.server.memory().unwrap_or_default());
+        }
+        Ok(self.before.map(|before| most.saturating_sub(before)))
+    }
+
+    fn stalled(&self) -> Failure {
+        let usual = self.undisturbed.as_millis();
+        Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down").expected(
+            format!("{AT_ONCE} messages in about the {usual} ms that they took before"),
+            format!("they did not all arrive in {} ms", self.limit.as_millis()),
+        )
+    }
 }
 
 /// A number of messages of 1 KiB, from the first of these clients to all of them.

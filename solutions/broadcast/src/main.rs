@@ -153,10 +153,6 @@ fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
 }
 
 fn log(event: impl Display) {
-    let mut line = event.to_string();
-    if line.contains('\n') || line.contains('\r') {
-        line = line.replace('\n', "\\n").replace('\r', "\\r");
-    }
-    line.push('\n');
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
     let _ = io::stdout().write_all(line.as_bytes());
 }

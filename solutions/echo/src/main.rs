@@ -112,10 +112,6 @@ fn reply(message: Message) -> Message {
 
 /// One line an event. `println!` would panic when nobody reads our output any more.
 fn log(event: impl Display) {
-    let mut line = event.to_string();
-    if line.contains('\n') || line.contains('\r') {
-        line = line.replace('\n', "\\n").replace('\r', "\\r");
-    }
-    line.push('\n'); // written at once: what one task says is not torn apart by another
-    let _ = io::stdout().write_all(line.as_bytes());
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
+    let _ = io::stdout().write_all(line.as_bytes()); // at once, so that no other task's words get between
 }

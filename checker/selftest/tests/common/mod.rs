@@ -3,6 +3,8 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod workbook;
+
 use std::path::PathBuf;
 use std::process::Command as StdCommand;
 use std::sync::OnceLock;

@@ -1,0 +1,124 @@
+//! Verdicts for a student at work: the first failure of the first unfinished exercise, the rest in a line each.
+
+use std::fmt::Write;
+
+use super::human::{self, BAD, DIM, GOOD, STRONG, labelled};
+use super::json::Totals;
+use crate::exercise::{Exercise, Target};
+use crate::familiar;
+use crate::grade::{Graded, Outcome, Report};
+use crate::verdict::Kind;
+
+/// How many characters wide the bar of an exercise is.
+const BAR: usize = 12;
+
+/// The verdicts on one exercise.
+fn of(graded: &[Graded], exercise: Exercise) -> Vec<&Graded> {
+    graded.iter().filter(|graded| graded.check.exercise == exercise).collect()
+}
+
+fn passed(graded: &Graded) -> bool {
+    matches!(graded.outcome, Outcome::Passed)
+}
+
+fn failed(graded: &Graded) -> Option<(&Graded, &Report)> {
+    match &graded.outcome {
+        Outcome::Failed(report) => Some((graded, report)),
+        _ => None,
+    }
+}
+
+/// A failure of what someone has written.
+fn failed_in_earnest(graded: &Graded) -> Option<&Graded> {
+    failed(graded).filter(|(_, report)| report.failure.kind != Kind::NotStarted).map(|(graded, _)| graded)
+}
+
+/// The first exercise of the day of which something did not pass.
+pub fn unfinished(graded: &[Graded]) -> Option<Exercise> {
+    graded.iter().find(|graded| !passed(graded)).map(|graded| graded.check.exercise)
+}
+
+/// What to look at first: the first failure of the first unfinished exercise, or the first at all.
+pub fn first_failure(graded: &[Graded]) -> Option<(&Graded, &Report)> {
+    let exercise = unfinished(graded)?;
+    of(graded, exercise).into_iter().find_map(failed).or_else(|| graded.iter().find_map(failed))
+}
+
+/// A line for each exercise, and one for each check of the first unfinished one.
+pub fn overview(graded: &[Graded]) -> String {
+    let mut out = String::new();
+    let unfinished = unfinished(graded);
+    for exercise in Exercise::ALL {
+        let verdicts = of(graded, exercise);
+        if verdicts.is_empty() {
+            continue;
+        }
+        let count = verdicts.iter().filter(|graded| passed(graded)).count();
+        let full = count * BAR / verdicts.len();
+        let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
+        let not_started = verdicts.iter().filter_map(|graded| failed(graded));
+        let mut kinds = not_started.map(|(_, report)| report.failure.kind);
+        let remark = match kinds.next() {
+            _ if count == verdicts.len() => format!("  {GOOD}done{GOOD:#}"),
+            Some(Kind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
+            Some(Kind::DoesNotCompile) => format!("  {BAD}does not compile{BAD:#}"),
+            _ => String::new(),
+        };
+        let total = verdicts.len();
+        let _ = writeln!(
+            out,
+            "{STRONG}{:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}",
+            exercise.name()
+        );
+        let fresh = verdicts
+            .iter()
+            .filter_map(|graded| failed(graded))
+            .any(|(_, report)| matches!(report.failure.kind, Kind::NotStarted | Kind::DoesNotCompile));
+        if unfinished == Some(exercise) && !fresh {
+            for graded in verdicts {
+                let _ = writeln!(out, "{}", human::line(graded));
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// The whole of it.
+pub fn report(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
+    let mut out = overview(graded);
+    let Some((failed, report)) = first_failure(graded) else {
+        return out + &human::next_step(graded, target, seed);
+    };
+    out.push_str(&human::failure(failed, report));
+    out.push('\n');
+    out + &closing(graded, failed, report, target, seed)
+}
+
+fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<Target>, seed: u64) -> String {
+    let totals = Totals::of(graded);
+    let (id, exercise) = (failed.check.id, failed.check.exercise);
+    let mut out = String::new();
+    let others = graded.iter().filter_map(failed_in_earnest).filter(|other| other.check.id != id).count();
+    let _ = write!(out, "{STRONG}{} of {} checks passed", totals.passed, totals.all());
+    if others > 0 {
+        let _ = write!(out, ", {others} more failed");
+    }
+    if totals.blocked > 0 {
+        let _ = write!(out, ", {} wait for those that failed", totals.blocked);
+    }
+    let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
+    if let Some(piece) = familiar::looks_like(graded, exercise) {
+        labelled(&mut out, "familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
+    }
+    if let Some(target) = target {
+        labelled(&mut out, "edit", &exercise.source(target));
+    }
+    if report.failure.kind != Kind::NotStarted {
+        labelled(&mut out, "stuck?", &format!("cargo checker hint {id}"));
+    }
+    if others > 0 {
+        labelled(&mut out, "all of it", "cargo checker grade --all");
+    }
+    out
+}

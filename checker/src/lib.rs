@@ -27,5 +27,6 @@ pub mod skeleton;
 pub mod soak;
 pub mod state;
 pub mod verdict;
+pub mod watch;
 pub mod why;
 pub mod wire;

@@ -1,9 +1,11 @@
 //! The exercises as they are on a fresh clone, kept where no student edits them.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use crate::checks;
 use crate::exercise::Exercise;
+use crate::server::build::workspace;
 
 /// The untouched `main.rs` of this exercise.
 pub fn of(exercise: Exercise) -> &'static str {
@@ -39,4 +41,17 @@ fn headings(exercise: Exercise) -> BTreeMap<String, String> {
         }
     }
     found
+}
+
+/// The part of a lesson below the heading that `place` (`lessons/03-echo.md#the-first-message`) names, as Markdown; the
+/// whole page if it names none, and nothing if the page can't be read.
+pub fn section(place: &str) -> String {
+    let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
+    let text = fs::read_to_string(workspace().join(page)).unwrap_or_default();
+    let mut parts = text.split("\n## ");
+    let slug = |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
+    match parts.find(|part| slug(part) == anchor) {
+        Some(part) => format!("## {}\n", part.trim_end()),
+        None => text,
+    }
 }

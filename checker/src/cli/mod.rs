@@ -10,6 +10,7 @@ mod polling;
 mod race;
 mod reset;
 mod soak;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -45,6 +46,10 @@ enum Command {
     ///
     /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
     Grade(grade::GradeArgs),
+    /// Grade an exercise again each time you save it
+    ///
+    /// Keys: h the next hint, l the lesson, a all failures or the first, r run again, q quit.
+    Watch(watch::WatchArgs),
     /// Give a hint for a check; ask again for the next one
     ///
     /// The first hint is a question, the next ones name places to look at, the last says in words what the code looks
@@ -107,6 +112,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     match command {
         Command::Grade(args) => grade::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),

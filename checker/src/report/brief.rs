@@ -44,37 +44,42 @@ pub fn first_failure(graded: &[Graded]) -> Option<(&Graded, &Report)> {
     of(graded, exercise).into_iter().find_map(failed).or_else(|| graded.iter().find_map(failed))
 }
 
+/// A line for each exercise: how far it is.
+pub fn bars(graded: &[Graded]) -> String {
+    Exercise::ALL.into_iter().map(|exercise| bar(exercise, &of(graded, exercise))).collect()
+}
+
+fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    let (count, total) = (verdicts.iter().filter(|graded| passed(graded)).count(), verdicts.len());
+    let full = count * BAR / total;
+    let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
+    let remark = match not_running(verdicts) {
+        _ if count == total => format!("  {GOOD}done{GOOD:#}"),
+        Some(Kind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
+        Some(_) => format!("  {BAD}does not compile{BAD:#}"),
+        None => String::new(),
+    };
+    let name = exercise.name();
+    format!("{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}\n")
+}
+
+/// Why there is nothing yet to say a line each about.
+fn not_running(verdicts: &[&Graded]) -> Option<Kind> {
+    let kinds = verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
+    kinds.into_iter().find(|kind| matches!(kind, Kind::NotStarted | Kind::DoesNotCompile))
+}
+
 /// A line for each exercise, and one for each check of the first unfinished one.
 pub fn overview(graded: &[Graded]) -> String {
     let mut out = String::new();
     let unfinished = unfinished(graded);
     for exercise in Exercise::ALL {
         let verdicts = of(graded, exercise);
-        if verdicts.is_empty() {
-            continue;
-        }
-        let count = verdicts.iter().filter(|graded| passed(graded)).count();
-        let full = count * BAR / verdicts.len();
-        let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
-        let not_started = verdicts.iter().filter_map(|graded| failed(graded));
-        let mut kinds = not_started.map(|(_, report)| report.failure.kind);
-        let remark = match kinds.next() {
-            _ if count == verdicts.len() => format!("  {GOOD}done{GOOD:#}"),
-            Some(Kind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
-            Some(Kind::DoesNotCompile) => format!("  {BAD}does not compile{BAD:#}"),
-            _ => String::new(),
-        };
-        let total = verdicts.len();
-        let _ = writeln!(
-            out,
-            "{STRONG}{:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}",
-            exercise.name()
-        );
-        let fresh = verdicts
-            .iter()
-            .filter_map(|graded| failed(graded))
-            .any(|(_, report)| matches!(report.failure.kind, Kind::NotStarted | Kind::DoesNotCompile));
-        if unfinished == Some(exercise) && !fresh {
+        out.push_str(&bar(exercise, &verdicts));
+        if unfinished == Some(exercise) && not_running(&verdicts).is_none() {
             for graded in verdicts {
                 let _ = writeln!(out, "{}", human::line(graded));
             }

@@ -60,7 +60,10 @@ pub(super) fn next_rung(check: &Check, again: bool) -> String {
     let forgetful = state::remember_rungs(&rungs).err();
     let mut text = format!("{}: hint {shown} of {}\n\n", check.id, ladder.len());
     for (number, rung) in ladder.iter().enumerate().take(shown) {
-        let options = textwrap::Options::new(80).subsequent_indent("   ");
+        let options = textwrap::Options::new(80)
+            .subsequent_indent("   ")
+            // A link that is broken at a hyphen can't be copied.
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
         text.push_str(&textwrap::fill(&format!("{}. {rung}", number + 1), options));
         text.push('\n');
     }

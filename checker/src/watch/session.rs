@@ -38,6 +38,8 @@ pub struct Session {
     /// The save that the round is for; none if it was not a save that began it.
     saved: Option<Saved>,
     built: Duration,
+    /// How many rounds came to their end.
+    rounds: u32,
     /// How the last round went, or why it did not.
     remark: String,
 }
@@ -55,6 +57,7 @@ impl Session {
             waiting: Vec::new(),
             saved: None,
             built: Duration::ZERO,
+            rounds: 0,
             remark: String::new(),
         }
     }
@@ -135,13 +138,15 @@ impl Session {
         }
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let parts = format!("build {}, checks {}", seconds(self.built), seconds(checked));
+        self.rounds += 1;
+        let round = format!("round {}", self.rounds);
         self.remark = match self.saved.take() {
             Some(saved) => {
                 let noticed = saved.noticed.duration_since(saved.at).as_millis();
                 let verdict = seconds(Instant::now().duration_since(saved.at));
-                format!("verdict {verdict} after the save (noticed after {noticed} ms, {parts})")
+                format!("{round}: verdict {verdict} after the save (noticed after {noticed} ms, {parts})")
             }
-            None => parts,
+            None => format!("{round}: {parts}"),
         };
         // What can't be remembered is merely not listed.
         let _ = state::remember(&self.graded());
@@ -186,6 +191,9 @@ impl Session {
                     let edit = format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
                     human::failure(failed, report) + &edit
                 }
+                None if graded.len() == self.all().len() && brief::unfinished(&graded).is_none() => {
+                    done(self.exercises.last().copied())
+                }
                 None => {
                     let unknown = graded.iter().filter(|graded| matches!(graded.outcome, Outcome::Unknown(_)));
                     unknown.map(|graded| human::line(graded) + "\n").collect()
@@ -223,6 +231,16 @@ async fn pressed(keys: &mut Option<tokio::sync::mpsc::UnboundedReceiver<Key>>) -
 
 fn nothing_open() -> String {
     "Nothing is open here.\n".to_string()
+}
+
+/// What comes after this exercise.
+fn done(exercise: Option<Exercise>) -> String {
+    let next = Exercise::ALL.into_iter().find(|next| Some(*next) > exercise);
+    let next = next.map_or_else(
+        || "That was the last exercise: read lessons/06-summary.md.".to_string(),
+        |next| format!("Next: read {}, then cargo checker watch {next}", next.lesson()),
+    );
+    format!("Everything that is asked here was seen on the wire.\n{next}\n")
 }
 
 /// The part of the lesson that speaks of the check.

@@ -210,6 +210,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
             labelled(&mut out, "  familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
         }
         labelled(&mut out, "  read", failed.check.lesson);
+        labelled(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
     }
     if let Some(target) = target {
         labelled(&mut out, "  edit", &exercise.source(target));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use assert_cmd::Command;
 use checker::exercise::{Exercise, Target};
@@ -67,8 +68,33 @@ impl Workbook {
     }
 }
 
+/// The folder that copies build into. It begins with hard links to the libraries that the real workbook is built from:
+/// they are the same for a copy, and compiling them takes most of a minute.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("workbooks")
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    let seeded = TARGET.get_or_init(|| {
+        let ours = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = ours.join("workbooks");
+        if !target.exists() {
+            for folder in ["build", "deps", ".fingerprint"].map(|name| Path::new("debug").join(name)) {
+                link(&ours.with_file_name("").join(&folder), &target.join(folder));
+            }
+        }
+        target
+    });
+    seeded.clone()
+}
+
+/// Links what can be linked: cargo builds what is not there.
+fn link(from: &Path, to: &Path) {
+    if from.is_dir() {
+        let _ = fs::create_dir_all(to);
+        for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+            link(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        let _ = fs::hard_link(from, to);
+    }
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -113,9 +113,7 @@ fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<T
         let _ = write!(out, ", {} wait for those that failed", totals.blocked);
     }
     let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
-    if let Some(piece) = familiar::looks_like(graded, exercise) {
-        labelled(&mut out, "familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
-    }
+    out.push_str(&looks_like(graded, exercise));
     if let Some(target) = target {
         labelled(&mut out, "edit", &exercise.source(target));
     }
@@ -124,6 +122,15 @@ fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<T
     }
     if others > 0 {
         labelled(&mut out, "all of it", "cargo checker grade --all");
+    }
+    out
+}
+
+/// The mistake of the museum that this exercise fails like, as a line or two; nothing if it is not known.
+pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
+    let mut out = String::new();
+    if let Some(piece) = familiar::looks_like(graded, exercise) {
+        labelled(&mut out, "familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
     }
     out
 }

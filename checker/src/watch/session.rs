@@ -189,7 +189,10 @@ impl Session {
             View::First => match brief::first_failure(&graded) {
                 Some((failed, report)) => {
                     let edit = format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
-                    human::failure(failed, report) + &edit
+                    // A mistake is known by all of its verdicts, so not before they are there.
+                    let over = graded.len() == self.all().len();
+                    let familiar = over.then(|| brief::looks_like(&graded, failed.check.exercise));
+                    human::failure(failed, report) + &familiar.unwrap_or_default() + &edit
                 }
                 None if graded.len() == self.all().len() && brief::unfinished(&graded).is_none() => {
                     done(self.exercises.last().copied())

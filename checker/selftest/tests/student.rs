@@ -28,9 +28,8 @@ fn redacted() -> Settings {
     // Which clients speak side by side, and what of it is seen first, differs from run to run.
     settings.add_filter(r"(?m)^The conversation .*\n(.+\n)+", "[the conversation]\n");
     settings.add_filter(r"(?m)^The server printed last\n(.+\n)+", "[what the server printed]\n");
-    settings.add_filter(r": client \d+: ", ": client [n]: ");
-    settings.add_filter(r"verdict \d+\.\d+ s", "verdict [n] s");
-    settings.add_filter(r"noticed after \d+ ms", "noticed after [n] ms");
+    settings.add_filter(r": client \d+: ", ": client N: ");
+    settings.add_filter(r"\d+\.\d+ s from save", "[n] s from save");
     settings.add_filter(r"build \d+\.\d+ s, checks \d+\.\d+ s", "build [n] s, checks [n] s");
     settings.add_filter(r"round \d+", "round [n]");
     settings.add_filter(r"\b\d+ ms", "[n] ms");

@@ -27,7 +27,7 @@ fn number_before(screen: &str, word: &str) -> f64 {
 }
 
 fn of_a_save(screen: &str) -> bool {
-    screen.contains("after the save")
+    screen.contains("from save to verdict")
 }
 
 /// A watched echo exercise, graded once.
@@ -52,7 +52,7 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     let screen = terminal.wait_for("compile error", |screen| of_a_save(screen) && screen.contains("does not compile"));
     assert!(screen.starts_with("echo::handshake: echo does not compile"), "the failure is on top:\n{screen}");
     let noticed = number_before(&screen, " ms, build");
-    println!("noticed after {noticed} ms; verdict after {} s", number_before(&screen, " s after the save"));
+    println!("noticed after {noticed} ms; verdict after {} s", number_before(&screen, " s from save"));
 
     terminal.press('h');
     terminal.wait_for("hint", |screen| screen.contains("echo::handshake: hint 1 of 3"));

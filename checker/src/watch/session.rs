@@ -144,7 +144,7 @@ impl Session {
             Some(saved) => {
                 let noticed = saved.noticed.duration_since(saved.at).as_millis();
                 let verdict = seconds(Instant::now().duration_since(saved.at));
-                format!("{round}: verdict {verdict} after the save (noticed after {noticed} ms, {parts})")
+                format!("{round}: {verdict} from save to verdict (seen {noticed} ms, {parts})")
             }
             None => format!("{round}: {parts}"),
         };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::arena::{Arena, Settings};
 use crate::checks::{self, Check};
@@ -182,21 +183,18 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
         began,
     });
     let programs: BTreeMap<Exercise, Result<Program, Box<Failure>>> = plan.programs;
-    let tasks: Vec<_> = plan
-        .checks
-        .into_iter()
-        .map(|check| {
-            let program = programs.get(&check.exercise).cloned().expect("a program for each exercise");
-            let (shared, done) = (shared.clone(), done.clone());
-            tokio::spawn(async move {
-                let graded = shared.judge(check, program).await;
-                let _ = done.send(graded);
-            })
-        })
-        .collect();
-    for task in tasks {
-        let _ = task.await;
+    // Who drops this future gives the checks up, and their servers with them.
+    let mut tasks = JoinSet::new();
+    for check in plan.checks {
+        let program = programs.get(&check.exercise).cloned().expect("a program for each exercise");
+        let (shared, done) = (shared.clone(), done.clone());
+        tasks.spawn(async move {
+            let graded = shared.judge(check, program).await;
+            let _ = done.send(graded);
+        });
     }
+    drop(done);
+    while tasks.join_next().await.is_some() {}
 }
 
 /// The same, with all verdicts at the end, in the contract's order.

@@ -606,3 +606,24 @@ mod fragments {
         assert_eq!(text.clone().as_str().as_ptr(), text.as_str().as_ptr());
     }
 }
+
+/// The README shows what the grade says of a fresh clone.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let workbook = common::workbook::Workbook::copy();
+    let (code, said) = workbook.call(&["grade", "--all", "--seed", "123456"]);
+    assert_eq!(code, 1, "{said}");
+    let end = said.find("0 of 33 checks passed").unwrap_or_else(|| panic!("{said}"));
+    let block = said[end..].trim_end();
+    assert!(read("README.md").contains(&format!("```text\n{block}\n```")), "the README does not show\n{block}");
+}
+
+/// The hour's plan in the README has the minutes of the pages.
+#[test]
+fn the_plan_has_the_minutes_of_the_pages() {
+    let readme = read("README.md");
+    for page in lessons() {
+        let minutes = names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().expect("a time");
+        assert!(readme.contains(&format!("]({}) | {minutes} |", page.name)), "{}: {minutes} minutes", page.name);
+    }
+}

@@ -8,13 +8,14 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
-use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
+use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
 use crate::checks::Check;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome, Plan};
 use crate::report::json::Totals;
-use crate::report::{human, json, timings};
+use crate::report::{brief, human, json, timings};
 use crate::server::Program;
+use crate::state;
 
 #[derive(Args)]
 pub(super) struct GradeArgs {
@@ -27,6 +28,9 @@ pub(super) struct GradeArgs {
     /// Grade this program instead, in whatever language, against one exercise
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     command: Option<String>,
+    /// Show all failures, not only the first of the first unfinished exercise
+    #[arg(long)]
+    all: bool,
     /// How to tell the verdicts
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -68,8 +72,8 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 TargetArg::Day1 => Target::Day1,
                 TargetArg::Solutions => Target::Solutions,
             };
-            progress("building …");
-            grade::built_plan(checks, target, seed).await.map_err(|error| (UNKNOWN, error))
+            let building = grade::built_plan(checks, target, seed);
+            moving("building", building).await.map_err(|error| (UNKNOWN, error))
         }
     };
     let plan = match plan {
@@ -79,6 +83,10 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let target = plan.target;
     let built = began.elapsed();
     let graded = with_progress(plan).await;
+    if target == Some(Target::Day1) {
+        // What can't be remembered is merely not listed.
+        let _ = state::remember(&graded);
+    }
     let totals = Totals::of(&graded);
     let mut out = anstream::stdout().lock();
     let written = match args.format {
@@ -87,6 +95,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 serde_json::to_string_pretty(&json::result(&graded, seed)).expect("results can be written as JSON");
             writeln!(out, "{text}")
         }
+        Format::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
         Format::Human => {
             let failures = graded.iter().filter_map(|graded| match &graded.outcome {
                 Outcome::Failed(report) => Some(human::failure(graded, report)),
@@ -133,10 +142,15 @@ async fn with_progress(plan: Plan) -> Vec<Graded> {
     let (done, mut verdicts) = mpsc::unbounded_channel();
     let grading = tokio::spawn(grade::grade(plan, done));
     let mut graded: Vec<Graded> = Vec::new();
-    progress(&format!("0 of {} checks", order.len()));
-    while let Some(verdict) = verdicts.recv().await {
-        progress(&format!("{} of {} checks, last {}", graded.len() + 1, order.len(), verdict.check.id));
-        graded.push(verdict);
+    loop {
+        let open: Vec<&str> =
+            order.iter().copied().filter(|id| graded.iter().all(|graded| graded.check.id != *id)).collect();
+        let Some(waiting) = open.first() else { break };
+        let text = format!("{} of {} checks, waiting for {waiting}", graded.len(), order.len());
+        match moving(&text, verdicts.recv()).await {
+            Some(verdict) => graded.push(verdict),
+            None => break,
+        }
     }
     let _ = grading.await;
     progress("");

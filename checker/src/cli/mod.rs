@@ -1,17 +1,26 @@
 //! The command line: it parses and calls. One file a command.
 
+mod completions;
+mod explain;
 mod grade;
+mod hint;
+mod list;
 mod museum;
 mod play;
 mod polling;
 mod race;
+mod reset;
 mod soak;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::checks::{self, Check};
+use crate::exercise::Exercise;
 use crate::interrupt::{INTERRUPTED, interrupted};
 
 /// Exit code for a command line that makes no sense.
@@ -20,7 +29,13 @@ const USAGE: u8 = 2;
 const UNKNOWN: u8 = 3;
 
 #[derive(Parser)]
-#[command(name = "cargo checker", about = "Grades the workbook's servers by talking to them", version)]
+#[command(
+    name = "cargo checker",
+    bin_name = "cargo checker",
+    about = "Grades the workbook's servers by talking to them",
+    after_help = "A student needs `grade`, `watch` and `hint`. `cargo checker help COMMAND` says more about each.",
+    version
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,6 +47,25 @@ enum Command {
     ///
     /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
     Grade(grade::GradeArgs),
+    /// Grade an exercise again each time you save it
+    ///
+    /// Keys: h the next hint, l the lesson, a all failures or the first, r run again, q quit.
+    Watch(watch::WatchArgs),
+    /// Give a hint for a check; ask again for the next one
+    ///
+    /// The first hint is a question, the next ones name places to look at, the last says in words what the code looks
+    /// like. None is the solution.
+    Hint(hint::HintArgs),
+    /// Explain a check: the contract, why it matters, a right and a wrong conversation
+    Explain(explain::ExplainArgs),
+    /// List exercises and checks, with what the last grade said, points and lessons
+    List(list::ListArgs),
+    /// Put an exercise back to its skeleton; what you had is kept beside it
+    Reset(reset::ResetArgs),
+    /// Print a script that completes these words in your shell
+    ///
+    /// It completes the word `checker`. Add to your shell's start: alias checker='cargo checker'
+    Completions(completions::CompletionsArgs),
     /// Show that the checks find what they should: every known mistake against every check
     ///
     /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
@@ -83,12 +117,39 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     match command {
         Command::Grade(args) => grade::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Hint(args) => hint::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::List(args) => list::run(args),
+        Command::Reset(args) => reset::run(args),
+        Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Soak(args) => soak::run(args).await,
         Command::Play(args) => play::run(args).await,
         Command::Polling(args) => polling::run(args).await,
         Command::Race(args) => race::run(args).await,
     }
+}
+
+/// The exercise of this name, for clap.
+fn exercise(name: &str) -> Result<Exercise, String> {
+    Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
+}
+
+/// The check with this id.
+fn check(id: &str) -> Result<&'static Check, String> {
+    checks::find(id).ok_or_else(|| {
+        if let Some(exercise) = Exercise::named(id) {
+            return format!(
+                "`{id}` is an exercise; name one of its checks, which `cargo checker list {exercise}` shows"
+            );
+        }
+        let close = checks::all().into_iter().find(|check| check.id.ends_with(&format!("::{id}")));
+        match close {
+            Some(check) => format!("there is no check `{id}`; did you mean {}?", check.id),
+            None => format!("there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"),
+        }
+    })
 }
 
 fn complain(code: u8, message: &str) -> ExitCode {
@@ -107,5 +168,25 @@ fn progress(text: &str) {
         // Back to the first column, and what was there is erased.
         eprint!("\r\x1b[2K{text}");
         let _ = std::io::stderr().flush();
+    }
+}
+
+/// Waits, and on a terminal shows that it does, with the seconds it has taken.
+async fn moving<F: Future>(text: &str, what: F) -> F::Output {
+    let mut what = std::pin::pin!(what);
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    let mut passed = 0;
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut what => return output,
+            _ = seconds.tick() => {
+                match passed {
+                    0 => progress(&format!("{text} …")),
+                    _ => progress(&format!("{text} … {passed} s")),
+                }
+                passed += 1;
+            }
+        }
     }
 }

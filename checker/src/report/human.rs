@@ -17,11 +17,11 @@ const INDENT: usize = 11;
 /// How many characters are shown before and after the first difference of two texts.
 const AROUND: usize = 26;
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const DIM: Style = Style::new().dimmed();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const DIM: Style = Style::new().dimmed();
 const LABEL: Style = AnsiColor::Cyan.on_default();
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 
 /// All that there is to say about a failed check.
 pub fn failure(graded: &Graded, report: &Report) -> String {
@@ -52,7 +52,7 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
     out
 }
 
-fn labelled(out: &mut String, label: &str, text: &str) {
+pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -210,6 +210,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
             labelled(&mut out, "  familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
         }
         labelled(&mut out, "  read", failed.check.lesson);
+        labelled(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
     }
     if let Some(target) = target {
         labelled(&mut out, "  edit", &exercise.source(target));

@@ -1,5 +1,6 @@
 //! Verdicts told: one file a format.
 
+pub mod brief;
 pub mod human;
 pub mod json;
 pub mod matrix;

@@ -3,6 +3,10 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+#[cfg(unix)]
+pub(crate) mod terminal;
+pub(crate) mod workbook;
+
 use std::path::PathBuf;
 use std::process::Command as StdCommand;
 use std::sync::OnceLock;

@@ -1,0 +1,112 @@
+//! A copy of the workbook, for tests in which somebody edits it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use assert_cmd::Command;
+use checker::exercise::{Exercise, Target};
+use tempfile::TempDir;
+
+/// What of the workbook is copied: all that cargo reads, and all that the student's tools read.
+const COPIED: &[&str] = &["Cargo.toml", "Cargo.lock", ".cargo", "checker", "day1", "lessons", "solutions"];
+/// What need not be, by the name of a file or folder.
+const LEFT: &[&str] = &["node_modules", "target", ".git"];
+
+/// The copy, with untouched exercises. It is removed when it is dropped.
+pub(crate) struct Workbook {
+    folder: TempDir,
+}
+
+impl Workbook {
+    /// Makes a copy.
+    pub(crate) fn copy() -> Self {
+        let folder = TempDir::with_prefix("workbook-").expect("a folder");
+        for name in COPIED {
+            copy(&checker::server::build::workspace().join(name), &folder.path().join(name));
+        }
+        let workbook = Workbook { folder };
+        for exercise in Exercise::ALL {
+            workbook.write(exercise, checker::skeleton::of(exercise));
+        }
+        workbook
+    }
+
+    /// Its root.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the student works on this exercise.
+    pub(crate) fn source(&self, exercise: Exercise) -> PathBuf {
+        self.root().join(exercise.source(Target::Day1))
+    }
+
+    /// Saves the exercise.
+    pub(crate) fn write(&self, exercise: Exercise, text: &str) {
+        fs::write(self.source(exercise), text).expect("it can be written");
+    }
+
+    /// The checker, working on this copy, as `cargo checker` would start it there.
+    pub(crate) fn checker(&self, args: &[&str]) -> Command {
+        let mut command = super::checker();
+        command.args(args).envs(self.environment());
+        command
+    }
+
+    /// What makes a checker work on this copy. All copies build into one folder of their own, so that the libraries
+    /// are compiled once; what is built of the copy itself is not mixed up with the real workbook's.
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 2] {
+        [("CARGO_MANIFEST_DIR", self.root().join("checker")), ("CARGO_TARGET_DIR", target())]
+    }
+
+    /// Calls the checker: its exit code, and what it said on stdout.
+    pub(crate) fn call(&self, args: &[&str]) -> (i32, String) {
+        let output = self.checker(args).output().expect("it runs");
+        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code().expect("it is not killed"), format!("{said}{complained}"))
+    }
+}
+
+/// The folder that copies build into. It begins with hard links to the libraries that the real workbook is built from:
+/// they are the same for a copy, and compiling them takes most of a minute.
+fn target() -> PathBuf {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    let seeded = TARGET.get_or_init(|| {
+        let ours = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = ours.join("workbooks");
+        if !target.exists() {
+            for folder in ["build", "deps", ".fingerprint"].map(|name| Path::new("debug").join(name)) {
+                link(&ours.with_file_name("").join(&folder), &target.join(folder));
+            }
+        }
+        target
+    });
+    seeded.clone()
+}
+
+/// Links what can be linked: cargo builds what is not there.
+fn link(from: &Path, to: &Path) {
+    if from.is_dir() {
+        let _ = fs::create_dir_all(to);
+        for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+            link(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        let _ = fs::hard_link(from, to);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if LEFT.iter().any(|left| from.ends_with(left)) {
+        return;
+    }
+    if !from.is_dir() {
+        fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        return;
+    }
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}

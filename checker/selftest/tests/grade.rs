@@ -1,0 +1,88 @@
+//! What `cargo checker grade` tells a student: one thing to do next.
+
+mod common;
+
+use std::fs;
+use std::sync::{Mutex, MutexGuard};
+
+use checker::exercise::{Exercise, Target};
+use checker::skeleton;
+use common::workbook::Workbook;
+
+/// All copies of the workbook build into one folder, so one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A workbook of somebody who has finished echo.
+fn with_echo() -> Workbook {
+    let workbook = Workbook::copy();
+    let finished = workbook.root().join(Exercise::Echo.source(Target::Solutions));
+    workbook.write(Exercise::Echo, &fs::read_to_string(finished).expect("the solution"));
+    workbook
+}
+
+#[test]
+fn the_first_unfinished_exercise_is_told_and_the_rest_in_a_line() {
+    let _turn = turn();
+    let workbook = with_echo();
+    let (code, said) = workbook.call(&["grade"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("echo       ████████████ 12 of 12  done"), "{said}");
+    assert!(said.contains("heartbeat  ░░░░░░░░░░░░  0 of 11  not started"), "{said}");
+    assert!(said.contains("broadcast  ░░░░░░░░░░░░  0 of 10  not started"), "{said}");
+    assert!(said.contains("\nheartbeat::echo: heartbeat: not started\n"), "{said}");
+    assert!(!said.contains("broadcast::welcome:"), "one thing at a time: {said}");
+    assert!(said.contains("edit       day1/heartbeat/src/main.rs"), "{said}");
+    let (code, all) = workbook.call(&["grade", "--all"]);
+    assert_eq!(code, 1, "{all}");
+    assert!(all.contains("\nheartbeat::echo: ") && all.contains("\nbroadcast::welcome: "), "{all}");
+
+    // What was said is remembered, and no longer believed of another source.
+    let (_, list) = workbook.call(&["list", "echo"]);
+    assert!(list.contains("19 of 19 points") && !list.contains("changed"), "{list}");
+    workbook.write(Exercise::Echo, skeleton::of(Exercise::Echo));
+    let (_, list) = workbook.call(&["list", "echo"]);
+    assert!(list.contains("changed since it was graded"), "{list}");
+    // The next hint is for what is open.
+    let (_, hint) = workbook.call(&["hint"]);
+    assert!(hint.starts_with("heartbeat::echo: hint 1"), "{hint}");
+}
+
+#[test]
+fn a_program_that_does_not_compile_is_one_failure() {
+    let _turn = turn();
+    let workbook = with_echo();
+    workbook.write(Exercise::Heartbeat, "fn main() { let answer: u32 = \"42\"; }");
+    let (code, said) = workbook.call(&["grade"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("0 of 11  does not compile"), "{said}");
+    assert_eq!(said.matches("error[E0308]").count(), 1, "rustc's own words, once: {said}");
+    assert!(said.contains("stuck?"), "{said}");
+}
+
+/// Other formats and exit codes are for programs, and say everything.
+#[test]
+fn json_has_every_check() {
+    let _turn = turn();
+    let workbook = Workbook::copy();
+    let output = workbook.checker(&["grade", "--format", "json"]).output().expect("it runs");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(common::outcomes(&result).len(), 33, "{result:#}");
+    assert_eq!((output.status.code(), &result["totals"]["failed"]), (Some(1), &3.into()), "{result:#}");
+}
+
+/// The server says nothing, so there is nothing to tell but that time passes.
+#[cfg(unix)]
+#[test]
+fn a_slow_check_shows_that_it_moves() {
+    let workbook = Workbook::copy();
+    let server = common::museum("--process", "hang");
+    let terminal = common::terminal::Terminal::open(&workbook, &["grade", "echo", "--command", &server], 60, 100);
+    terminal.wait_for("first second", |screen| screen.contains("waiting for echo::handshake … 1 s"));
+    terminal.wait_for("second second", |screen| screen.contains("waiting for echo::handshake … 2 s"));
+    terminal.wait_for("verdict", |screen| screen.contains("never said that it is ready"));
+    assert_eq!(terminal.end(), 1);
+}

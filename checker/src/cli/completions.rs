@@ -1,0 +1,19 @@
+//! `cargo checker completions`.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::{Shell, generate};
+
+#[derive(Args)]
+pub(super) struct CompletionsArgs {
+    /// Whose completions
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(super) fn run(args: CompletionsArgs) -> ExitCode {
+    // Cargo completes its own words only, so the script is for the program itself.
+    generate(args.shell, &mut super::Cli::command(), "checker", &mut std::io::stdout());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,136 @@
+//! Verdicts for a student at work: the first failure of the first unfinished exercise, the rest in a line each.
+
+use std::fmt::Write;
+
+use super::human::{self, BAD, DIM, GOOD, STRONG, labelled};
+use super::json::Totals;
+use crate::exercise::{Exercise, Target};
+use crate::familiar;
+use crate::grade::{Graded, Outcome, Report};
+use crate::verdict::Kind;
+
+/// How many characters wide the bar of an exercise is.
+const BAR: usize = 12;
+
+/// The verdicts on one exercise.
+fn of(graded: &[Graded], exercise: Exercise) -> Vec<&Graded> {
+    graded.iter().filter(|graded| graded.check.exercise == exercise).collect()
+}
+
+fn passed(graded: &Graded) -> bool {
+    matches!(graded.outcome, Outcome::Passed)
+}
+
+fn failed(graded: &Graded) -> Option<(&Graded, &Report)> {
+    match &graded.outcome {
+        Outcome::Failed(report) => Some((graded, report)),
+        _ => None,
+    }
+}
+
+/// A failure of what someone has written.
+fn failed_in_earnest(graded: &Graded) -> Option<&Graded> {
+    failed(graded).filter(|(_, report)| report.failure.kind != Kind::NotStarted).map(|(graded, _)| graded)
+}
+
+/// The first exercise of the day of which something did not pass.
+pub fn unfinished(graded: &[Graded]) -> Option<Exercise> {
+    graded.iter().find(|graded| !passed(graded)).map(|graded| graded.check.exercise)
+}
+
+/// What to look at first: the first failure of the first unfinished exercise, or the first at all.
+pub fn first_failure(graded: &[Graded]) -> Option<(&Graded, &Report)> {
+    let exercise = unfinished(graded)?;
+    of(graded, exercise).into_iter().find_map(failed).or_else(|| graded.iter().find_map(failed))
+}
+
+/// A line for each exercise: how far it is.
+pub fn bars(graded: &[Graded]) -> String {
+    Exercise::ALL.into_iter().map(|exercise| bar(exercise, &of(graded, exercise))).collect()
+}
+
+fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    let (count, total) = (verdicts.iter().filter(|graded| passed(graded)).count(), verdicts.len());
+    let full = count * BAR / total;
+    let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
+    let remark = match not_running(verdicts) {
+        _ if count == total => format!("  {GOOD}done{GOOD:#}"),
+        Some(Kind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
+        Some(_) => format!("  {BAD}does not compile{BAD:#}"),
+        None => String::new(),
+    };
+    let name = exercise.name();
+    format!("{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}\n")
+}
+
+/// Why there is nothing yet to say a line each about.
+fn not_running(verdicts: &[&Graded]) -> Option<Kind> {
+    let kinds = verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
+    kinds.into_iter().find(|kind| matches!(kind, Kind::NotStarted | Kind::DoesNotCompile))
+}
+
+/// A line for each exercise, and one for each check of the first unfinished one.
+pub fn overview(graded: &[Graded]) -> String {
+    let mut out = String::new();
+    let unfinished = unfinished(graded);
+    for exercise in Exercise::ALL {
+        let verdicts = of(graded, exercise);
+        out.push_str(&bar(exercise, &verdicts));
+        if unfinished == Some(exercise) && not_running(&verdicts).is_none() {
+            for graded in verdicts {
+                let _ = writeln!(out, "{}", human::line(graded));
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// The whole of it.
+pub fn report(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
+    let mut out = overview(graded);
+    let Some((failed, report)) = first_failure(graded) else {
+        return out + &human::next_step(graded, target, seed);
+    };
+    out.push_str(&human::failure(failed, report));
+    out.push('\n');
+    out + &closing(graded, failed, report, target, seed)
+}
+
+fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<Target>, seed: u64) -> String {
+    let totals = Totals::of(graded);
+    let (id, exercise) = (failed.check.id, failed.check.exercise);
+    let mut out = String::new();
+    let others = graded.iter().filter_map(failed_in_earnest).filter(|other| other.check.id != id).count();
+    let _ = write!(out, "{STRONG}{} of {} checks passed", totals.passed, totals.all());
+    if others > 0 {
+        let _ = write!(out, ", {others} more failed");
+    }
+    if totals.blocked > 0 {
+        let _ = write!(out, ", {} wait for those that failed", totals.blocked);
+    }
+    let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
+    out.push_str(&looks_like(graded, exercise));
+    if let Some(target) = target {
+        labelled(&mut out, "edit", &exercise.source(target));
+    }
+    if report.failure.kind != Kind::NotStarted {
+        labelled(&mut out, "stuck?", &format!("cargo checker hint {id}"));
+    }
+    if others > 0 {
+        labelled(&mut out, "all of it", "cargo checker grade --all");
+    }
+    out
+}
+
+/// The mistake of the museum that this exercise fails like, as a line or two; nothing if it is not known.
+pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
+    let mut out = String::new();
+    if let Some(piece) = familiar::looks_like(graded, exercise) {
+        labelled(&mut out, "familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
+    }
+    out
+}

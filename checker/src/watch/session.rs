@@ -1,0 +1,253 @@
+//! The student's session: saves, rounds and keys, one after the other.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::files::{Saved, saves};
+use super::keys::{Key, Keyboard};
+use super::round::{News, Round};
+use super::screen::Screen;
+use crate::checks::{self, Check};
+use crate::exercise::{Exercise, Target};
+use crate::grade::{Graded, Outcome};
+use crate::report::{brief, human};
+use crate::skeleton;
+use crate::state;
+
+/// What stands above the status.
+#[derive(Clone, PartialEq, Eq)]
+enum View {
+    /// The first failure.
+    First,
+    /// All failures.
+    All,
+    /// A text: a hint, or a lesson.
+    Text(String),
+}
+
+/// Watches these exercises until it is told to quit.
+pub struct Session {
+    exercises: Vec<Exercise>,
+    seed: u64,
+    screen: Screen,
+    view: View,
+    verdicts: BTreeMap<&'static str, Graded>,
+    round: Option<Round>,
+    /// Saves that wait for the round to end.
+    waiting: Vec<Exercise>,
+    /// The save that the round is for; none if it was not a save that began it.
+    saved: Option<Saved>,
+    built: Duration,
+    /// How many rounds came to their end.
+    rounds: u32,
+    /// How the last round went, or why it did not.
+    remark: String,
+}
+
+impl Session {
+    /// A session on these exercises.
+    pub fn new(exercises: Vec<Exercise>, seed: u64) -> Self {
+        Session {
+            exercises,
+            seed,
+            screen: Screen::new(false),
+            view: View::First,
+            verdicts: BTreeMap::new(),
+            round: None,
+            waiting: Vec::new(),
+            saved: None,
+            built: Duration::ZERO,
+            rounds: 0,
+            remark: String::new(),
+        }
+    }
+
+    /// Runs until `q`; `hint` gives the next hint for a check.
+    ///
+    /// # Errors
+    /// When the terminal can't be used.
+    pub async fn run(mut self, hint: fn(&Check) -> String) -> std::io::Result<()> {
+        let (_keyboard, mut keys) = Keyboard::open()?.unzip();
+        self.screen = Screen::new(keys.is_some());
+        let mut saved = saves(self.exercises.clone());
+        self.begin(self.exercises.clone(), None);
+        loop {
+            tokio::select! {
+                Some(save) = saved.recv() => self.save(save),
+                Some(news) = next(&mut self.round) => self.hear(news),
+                Some(key) = pressed(&mut keys) => match key {
+                    Key::Quit => return Ok(()),
+                    Key::Resized => {}
+                    Key::Again => self.begin(self.exercises.clone(), None),
+                    Key::All if self.view == View::All => self.view = View::First,
+                    Key::All => self.view = View::All,
+                    Key::Hint => self.view = View::Text(self.first().map_or_else(nothing_open, hint)),
+                    Key::Lesson => self.view = View::Text(self.first().map_or_else(nothing_open, lesson)),
+                },
+            }
+            self.draw();
+        }
+    }
+
+    fn save(&mut self, save: Saved) {
+        self.view = View::First;
+        self.begin(save.exercises.clone(), Some(save));
+    }
+
+    /// Begins a round, or lets it wait for the end of the one that is under way, which is given up.
+    fn begin(&mut self, exercises: Vec<Exercise>, saved: Option<Saved>) {
+        self.saved = saved;
+        let Some(round) = &self.round else {
+            self.remark = "building …".to_string();
+            self.round = Some(Round::start(exercises, self.seed));
+            return;
+        };
+        round.give_up();
+        for exercise in exercises.into_iter().chain(round.exercises.clone()) {
+            if !self.waiting.contains(&exercise) {
+                self.waiting.push(exercise);
+            }
+        }
+        self.remark = "saved again, building …".to_string();
+    }
+
+    fn hear(&mut self, news: News) {
+        let stale = !self.waiting.is_empty();
+        match news {
+            News::Built(_) | News::Verdict(_) if stale => {}
+            News::Built(time) => {
+                self.built = time;
+                // What was said of the old program is no longer true.
+                let graded = self.round.as_ref().map(|round| round.exercises.clone()).unwrap_or_default();
+                self.verdicts.retain(|_, verdict| !graded.contains(&verdict.check.exercise));
+                self.remark = "grading …".to_string();
+            }
+            News::Verdict(graded) => {
+                self.verdicts.insert(graded.check.id, *graded);
+                self.remark = format!("grading … {} of {}", self.verdicts.len(), self.all().len());
+            }
+            News::Complete(time) => self.complete(time),
+            News::Over(reason) => self.over(reason),
+        }
+    }
+
+    fn complete(&mut self, checked: Duration) {
+        self.over(None);
+        if self.round.is_some() {
+            return;
+        }
+        let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+        let parts = format!("build {}, checks {}", seconds(self.built), seconds(checked));
+        self.rounds += 1;
+        let round = format!("round {}", self.rounds);
+        self.remark = match self.saved.take() {
+            Some(saved) => {
+                let noticed = saved.noticed.duration_since(saved.at).as_millis();
+                let verdict = seconds(Instant::now().duration_since(saved.at));
+                format!("{round}: {verdict} from save to verdict (seen {noticed} ms, {parts})")
+            }
+            None => format!("{round}: {parts}"),
+        };
+        // What can't be remembered is merely not listed.
+        let _ = state::remember(&self.graded());
+    }
+
+    fn over(&mut self, reason: Option<String>) {
+        self.round = None;
+        if let Some(reason) = reason {
+            self.remark = format!("not graded: {reason}");
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() {
+            let saved = self.saved.take();
+            self.begin(waiting, saved);
+        }
+    }
+
+    fn all(&self) -> Vec<&'static Check> {
+        checks::all().into_iter().filter(|check| self.exercises.contains(&check.exercise)).collect()
+    }
+
+    /// The verdicts so far, in the contract's order.
+    fn graded(&self) -> Vec<Graded> {
+        self.all().iter().filter_map(|check| self.verdicts.get(check.id).cloned()).collect()
+    }
+
+    /// What the student works on.
+    fn first(&self) -> Option<&'static Check> {
+        let graded = self.graded();
+        let failed = brief::first_failure(&graded).map(|(graded, _)| graded.check.id);
+        let open =
+            graded.iter().find(|graded| !matches!(graded.outcome, Outcome::Passed)).map(|graded| graded.check.id);
+        failed.or(open).and_then(checks::find)
+    }
+
+    fn draw(&mut self) {
+        let graded = self.graded();
+        let mut body = match &self.view {
+            View::Text(text) => text.clone(),
+            View::First => match brief::first_failure(&graded) {
+                Some((failed, report)) => {
+                    let edit = format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
+                    // A mistake is known by all of its verdicts, so not before they are there.
+                    let over = graded.len() == self.all().len();
+                    let familiar = over.then(|| brief::looks_like(&graded, failed.check.exercise));
+                    human::failure(failed, report) + &familiar.unwrap_or_default() + &edit
+                }
+                None if graded.len() == self.all().len() && brief::unfinished(&graded).is_none() => {
+                    done(self.exercises.last().copied())
+                }
+                None => {
+                    let unknown = graded.iter().filter(|graded| matches!(graded.outcome, Outcome::Unknown(_)));
+                    unknown.map(|graded| human::line(graded) + "\n").collect()
+                }
+            },
+            View::All => graded
+                .iter()
+                .filter_map(|graded| match &graded.outcome {
+                    Outcome::Failed(report) => Some(human::failure(graded, report) + "\n"),
+                    _ => None,
+                })
+                .collect(),
+        };
+        if !body.is_empty() && !body.ends_with("\n\n") {
+            body.push('\n');
+        }
+        let status = format!("{}{}\n", brief::bars(&graded), self.remark);
+        self.screen.show(&body, &status, self.view == View::All);
+    }
+}
+
+async fn next(round: &mut Option<Round>) -> Option<News> {
+    match round {
+        Some(round) => round.news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn pressed(keys: &mut Option<tokio::sync::mpsc::UnboundedReceiver<Key>>) -> Option<Key> {
+    match keys {
+        Some(keys) => keys.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn nothing_open() -> String {
+    "Nothing is open here.\n".to_string()
+}
+
+/// What comes after this exercise.
+fn done(exercise: Option<Exercise>) -> String {
+    let next = Exercise::ALL.into_iter().find(|next| Some(*next) > exercise);
+    let next = next.map_or_else(
+        || "That was the last exercise: read lessons/06-summary.md.".to_string(),
+        |next| format!("Next: read {}, then cargo checker watch {next}", next.lesson()),
+    );
+    format!("Everything that is asked here was seen on the wire.\n{next}\n")
+}
+
+/// The part of the lesson that speaks of the check.
+fn lesson(check: &Check) -> String {
+    let place = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
+    format!("{place}\n\n{}", skeleton::section(&place))
+}

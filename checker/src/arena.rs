@@ -260,6 +260,13 @@ impl Arena {
         Lateness { worst: self.settings.gauge.worst_since(since), limit: self.beat / 6 }
     }
 
+    /// How long the server's threads have waited for a processor since the check began, all together; nothing where the
+    /// system doesn't tell.
+    pub fn starved(&self) -> Duration {
+        let now = self.server.waited().unwrap_or_default();
+        self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
+    }
+
     /// Why heartbeats can't be judged by what happened since then, if the machine was too busy for that.
     pub fn too_busy(&self, since: Instant) -> Option<String> {
         let Lateness { worst, limit } = self.lateness(since);
@@ -267,7 +274,7 @@ impl Arena {
             format!("an answer that takes no time took {} ms", worst.as_millis())
         } else {
             // A single wait of this length is what tells an early beat from a right one (see the checks).
-            let waited = self.server.waited()?.saturating_sub(self.waited?);
+            let waited = self.starved();
             if waited <= self.beat * 3 / 10 {
                 return None;
             }

@@ -77,6 +77,12 @@ async fn push(arena: &mut Arena) -> Checked {
             millis(floor)
         )));
     }
+    if arena.starved() > WINDOW / 10 {
+        return Err(Trouble::Busy(format!(
+            "this machine is too busy to judge latency: the server was kept waiting for a processor for {}",
+            millis(arena.starved())
+        )));
+    }
     let failure = Failure::new(Kind::WrongTiming, "a pushed message takes too long").expected(
         format!("at most {}: a fifth of the {} of polling every 100 ms", millis(poll / SHARE), millis(poll)),
         millis(push),

@@ -141,6 +141,32 @@ fn ten_saves_in_a_second_end_with_the_last() {
     assert_eq!(terminal.end(), 0);
 }
 
+/// Who watches all of the day sees first what was saved last.
+#[test]
+fn what_is_saved_comes_first() {
+    let _turn = turn();
+    let workbook = Workbook::copy();
+    let mut terminal = Terminal::open(&workbook, &["watch"], 40, 80);
+    // In the middle of the first round, which is then given up.
+    terminal.wait_for("first build", |screen| screen.contains("building"));
+    let heartbeat = skeleton::of(Exercise::Heartbeat).replace("let local =", "let = local");
+    workbook.write(Exercise::Heartbeat, &heartbeat);
+    terminal.wait_for("heartbeat", |screen| {
+        screen.starts_with("heartbeat::echo: heartbeat does not compile") && of_a_save(screen)
+    });
+    // And the rest is not forgotten.
+    let screen = terminal.wait_for("echo and broadcast", |screen| {
+        screen.contains("0 of 12  not started") && screen.contains("0 of 10  not started")
+    });
+    assert!(screen.starts_with("heartbeat::echo"), "{screen}");
+    workbook.write(Exercise::Heartbeat, skeleton::of(Exercise::Heartbeat));
+    terminal.wait_for("heartbeat again", |screen| {
+        screen.starts_with("heartbeat::echo: heartbeat: not started") && of_a_save(screen)
+    });
+    terminal.press('q');
+    assert_eq!(terminal.end(), 0);
+}
+
 /// Without a terminal there are no keys, and each state is told once.
 #[test]
 fn a_pipe_gets_a_log() {

@@ -9,7 +9,7 @@ use super::round::{News, Round};
 use super::screen::Screen;
 use crate::checks::{self, Check};
 use crate::exercise::{Exercise, Target};
-use crate::grade::{Graded, Outcome};
+use crate::grade::{Graded, Outcome, Report};
 use crate::report::{brief, human};
 use crate::skeleton;
 use crate::state;
@@ -33,10 +33,14 @@ pub struct Session {
     view: View,
     verdicts: BTreeMap<&'static str, Graded>,
     round: Option<Round>,
-    /// Saves that wait for the round to end.
-    waiting: Vec<Exercise>,
+    /// What is to be graded as soon as the round, which was given up, has ended.
+    urgent: Vec<Exercise>,
+    /// What else that round did not come to.
+    later: Vec<Exercise>,
     /// The save that the round is for; none if it was not a save that began it.
     saved: Option<Saved>,
+    /// The exercise that was saved last: where the student works.
+    focus: Option<Exercise>,
     built: Duration,
     /// How many rounds came to their end.
     rounds: u32,
@@ -54,7 +58,9 @@ impl Session {
             view: View::First,
             verdicts: BTreeMap::new(),
             round: None,
-            waiting: Vec::new(),
+            urgent: Vec::new(),
+            later: Vec::new(),
+            focus: None,
             saved: None,
             built: Duration::ZERO,
             rounds: 0,
@@ -72,6 +78,7 @@ impl Session {
         let mut saved = saves(self.exercises.clone());
         self.begin(self.exercises.clone(), None);
         loop {
+            self.draw();
             tokio::select! {
                 Some(save) = saved.recv() => self.save(save),
                 Some(news) = next(&mut self.round) => self.hear(news),
@@ -85,12 +92,12 @@ impl Session {
                     Key::Lesson => self.view = View::Text(self.first().map_or_else(nothing_open, lesson)),
                 },
             }
-            self.draw();
         }
     }
 
     fn save(&mut self, save: Saved) {
         self.view = View::First;
+        self.focus = save.exercises.first().copied();
         self.begin(save.exercises.clone(), Some(save));
     }
 
@@ -103,16 +110,17 @@ impl Session {
             return;
         };
         round.give_up();
-        for exercise in exercises.into_iter().chain(round.exercises.clone()) {
-            if !self.waiting.contains(&exercise) {
-                self.waiting.push(exercise);
-            }
-        }
+        // What was saved comes first, and the rest has not been forgotten.
+        self.later.extend(round.exercises.iter().chain(&self.urgent).copied());
+        self.later.retain(|exercise| !exercises.contains(exercise));
+        self.later.sort_unstable();
+        self.later.dedup();
+        self.urgent = exercises;
         self.remark = "saved again, building …".to_string();
     }
 
     fn hear(&mut self, news: News) {
-        let stale = !self.waiting.is_empty();
+        let stale = !self.urgent.is_empty();
         match news {
             News::Built(_) | News::Verdict(_) if stale => {}
             News::Built(time) => {
@@ -120,27 +128,34 @@ impl Session {
                 // What was said of the old program is no longer true.
                 let graded = self.round.as_ref().map(|round| round.exercises.clone()).unwrap_or_default();
                 self.verdicts.retain(|_, verdict| !graded.contains(&verdict.check.exercise));
-                self.remark = "grading …".to_string();
+                self.remark = self.doing("grading …");
             }
             News::Verdict(graded) => {
                 self.verdicts.insert(graded.check.id, *graded);
-                self.remark = format!("grading … {} of {}", self.verdicts.len(), self.all().len());
+                self.remark = self.doing(&format!("grading … {} of {}", self.verdicts.len(), self.all().len()));
             }
             News::Complete(time) => self.complete(time),
             News::Over(reason) => self.over(reason),
         }
     }
 
+    /// What goes on, below the time of the save before if this is not for a save.
+    fn doing(&self, text: &str) -> String {
+        match self.remark.split_once('\n') {
+            Some((before, _)) => format!("{before}\n{text}"),
+            None => text.to_string(),
+        }
+    }
+
     fn complete(&mut self, checked: Duration) {
-        self.over(None);
-        if self.round.is_some() {
-            return;
+        if !self.urgent.is_empty() {
+            return self.over(None);
         }
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let parts = format!("build {}, checks {}", seconds(self.built), seconds(checked));
         self.rounds += 1;
         let round = format!("round {}", self.rounds);
-        self.remark = match self.saved.take() {
+        let told = match self.saved.take() {
             Some(saved) => {
                 let noticed = saved.noticed.duration_since(saved.at).as_millis();
                 let verdict = seconds(Instant::now().duration_since(saved.at));
@@ -148,8 +163,13 @@ impl Session {
             }
             None => format!("{round}: {parts}"),
         };
+        self.remark = match self.remark.split_once('\n') {
+            Some((before, _)) => format!("{before}\n{told}"),
+            None => told,
+        };
         // What can't be remembered is merely not listed.
         let _ = state::remember(&self.graded());
+        self.over(None);
     }
 
     fn over(&mut self, reason: Option<String>) {
@@ -157,10 +177,15 @@ impl Session {
         if let Some(reason) = reason {
             self.remark = format!("not graded: {reason}");
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        if !waiting.is_empty() {
+        let urgent = std::mem::take(&mut self.urgent);
+        if !urgent.is_empty() {
             let saved = self.saved.take();
-            self.begin(waiting, saved);
+            self.begin(urgent, saved);
+        } else if !self.later.is_empty() {
+            let remark = std::mem::take(&mut self.remark);
+            let later = std::mem::take(&mut self.later);
+            self.begin(later, None);
+            self.remark = format!("{remark}\nand now the rest, building …");
         }
     }
 
@@ -173,10 +198,18 @@ impl Session {
         self.all().iter().filter_map(|check| self.verdicts.get(check.id).cloned()).collect()
     }
 
+    /// The first failure of the exercise that was saved last, or the first of the day.
+    fn failure<'a>(&self, graded: &'a [Graded]) -> Option<(&'a Graded, &'a Report)> {
+        let here = graded.iter().position(|graded| Some(graded.check.exercise) == self.focus);
+        let after = here.and_then(|here| brief::first_failure(&graded[here..]));
+        let focused = after.filter(|(graded, _)| Some(graded.check.exercise) == self.focus);
+        focused.or_else(|| brief::first_failure(graded))
+    }
+
     /// What the student works on.
     fn first(&self) -> Option<&'static Check> {
         let graded = self.graded();
-        let failed = brief::first_failure(&graded).map(|(graded, _)| graded.check.id);
+        let failed = self.failure(&graded).map(|(graded, _)| graded.check.id);
         let open =
             graded.iter().find(|graded| !matches!(graded.outcome, Outcome::Passed)).map(|graded| graded.check.id);
         failed.or(open).and_then(checks::find)
@@ -186,7 +219,7 @@ impl Session {
         let graded = self.graded();
         let mut body = match &self.view {
             View::Text(text) => text.clone(),
-            View::First => match brief::first_failure(&graded) {
+            View::First => match self.failure(&graded) {
                 Some((failed, report)) => {
                     let edit = format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
                     // A mistake is known by all of its verdicts, so not before they are there.

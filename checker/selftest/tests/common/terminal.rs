@@ -9,8 +9,8 @@ use vt100::Parser;
 
 use super::workbook::Workbook;
 
-/// What ends a test that hangs. The first build of all takes the longest.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// What ends a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The terminal.
 pub(crate) struct Terminal {

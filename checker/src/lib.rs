@@ -17,6 +17,7 @@ pub mod gauge;
 pub mod grade;
 pub mod interrupt;
 pub mod museum;
+pub mod points;
 pub mod polling;
 pub mod report;
 pub mod server;

@@ -1,0 +1,46 @@
+//! `cargo checker class`, which lives in a package of its own: what it is built from, no student has to wait for.
+
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use super::{UNKNOWN, complain};
+use crate::server::build::workspace;
+
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(super) struct ClassArgs {
+    /// Submissions and options; `cargo checker class --help` tells of them
+    #[arg(value_name = "SUBMISSIONS|OPTIONS", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<std::ffi::OsString>,
+}
+
+/// Hands over to the other program, Ctrl-C included.
+pub(super) fn run(args: ClassArgs) -> ExitCode {
+    let merge = args.words.first().is_some_and(|word| word == "merge");
+    let (verb, words) = if merge { ("merge", &args.words[1..]) } else { ("class", &args.words[..]) };
+    become_it(classroom().arg(verb).args(words))
+}
+
+/// Cargo's command that builds and runs the other program.
+pub(super) fn classroom() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let manifest = workspace().join("Cargo.toml");
+    command.args(["run", "--quiet", "--package", "classroom", "--manifest-path"]).arg(manifest).arg("--");
+    command
+}
+
+#[cfg(unix)]
+fn become_it(command: &mut Command) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    complain(UNKNOWN, &format!("cannot run cargo: {error}"))
+}
+
+#[cfg(not(unix))]
+fn become_it(command: &mut Command) -> ExitCode {
+    match command.status() {
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)),
+        Err(error) => complain(UNKNOWN, &format!("cannot run cargo: {error}")),
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) fn shapes(sources: &Sources) -> BTreeMap<Exercise, u64> {
     shapes.collect()
 }
 
-/// Groups of two and more.
+/// Who shares a shape with whom; those alone included, since other parts of the class may have their like.
 pub(crate) fn groups(shapes: &BTreeMap<String, BTreeMap<Exercise, u64>>) -> Vec<Alike> {
     let mut groups: BTreeMap<(Exercise, u64), Vec<String>> = BTreeMap::new();
     for (name, shapes) in shapes {
@@ -58,8 +58,11 @@ pub(crate) fn groups(shapes: &BTreeMap<String, BTreeMap<Exercise, u64>>) -> Vec<
     }
     let mut alike: Vec<Alike> = groups
         .into_iter()
-        .filter(|(_, names)| names.len() > 1)
-        .map(|((exercise, _), submissions)| Alike { exercise: exercise.name().to_string(), submissions })
+        .map(|((exercise, shape), submissions)| Alike {
+            exercise: exercise.name().to_string(),
+            shape: format!("{shape:016x}"),
+            submissions,
+        })
         .collect();
     alike.sort_by(|a, b| (&a.exercise, &a.submissions).cmp(&(&b.exercise, &b.submissions)));
     alike

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::formats::Format;
 use crate::sandbox::Wanted;
 
 #[derive(Args)]
@@ -30,9 +31,15 @@ pub(crate) struct ClassArgs {
     /// Points by check, as {"echo::reply": 2}, in place of the workbook's
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
+    /// Write each result for a platform as well
+    #[arg(long, value_enum)]
+    pub(crate) format: Vec<Format>,
     /// Grade only the K-th of N parts; `class merge` puts the parts together
     #[arg(long, value_name = "K/N", value_parser = shard)]
     shard: Option<(usize, usize)>,
+    /// Seconds of processor time that a compiler may take for one exercise
+    #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) build_cpu: u64,
     /// What all chance follows from
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

@@ -99,7 +99,7 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
     let exe = std::env::current_exe().map_err(|error| told(Path::new("classroom"), &error))?;
     std::fs::copy(exe, &ours).map_err(|error| told(&ours, &error))?;
     progress::line("compiling what all submissions share …");
-    let workshop = Workshop::open(level.clone(), ours.clone()).await.map_err(|message| (3, message))?;
+    let workshop = Workshop::open(level.clone(), ours.clone(), args.build_cpu).await.map_err(|message| (3, message))?;
     let room = Arc::new(Room {
         workshop,
         level,
@@ -128,6 +128,15 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
         results.insert(twin.name, result);
     }
     let results: Vec<Submission> = results.into_values().collect();
+    for (result, format) in results.iter().flat_map(|result| args.format.iter().map(move |format| (result, format))) {
+        match format.write(result) {
+            Ok(text) => {
+                let file = args.out.join(&result.name).join(format.file());
+                files::whole(&file, text).map_err(|error| told(&file, &error))?;
+            }
+            Err(error) => eprintln!("{}: {error}", result.name),
+        }
+    }
     let overview =
         classfiles::write(&args.out, &results, alike::groups(&shapes)).map_err(|error| told(&args.out, &error))?;
     progress::line("");

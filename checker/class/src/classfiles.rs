@@ -87,7 +87,7 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
 }
 
 /// A name that no spreadsheet takes for a formula.
-fn calm(name: &str) -> String {
+pub(crate) fn calm(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{name}") } else { name.to_string() }
 }
 

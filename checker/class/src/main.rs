@@ -6,8 +6,11 @@ mod class;
 mod classfiles;
 mod collect;
 mod confine;
+mod convert;
 mod entry;
 mod files;
+mod formats;
+mod merge;
 mod model;
 mod overview;
 mod page;
@@ -36,6 +39,10 @@ enum Command {
     ///
     /// Exit codes: 0 there is a verdict on everything, 2 the command line makes no sense, 3 something could not be judged.
     Class(args::ClassArgs),
+    /// Put the parts of a class together that were graded with --shard
+    Merge(merge::MergeArgs),
+    /// Write one grading in a platform's format
+    Convert(convert::ConvertArgs),
     /// Grade the programs of one submission
     #[command(hide = true)]
     Worker { task: PathBuf },
@@ -49,6 +56,20 @@ fn main() -> ExitCode {
         Command::Worker { task } => worker::run(&task),
         Command::Confine(args) => confine::run(args),
         Command::Class(args) => in_runtime(&args),
+        Command::Merge(args) => match merge::run(&args) {
+            Ok((summary, code)) => {
+                println!("{summary}");
+                ExitCode::from(code)
+            }
+            Err(error) => complain(2, &error),
+        },
+        Command::Convert(args) => match convert::run(&args) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => complain(2, &error),
+        },
     }
 }
 

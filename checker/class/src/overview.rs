@@ -20,7 +20,7 @@ pub(crate) struct Overview {
     /// The museum's mistake that was recognised most often.
     pub(crate) commonest_mistake: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
-    /// Groups of submissions with the same tokens.
+    /// Submissions by their tokens; a group of two and more is a hint.
     pub(crate) alike: Vec<Alike>,
 }
 
@@ -42,6 +42,8 @@ pub(crate) struct Rate {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Alike {
     pub(crate) exercise: String,
+    /// The same for the same tokens.
+    pub(crate) shape: String,
     pub(crate) submissions: Vec<String>,
 }
 

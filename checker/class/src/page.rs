@@ -131,9 +131,10 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         );
     }
     body += "</table>\n";
-    if !overview.alike.is_empty() {
+    let alike: Vec<_> = overview.alike.iter().filter(|group| group.submissions.len() > 1).collect();
+    if !alike.is_empty() {
         body += "<h2>Likely identical</h2>\n<p>The same tokens but for names, comments and layout. This is a hint to look, and no verdict: short programs that follow one lesson look alike.</p>\n<ul>";
-        for group in &overview.alike {
+        for group in alike {
             let _ = writeln!(body, "<li>{}: {}</li>", escaped(&group.exercise), escaped(&group.submissions.join(", ")));
         }
         body += "</ul>\n";

@@ -34,8 +34,6 @@ const FIRST_UID: u32 = 61_000;
 const SYSTEM: [&str; 6] = ["/usr", "/lib", "/lib64", "/bin", "/etc/alternatives", "/etc/ld.so.cache"];
 
 const MIB: u64 = 1 << 20;
-/// Processor seconds for one run of cargo.
-const BUILD_CPU: u64 = 120;
 /// Private memory of one compiler, in bytes.
 const BUILD_MEMORY: u64 = 3 << 30;
 /// Private memory of one process of a server, in bytes.
@@ -156,12 +154,12 @@ impl Level {
         line
     }
 
-    /// The command line that runs cargo, and the folders as cargo sees them.
-    pub(crate) fn cargo(&self, ours: &Path, rooms: &Rooms) -> (Vec<String>, Rooms) {
+    /// The command line that runs cargo, each compiler with so many seconds of `cpu`, and the folders as cargo sees them.
+    pub(crate) fn cargo(&self, ours: &Path, rooms: &Rooms, cpu: u64) -> (Vec<String>, Rooms) {
         let mut line = vec![path(ours), "confine".to_string()];
         let limits = [
             "--cpu",
-            &BUILD_CPU.to_string(),
+            &cpu.to_string(),
             "--memory",
             &BUILD_MEMORY.to_string(),
             "--file-size",

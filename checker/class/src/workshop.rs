@@ -29,6 +29,8 @@ const STUB: &str = "fn main() {}\n";
 pub(crate) struct Workshop {
     level: Level,
     ours: PathBuf,
+    /// Processor seconds for one compiler.
+    cpu: u64,
     /// The pristine manifests, by their paths in the workspace.
     manifests: BTreeMap<String, String>,
     toolchain: PathBuf,
@@ -45,7 +47,7 @@ impl Workshop {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub(crate) async fn open(level: Level, ours: PathBuf) -> Result<Self, String> {
+    pub(crate) async fn open(level: Level, ours: PathBuf, cpu: u64) -> Result<Self, String> {
         let house = build_folder()?.join("class");
         let toolchain = printed("rustc", &["--print", "sysroot"])?;
         let version = printed("rustc", &["-vV"])?;
@@ -56,6 +58,7 @@ impl Workshop {
         let mut workshop = Workshop {
             level,
             ours,
+            cpu,
             manifests: manifests().map_err(|error| format!("the workspace cannot be read: {error}"))?,
             toolchain: toolchain.trim().into(),
             cargo_home: cargo_home.ok_or("there is no home folder, and so no CARGO_HOME")?,
@@ -141,7 +144,7 @@ impl Workshop {
 
     async fn compile(&self, rooms: &Rooms, exercises: &BTreeSet<Exercise>) -> Result<Built, String> {
         let names: Vec<&str> = exercises.iter().map(|exercise| exercise.name()).collect();
-        let (mut line, inside) = self.level.cargo(&self.ours, rooms);
+        let (mut line, inside) = self.level.cargo(&self.ours, rooms, self.cpu);
         let bin = inside.toolchain.join("bin");
         line.push(bin.join("cargo").to_string_lossy().into_owned());
         line.extend(

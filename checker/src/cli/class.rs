@@ -1,6 +1,7 @@
 //! `cargo checker class`, which lives in a package of its own: what it is built from, no student has to wait for.
 
-use std::process::{Command, ExitCode};
+use std::io::Write;
+use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args;
 
@@ -22,8 +23,22 @@ pub(super) fn run(args: ClassArgs) -> ExitCode {
     become_it(classroom().arg(verb).args(words))
 }
 
+/// These verdicts in a platform's format.
+pub(super) fn converted(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String> {
+    let mut command = classroom();
+    command.args(["convert", "--format", format]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut run = || {
+        let mut child = command.spawn()?;
+        // Its standard input ends where this does.
+        child.stdin.take().map_or(Ok(()), |mut input| input.write_all(verdicts))?;
+        child.wait_with_output()
+    };
+    let output = run().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if output.status.success() { Ok(output.stdout) } else { Err(format!("no result in the format {format}")) }
+}
+
 /// Cargo's command that builds and runs the other program.
-pub(super) fn classroom() -> Command {
+fn classroom() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let manifest = workspace().join("Cargo.toml");
     command.args(["run", "--quiet", "--package", "classroom", "--manifest-path"]).arg(manifest).arg("--");

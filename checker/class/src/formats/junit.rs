@@ -1,0 +1,45 @@
+//! JUnit XML: a suite an exercise, a case a check.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::model::{Check, Submission};
+
+pub(crate) fn report(result: &Submission) -> Result<String, String> {
+    let mut report = Report::new(result.name.as_str());
+    for exercise in &result.exercises {
+        let mut suite = TestSuite::new(exercise.name.as_str());
+        let time = exercise.checks.iter().map(|check| check.millis).sum();
+        suite.set_time(Duration::from_millis(time));
+        suite.add_test_cases(exercise.checks.iter().map(|check| case(&exercise.name, check)));
+        report.add_test_suite(suite);
+    }
+    if let Some(reason) = &result.reason {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(reason.as_str()).set_type(result.status.name());
+        let mut suite = TestSuite::new("submission");
+        suite.add_test_case(TestCase::new("it can be graded", status));
+        report.add_test_suite(suite);
+    }
+    report.to_string().map_err(|error| format!("no JUnit XML: {error}"))
+}
+
+fn case(exercise: &str, check: &Check) -> TestCase {
+    let mut status = match check.outcome.as_str() {
+        "passed" => TestCaseStatus::success(),
+        "failed" => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        "blocked" => TestCaseStatus::skipped(),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    if !check.passed() {
+        status.set_message(check.summary.as_str());
+    }
+    if check.outcome == "failed" {
+        status.set_type("contract").set_description(check.told());
+    }
+    let name = check.id.split_once("::").map_or(check.id.as_str(), |(_, name)| name);
+    let mut case = TestCase::new(name, status);
+    case.set_classname(exercise).set_time(Duration::from_millis(check.millis));
+    case
+}

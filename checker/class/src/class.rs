@@ -272,6 +272,9 @@ impl Room {
         let mut line = self.level.network();
         line.extend([&self.ours, Path::new("worker"), task].map(|word| word.to_string_lossy().into_owned()));
         let mut command = tokio::process::Command::new(&line[0]);
+        // Servers inherit from the worker, and there is nothing that they need.
+        let names = ["PATH", "TMPDIR", "TEMP", "TMP", "SystemRoot"];
+        command.env_clear().envs(names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mark = format!("worker-{}-{content}", std::process::id());
         let (mut worker, _, stderr) = Process::spawn(command, &mark).map_err(|error| format!("no worker: {error}"))?;

@@ -15,6 +15,7 @@ mod model;
 mod overview;
 mod page;
 mod progress;
+mod sample;
 mod sandbox;
 mod worker;
 mod workshop;
@@ -41,6 +42,8 @@ enum Command {
     Class(args::ClassArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
+    /// Make a class whose verdicts are known, to try the grader on
+    Sample(sample::SampleArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
     /// Grade the programs of one submission
@@ -60,6 +63,13 @@ fn main() -> ExitCode {
             Ok((summary, code)) => {
                 println!("{summary}");
                 ExitCode::from(code)
+            }
+            Err(error) => complain(2, &error),
+        },
+        Command::Sample(args) => match sample::run(&args) {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
             }
             Err(error) => complain(2, &error),
         },

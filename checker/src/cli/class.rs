@@ -18,8 +18,8 @@ pub(super) struct ClassArgs {
 
 /// Hands over to the other program, Ctrl-C included.
 pub(super) fn run(args: ClassArgs) -> ExitCode {
-    let merge = args.words.first().is_some_and(|word| word == "merge");
-    let (verb, words) = if merge { ("merge", &args.words[1..]) } else { ("class", &args.words[..]) };
+    let named = args.words.first().and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
+    let (verb, words) = named.map_or(("class", &args.words[..]), |verb| (verb, &args.words[1..]));
     become_it(classroom().arg(verb).args(words))
 }
 

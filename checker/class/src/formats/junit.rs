@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use crate::model::{Check, Submission};
 
 pub(crate) fn report(result: &Submission) -> Result<String, String> {
-    let mut report = Report::new(result.name.as_str());
+    let mut report = Report::new(legal(&result.name));
     for exercise in &result.exercises {
         let mut suite = TestSuite::new(exercise.name.as_str());
         let time = exercise.checks.iter().map(|check| check.millis).sum();
@@ -17,7 +17,7 @@ pub(crate) fn report(result: &Submission) -> Result<String, String> {
     }
     if let Some(reason) = &result.reason {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(reason.as_str()).set_type(result.status.name());
+        status.set_message(legal(reason)).set_type(result.status.name());
         let mut suite = TestSuite::new("submission");
         suite.add_test_case(TestCase::new("it can be graded", status));
         report.add_test_suite(suite);
@@ -33,13 +33,18 @@ fn case(exercise: &str, check: &Check) -> TestCase {
         _ => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     if !check.passed() {
-        status.set_message(check.summary.as_str());
+        status.set_message(legal(&check.summary));
     }
     if check.outcome == "failed" {
-        status.set_type("contract").set_description(check.told());
+        status.set_type("contract").set_description(legal(&check.told()));
     }
     let name = check.id.split_once("::").map_or(check.id.as_str(), |(_, name)| name);
     let mut case = TestCase::new(name, status);
     case.set_classname(exercise).set_time(Duration::from_millis(check.millis));
     case
+}
+
+/// Text without the two characters that XML 1.0 forbids and quick-junit leaves in.
+fn legal(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -22,7 +22,18 @@ pub(crate) fn report(result: &Submission) -> Result<String, String> {
         suite.add_test_case(TestCase::new("it can be graded", status));
         report.add_test_suite(suite);
     }
-    report.to_string().map_err(|error| format!("no JUnit XML: {error}"))
+    let xml = report.to_string().map_err(|error| format!("no JUnit XML: {error}"))?;
+    Ok(without_sum_of_skipped(&xml))
+}
+
+/// quick-junit counts what was skipped in the root element too, for which Jenkins' schema has no attribute.
+fn without_sum_of_skipped(xml: &str) -> String {
+    let Some(root) = xml.find("<testsuites") else { return xml.to_string() };
+    let end = xml[root..].find('>').map_or(xml.len(), |end| root + end);
+    let Some(begin) = xml[root..end].rfind(" skipped=\"").map(|begin| root + begin) else { return xml.to_string() };
+    let value = begin + " skipped=\"".len();
+    let after = xml[value..end].find('"').map_or(end, |quote| value + quote + 1);
+    format!("{}{}", &xml[..begin], &xml[after..])
 }
 
 fn case(exercise: &str, check: &Check) -> TestCase {

@@ -297,6 +297,11 @@ fn not_started(error: StartError) -> Trouble {
                 format!("no such line within {} s", limit.as_secs()),
             )
             .hint("Print the line once the listener is bound. If stdout is not a terminal, other languages may have to flush it."),
+        StartError::AnothersPort(line) => {
+            Failure::new(Kind::DoesNotStart, "the ready line names the port of another process")
+                .expected("the port on which this server listens", line)
+                .hint("Print the address that the listener has (`local_addr`), and print it only once it is bound.")
+        }
         StartError::NoPort(line) => Failure::new(Kind::DoesNotStart, "the ready line names no port")
             .expected("WebSocket server running on ws://<host>:<port>", line)
             .hint("With port 0 the system chooses: ask the listener for its local address."),

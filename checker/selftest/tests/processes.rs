@@ -103,6 +103,27 @@ mod on_linux {
         }
     }
 
+    #[test]
+    fn one_that_names_the_port_of_another() {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = other.local_addr().expect("it is bound").port();
+        let server = format!("sh -c 'echo WebSocket server running on ws://127.0.0.1:{port}; sleep 60'");
+        let (code, result) = super::graded(&["echo", "--command", &server]);
+        let handshake = super::check(&result, "echo::handshake");
+        assert_eq!((code, &handshake["outcome"]), (1, &"failed".into()), "{handshake:#}");
+        assert_eq!(handshake["summary"], "the ready line names the port of another process");
+    }
+
+    #[test]
+    fn a_daemon_without_its_environment_is_found() {
+        let daemon = "sleep 87653";
+        let museum = museum("--process", "late");
+        let server = format!("sh -c 'setsid -f env -i {daemon}; exec {museum}'");
+        let (code, result) = super::graded(&["echo", "--command", &server]);
+        assert_eq!(code, 0, "{result:#}");
+        until("the daemon is gone", || running(daemon) == 0);
+    }
+
     /// Starts a grading whose server never becomes ready, and waits until that server runs.
     fn grading_of(server: &str) -> Child {
         let mut command = running_checker();

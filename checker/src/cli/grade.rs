@@ -8,7 +8,8 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
-use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
+use super::class::converted;
+use super::{UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
 use crate::checks::Check;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome, Plan};
@@ -32,14 +33,38 @@ pub(super) struct GradeArgs {
     #[arg(long)]
     all: bool,
     /// How to tell the verdicts
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Verdicts::Human)]
+    format: Verdicts,
     /// Repeat a run: all payloads, sizes and numbers of clients follow from its seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Say afterwards where the time went
     #[arg(long)]
     timings: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Verdicts {
+    /// For people
+    Human,
+    /// One JSON object on stdout
+    Json,
+    /// Gradescope's results.json
+    Gradescope,
+    /// Classroom 50's result.json
+    Classroom50,
+    /// JUnit XML
+    Junit,
+    /// A table with a line a check
+    Csv,
+    /// PrairieLearn's results.json
+    Prairielearn,
+    /// Exercism's results.json, version 3
+    Exercism,
+    /// A summary for GitHub Actions, in Markdown
+    GithubSummary,
+    /// Annotations for GitHub Actions
+    GithubAnnotations,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -90,13 +115,13 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let totals = Totals::of(&graded);
     let mut out = anstream::stdout().lock();
     let written = match args.format {
-        Format::Json => {
+        Verdicts::Json => {
             let text =
                 serde_json::to_string_pretty(&json::result(&graded, seed)).expect("results can be written as JSON");
             writeln!(out, "{text}")
         }
-        Format::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
-        Format::Human => {
+        Verdicts::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
+        Verdicts::Human => {
             let failures = graded.iter().filter_map(|graded| match &graded.outcome {
                 Outcome::Failed(report) => Some(human::failure(graded, report)),
                 _ => None,
@@ -110,6 +135,14 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 if failures.is_empty() { "" } else { "\n" },
                 human::next_step(&graded, target, seed)
             )
+        }
+        platform => {
+            let format = platform.to_possible_value().expect("no format is hidden");
+            let text = serde_json::to_vec(&json::result(&graded, seed)).expect("results can be written as JSON");
+            match converted(format.get_name(), &text) {
+                Ok(text) => out.write_all(&text),
+                Err(message) => return complain(UNKNOWN, &message),
+            }
         }
     };
     if args.timings {

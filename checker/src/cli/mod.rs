@@ -1,5 +1,6 @@
 //! The command line: it parses and calls. One file a command.
 
+mod class;
 mod completions;
 mod explain;
 mod grade;
@@ -66,6 +67,8 @@ enum Command {
     ///
     /// It completes the word `checker`. Add to your shell's start: alias checker='cargo checker'
     Completions(completions::CompletionsArgs),
+    /// Grade many submissions, which need not be trusted
+    Class(class::ClassArgs),
     /// Show that the checks find what they should: every known mistake against every check
     ///
     /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
@@ -98,7 +101,10 @@ enum Format {
 
 /// Runs the command line and says with what to exit.
 pub fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::parse().command {
+        Command::Class(args) => return class::run(args),
+        command => command,
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(UNKNOWN, &format!("this machine does not let the checker work: {error}")),
@@ -116,6 +122,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> ExitCode {
     match command {
+        Command::Class(args) => class::run(args),
         Command::Grade(args) => grade::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Hint(args) => hint::run(args),

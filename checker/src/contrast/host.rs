@@ -168,6 +168,9 @@ fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
         StartError::NotReady(limit) => {
             format!("`{command}` printed no ready line within {} s{last}", limit.as_secs())
         }
+        StartError::AnothersPort(line) => {
+            format!("the ready line of `{command}` names the port of another process: {line}")
+        }
         StartError::NoPort(line) => format!("the ready line of `{command}` names no port: {line}"),
     };
     Failure::new(Kind::DoesNotStart, summary).into()

@@ -38,9 +38,14 @@ pub async fn build(packages: &[&str]) -> Result<Built, String> {
         .output()
         .await
         .map_err(|error| format!("cannot run {}: {error}", cargo.display()))?;
+    Ok(outcomes(&output.stdout, &output.stderr, packages))
+}
+
+/// What became of each package, from what `cargo build --message-format=json` printed.
+pub fn outcomes(stdout: &[u8], stderr: &[u8], packages: &[&str]) -> Built {
     let mut programs = HashMap::new();
     let mut complaints: HashMap<String, String> = HashMap::new();
-    for line in output.stdout.split(|byte| *byte == b'\n') {
+    for line in stdout.split(|byte| *byte == b'\n') {
         // A build script may print lines of its own between cargo's.
         let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
         let Some(target) = message["target"]["name"].as_str() else { continue };
@@ -56,9 +61,9 @@ pub async fn build(packages: &[&str]) -> Result<Built, String> {
         let outcome = match (programs.remove(*package), complaints.remove(*package)) {
             (Some(path), _) => Ok(path),
             (None, Some(complaint)) => Err(complaint),
-            (None, None) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+            (None, None) => Err(String::from_utf8_lossy(stderr).into_owned()),
         };
         (package.to_string(), outcome)
     };
-    Ok(packages.iter().map(result).collect())
+    packages.iter().map(result).collect()
 }

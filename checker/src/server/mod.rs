@@ -3,6 +3,7 @@
 pub mod build;
 pub mod output;
 pub mod process;
+mod socket;
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 
 use output::{Output, Stream};
 use process::Process;
+use socket::Listening;
 
 /// What the ready line begins with; the address follows.
 pub const READY: &str = "WebSocket server running on ws://";
@@ -54,6 +56,8 @@ pub enum StartError {
     NotReady(Duration),
     /// Its ready line names no port.
     NoPort(String),
+    /// Its ready line names a port on which another process listened before.
+    AnothersPort(String),
 }
 
 /// A server that is running.
@@ -87,7 +91,7 @@ impl Server {
         if !program.alone.load(Ordering::Relaxed) {
             let seat = Seat::Shared { _guard: program.turnstile.clone().read_owned().await };
             match Self::start_seated(program, interval, seat).await {
-                Err((StartError::Ended(_), _)) => {}
+                Err((StartError::Ended(_) | StartError::AnothersPort(_), _)) => {}
                 other => return other,
             }
         }
@@ -106,6 +110,7 @@ impl Server {
     ) -> Result<Self, (StartError, Arc<Output>)> {
         let output = Output::new();
         let failed = |error| (error, output.clone());
+        let before = Listening::now();
         let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
             .map_err(|error| failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line()))))?;
         let started = Instant::now();
@@ -141,6 +146,9 @@ impl Server {
         }
         let line = output.ready().unwrap_or_default();
         server.port = port(&line).ok_or_else(|| failed(StartError::NoPort(line.clone())))?;
+        if socket::is_of_another(server.port, &before) {
+            return Err(failed(StartError::AnothersPort(line)));
+        }
         Ok(server)
     }
 
@@ -186,6 +194,8 @@ fn command(program: &Program, interval: Option<Duration>) -> Command {
     command
         .args(&program.argv[1..])
         .current_dir(&program.directory)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| inherited(&name.to_string_lossy())))
         .env("ADDR", "127.0.0.1:0")
         // Graded as on a build machine everywhere, so that no server is right only at home.
         .env("CI", "true")
@@ -194,11 +204,45 @@ fn command(program: &Program, interval: Option<Duration>) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    match interval {
-        Some(interval) => command.env("HEARTBEAT_INTERVAL_MS", interval.as_millis().to_string()),
-        None => command.env_remove("HEARTBEAT_INTERVAL_MS"),
-    };
+    if let Some(interval) = interval {
+        command.env("HEARTBEAT_INTERVAL_MS", interval.as_millis().to_string());
+    }
     command
+}
+
+/// Whether a server gets this variable from the checker's own environment: what programs need to be found and to run,
+/// whatever language they are written in. Tokens and other secrets are none of its business.
+fn inherited(name: &str) -> bool {
+    const NAMES: [&str; 22] = [
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "TZ",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "SHELL",
+        "SystemRoot",
+        "SystemDrive",
+        "windir",
+        "PATHEXT",
+        "ComSpec",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "USERPROFILE",
+        "ProgramData",
+        "ProgramFiles",
+        "DOCKER_HOST",
+        "XDG_RUNTIME_DIR",
+        "NUMBER_OF_PROCESSORS",
+    ];
+    const PREFIXES: [&str; 4] = ["LC_", "LD_", "DYLD_", "PYENV_"];
+    const SUFFIXES: [&str; 3] = ["_HOME", "_PATH", "_ROOT"];
+    // Windows does not tell `Path` from `PATH`.
+    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
 /// A mark that no other server has, of this checker or of another.

@@ -98,6 +98,7 @@ mod platform {
 
     impl Groups {
         fn new() -> Self {
+            adopt_orphans();
             let guard = StdCommand::new("sh")
                 .args(["-c", GUARD])
                 .stdin(Stdio::piped())
@@ -143,6 +144,7 @@ mod platform {
         let Some(mark) = groups.living.remove(&id) else { return };
         kill_group(id);
         kill_marked(&mark);
+        kill_orphans(&groups.living);
         groups.tell('-', id, &mark);
     }
 
@@ -161,6 +163,45 @@ mod platform {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+
+    /// From now on a daemon's parent is the checker, and so it can be found whatever it did to its environment.
+    #[cfg(target_os = "linux")]
+    fn adopt_orphans() {
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn adopt_orphans() {}
+
+    /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
+    #[cfg(target_os = "linux")]
+    fn kill_orphans(living: &BTreeMap<u32, String>) {
+        let ours = rustix::process::getpid().as_raw_nonzero().to_string();
+        let session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get()).to_string();
+        let Ok(processes) = std::fs::read_dir("/proc") else { return };
+        for process in processes.flatten() {
+            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+            // The name, in parentheses, may hold anything; state, parent, group and session follow it.
+            let Some((_, after)) = stat.rsplit_once(')') else { continue };
+            let words: Vec<&str> = after.split_whitespace().take(4).collect();
+            let [_, parent, _, its] = words[..] else { continue };
+            if parent != ours || its == session {
+                continue;
+            }
+            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            let mark = format!("{}=", super::MARK);
+            let marked = environment.windows(mark.len()).any(|window| window == mark.as_bytes());
+            let known = u32::try_from(id).is_ok_and(|id| living.contains_key(&id));
+            if let Some(id) = Pid::from_raw(id).filter(|_| !marked && !known) {
+                let _ = kill_process(id, Signal::KILL);
+                let _ = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::NOHANG);
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn kill_orphans(_living: &BTreeMap<u32, String>) {}
 
     fn exists(id: u32) -> bool {
         group(id).is_some_and(|group| test_kill_process_group(group).is_ok())

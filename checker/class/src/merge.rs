@@ -1,0 +1,63 @@
+//! Puts the parts of a class together that were graded apart.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::classfiles::{self, Class};
+use crate::files;
+use crate::model::Submission;
+use crate::overview::Alike;
+
+#[derive(Args)]
+pub(crate) struct MergeArgs {
+    /// The --out folders of the parts
+    #[arg(value_name = "DIR", required = true)]
+    parts: Vec<PathBuf>,
+    /// Where to put the whole
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// Merges, and gives what to print.
+///
+/// # Errors
+/// What is wrong with a part.
+pub(crate) fn run(args: &MergeArgs) -> Result<(String, u8), String> {
+    let mut results: BTreeMap<String, Submission> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for part in &args.parts {
+        let file = part.join("results.json");
+        let text = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let class: Class = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        for result in class.results {
+            let name = result.name.clone();
+            let folder = args.out.join(&name);
+            copy(&part.join(&name), &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            if results.insert(name.clone(), result).is_some() {
+                return Err(format!("two parts have a result for `{name}`"));
+            }
+        }
+        for alike in class.overview.alike {
+            groups.entry((alike.exercise, alike.shape)).or_default().extend(alike.submissions);
+        }
+    }
+    let results: Vec<Submission> = results.into_values().collect();
+    let alike = groups.into_iter().map(|((exercise, shape), mut submissions)| {
+        submissions.sort();
+        Alike { exercise, shape, submissions }
+    });
+    let overview = classfiles::write(&args.out, &results, alike.collect())
+        .map_err(|error| format!("{}: {error}", args.out.display()))?;
+    Ok((classfiles::summary(&results, &overview, &args.out), classfiles::exit_code(&results)))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        files::whole(&to.join(file.file_name()), std::fs::read(file.path())?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! A class to try the grader on: submissions whose verdicts are known beforehand, made from the reference by the
+//! museum's mistakes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use checker::exercise::{Exercise, Target};
+use checker::server::build::workspace;
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Args)]
+pub(crate) struct SampleArgs {
+    /// Where to put `submissions/` and `expected.json`
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    count: usize,
+}
+
+/// A mistake: what to replace in the reference, by what, and the check that must catch it.
+struct Mistake(Exercise, &'static str, &'static str, &'static str);
+
+use Exercise::{Broadcast, Echo, Heartbeat};
+const MISTAKES: &[Mistake] = &[
+    Mistake(Echo, "Welcome! Connection established.", "Welcome! Connection established", "echo::welcome"),
+    Mistake(Echo, "Server received: {text}", "server received: {text}", "echo::reply"),
+    Mistake(Echo, "Server received: {text}\"))", "Server received: {}\", text.trim()))", "echo::reply"),
+    Mistake(Echo, "if m.is_text() || m.is_binary()", "if m.is_text()", "echo::binary"),
+    Mistake(Echo, "log(\"Client connected\");", "", "echo::log"),
+    Mistake(Echo, "io::stdout().write_all", "io::stderr().write_all", "echo::handshake"),
+    Mistake(Heartbeat, "if pong.notified().now_or_never().is_none() {", "if false {", "heartbeat::dead"),
+    Mistake(Heartbeat, "        ping.notify_one();", "", "heartbeat::pings"),
+    Mistake(
+        Heartbeat,
+        "Some(Message::Pong(_)) => pong.notify_one(),",
+        "Some(Message::Pong(_)) => {}",
+        "heartbeat::alive",
+    ),
+    Mistake(
+        Heartbeat,
+        "ws.feed(reply(m)).await?,",
+        "{ pong.notify_one(); ws.feed(reply(m)).await? }",
+        "heartbeat::chatter",
+    ),
+    Mistake(
+        Broadcast,
+        "ws.feed(Message::text(WELCOME)).await?;",
+        "drop(everyone.send(Message::text(WELCOME)));",
+        "broadcast::welcome",
+    ),
+    Mistake(Broadcast, "drop(everyone.send(reply(m)))", "ws.feed(reply(m)).await?", "broadcast::everyone"),
+    Mistake(Broadcast, "        ping.notify_one();", "", "broadcast::heartbeat"),
+];
+
+/// Makes the class.
+///
+/// # Errors
+/// What keeps it from being written, or a mistake that can no longer be made in the reference.
+pub(crate) fn run(args: &SampleArgs) -> Result<String, String> {
+    let folder = args.out.join("submissions");
+    let mut expected: BTreeMap<String, Value> = BTreeMap::new();
+    for number in 0..args.count {
+        let (name, verdicts) = one(&folder, number).map_err(|error| format!("submission {number}: {error}"))?;
+        expected.insert(name, verdicts);
+    }
+    let text = serde_json::to_string_pretty(&expected).map_err(|error| error.to_string())?;
+    fs::write(args.out.join("expected.json"), text + "\n").map_err(|error| error.to_string())?;
+    Ok(format!("{} submissions in {}", args.count, folder.display()))
+}
+
+/// Which mistake, if any, the n-th submission makes in an exercise.
+fn mistake(exercise: Exercise, number: usize) -> Option<&'static Mistake> {
+    let of_exercise: Vec<&Mistake> = MISTAKES.iter().filter(|mistake| mistake.0 == exercise).collect();
+    let step = match exercise {
+        Echo => 1,
+        Heartbeat => 3,
+        Broadcast => 5,
+    };
+    of_exercise.get(number / step % (of_exercise.len() + 1)).copied()
+}
+
+fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
+    let name = format!("student-{number:02}");
+    let place = folder.join(&name);
+    if number % 12 == 11 {
+        // Broken in form: nothing of the shape in it.
+        fs::create_dir_all(&place)?;
+        fs::write(place.join("main.rs"), "fn main() {}\n")?;
+        return Ok((name, json!({ "status": "unreadable" })));
+    }
+    let mut verdicts = serde_json::Map::new();
+    let mut files: Vec<(String, String)> =
+        vec![("day1/echo/build.rs".to_string(), "fn main() { panic!() }\n".to_string())];
+    for exercise in Exercise::ALL {
+        let path = exercise.source(Target::Day1);
+        let (text, verdict) = match (number % 10, exercise) {
+            (7, Broadcast) => {
+                verdicts
+                    .insert(exercise.name().to_string(), json!({ "fails": "broadcast::welcome", "why": "missing" }));
+                continue;
+            }
+            (8, Heartbeat) => {
+                (fs::read_to_string(workspace().join(&path))?, json!({ "fails": "heartbeat::echo", "why": "skeleton" }))
+            }
+            (9, Echo) => (
+                "fn main() { let never: u32 = \"\"; }\n".to_string(),
+                json!({ "fails": "echo::handshake", "why": "does not compile" }),
+            ),
+            _ => {
+                let text = fs::read_to_string(workspace().join(exercise.source(Target::Solutions)))?;
+                match mistake(exercise, number) {
+                    None => (text, json!({ "fails": null })),
+                    Some(Mistake(_, from, to, check)) if text.contains(from) => {
+                        (text.replacen(from, to, 1), json!({ "fails": check }))
+                    }
+                    Some(Mistake(_, from, _, _)) => return Err(io::Error::other(format!("{path} has no `{from}`"))),
+                }
+            }
+        };
+        // No two submissions are the same, so that none is graded for another.
+        files.push((path, format!("// submission {number}\n{text}")));
+        verdicts.insert(exercise.name().to_string(), verdict);
+    }
+    match number % 4 {
+        2 => zip(&folder.join(format!("{name}.zip")), &files)?,
+        3 => tar(&folder.join(format!("{name}.tar.gz")), &files)?,
+        deeper => {
+            let root = if deeper == 1 { place.join("workbook-main") } else { place };
+            for (path, text) in &files {
+                let file = root.join(path);
+                fs::create_dir_all(file.parent().unwrap_or(&root))?;
+                fs::write(file, text)?;
+            }
+        }
+    }
+    Ok((name, json!({ "status": "graded", "exercises": verdicts })))
+}
+
+fn zip(path: &Path, files: &[(String, String)]) -> io::Result<()> {
+    let mut archive = zip::ZipWriter::new(File::create(path)?);
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, text) in files {
+        archive.start_file(name.as_str(), options).map_err(io::Error::other)?;
+        archive.write_all(text.as_bytes())?;
+    }
+    archive.start_file("../outside.rs", options).map_err(io::Error::other)?;
+    archive.finish().map_err(io::Error::other)?;
+    Ok(())
+}
+
+fn tar(path: &Path, files: &[(String, String)]) -> io::Result<()> {
+    let mut archive =
+        tar::Builder::new(flate2::write::GzEncoder::new(File::create(path)?, flate2::Compression::default()));
+    for (name, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("workbook/{name}"), text.as_bytes())?;
+    }
+    archive.into_inner()?.finish()?;
+    Ok(())
+}

@@ -116,7 +116,7 @@ mod on_linux {
 
     #[test]
     fn a_daemon_without_its_environment_is_found() {
-        let daemon = "sleep 87653";
+        let daemon = &sleeper(3);
         let museum = museum("--process", "late");
         let server = format!("sh -c 'setsid -f env -i {daemon}; exec {museum}'");
         let (code, result) = super::graded(&["echo", "--command", &server]);
@@ -131,6 +131,11 @@ mod on_linux {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         until("the server runs", || running(server) > 0);
         child
+    }
+
+    /// A command that no other test has, be it of another run on this machine.
+    fn sleeper(number: u32) -> String {
+        format!("sleep {number}{:08}", std::process::id())
     }
 
     fn until(what: &str, mut happens: impl FnMut() -> bool) {
@@ -172,7 +177,7 @@ mod on_linux {
 
     #[test]
     fn killing_the_checker_kills_its_servers() {
-        let server = "sleep 87651";
+        let server = &sleeper(1);
         let mut grading = grading_of(server);
         signal(&grading, "-KILL");
         grading.wait().expect("it ends");
@@ -181,7 +186,7 @@ mod on_linux {
 
     #[test]
     fn ctrl_c_leaves_no_server_at_all() {
-        let server = "sleep 87652";
+        let server = &sleeper(2);
         let mut grading = grading_of(server);
         signal(&grading, "-INT");
         assert_eq!(grading.wait().expect("it ends").code(), Some(130));

@@ -64,6 +64,9 @@ mod platform {
     pub(super) type Child = tokio::process::Child;
 
     /// Kills what is left when its input ends, which it does with the checker, however that ends.
+    ///
+    /// Of a server that is being started only the mark is known yet, and its group is 0: should the checker end right
+    /// then, the server may not carry its mark for a moment, so it is looked for more than once.
     const GUARD: &str = r#"
         trap '' INT TERM HUP QUIT
         left=' '
@@ -74,12 +77,18 @@ mod platform {
             esac
         done
         for entry in $left; do
-            kill -9 -- "-${entry%%:*}" 2>/dev/null
-            for environment in /proc/[0-9]*/environ; do
-                if grep -qs "=${entry#*:}" "$environment"; then
+            tries=1
+            case $entry in
+                0:*) tries=10 ;;
+                *) kill -9 -- "-${entry%%:*}" 2>/dev/null ;;
+            esac
+            while [ $tries -gt 0 ]; do
+                for environment in $(grep -ls "=${entry#*:}" /proc/[0-9]*/environ 2>/dev/null); do
                     process="${environment#/proc/}"
                     kill -9 "${process%/environ}" 2>/dev/null
-                fi
+                done
+                tries=$((tries - 1))
+                [ $tries -eq 0 ] || sleep 0.2
             done
         done
     "#;
@@ -127,11 +136,15 @@ mod platform {
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
         }
-        let child = command.spawn()?;
-        let id = child.id().unwrap_or_default();
-        groups.living.insert(id, mark.to_string());
-        groups.tell('+', id, mark);
-        Ok(child)
+        groups.tell('+', 0, mark);
+        let child = command.spawn();
+        if let Ok(child) = &child {
+            let id = child.id().unwrap_or_default();
+            groups.living.insert(id, mark.to_string());
+            groups.tell('+', id, mark);
+        }
+        groups.tell('-', 0, mark);
+        child
     }
 
     pub(super) fn pipes(child: &mut Child) -> (Option<ChildStdout>, Option<ChildStderr>) {

@@ -267,15 +267,20 @@ impl Arena {
         self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
     }
 
-    /// Why heartbeats can't be judged by what happened since then, if the machine was too busy for that.
-    pub fn too_busy(&self, since: Instant) -> Option<String> {
+    /// Why this can't be said of a server's heartbeats by what happened since then, if the machine was too busy for that.
+    pub fn too_busy(&self, since: Instant, trouble: &Trouble) -> Option<String> {
+        // What never came, or came in other words, a wait does not explain.
+        let timed = match trouble {
+            Trouble::Failed(failure) => matches!(failure.kind, Kind::WrongTiming | Kind::EndedEarly),
+            Trouble::Unknown(_) | Trouble::Busy(_) => true,
+        };
         let Lateness { worst, limit } = self.lateness(since);
         let why = if worst > limit {
             format!("an answer that takes no time took {} ms", worst.as_millis())
         } else {
             // A single wait of this length is what tells an early beat from a right one (see the checks).
             let waited = self.starved();
-            if waited <= self.beat * 3 / 10 {
+            if !timed || waited <= self.beat * 3 / 10 {
                 return None;
             }
             format!("the server was kept waiting for a processor for {} ms", waited.as_millis())

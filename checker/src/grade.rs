@@ -339,7 +339,7 @@ impl Shared {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
             // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
-            Some(Err(trouble)) => match (arena.too_busy(began).filter(|_| check.beats), trouble) {
+            Some(Err(trouble)) => match (arena.too_busy(began, &trouble).filter(|_| check.beats), trouble) {
                 (Some(busy), _) => return Err(busy),
                 (None, Trouble::Failed(failure)) => {
                     Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))

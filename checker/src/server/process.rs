@@ -55,7 +55,7 @@ mod platform {
     use std::io::{self, Write};
     use std::os::unix::process::CommandExt;
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
-    use std::sync::{LazyLock, Mutex};
+    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
     use std::time::{Duration, Instant};
 
     use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
@@ -130,9 +130,14 @@ mod platform {
         }
     }
 
+    /// A panic elsewhere must not keep anything from being killed.
+    fn groups() -> MutexGuard<'static, Groups> {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
         command.process_group(0);
-        let mut groups = GROUPS.lock().expect("no panic holds it");
+        let mut groups = groups();
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
         }
@@ -153,7 +158,7 @@ mod platform {
 
     /// Kills a process, its group, and on Linux whatever else carries its mark.
     pub fn kill(id: u32) {
-        let mut groups = GROUPS.lock().expect("no panic holds it");
+        let mut groups = groups();
         let Some(mark) = groups.living.remove(&id) else { return };
         kill_group(id);
         kill_marked(&mark);
@@ -165,7 +170,7 @@ mod platform {
     /// starts nothing more.
     pub fn kill_all() {
         let living: Vec<u32> = {
-            let mut groups = GROUPS.lock().expect("no panic holds it");
+            let mut groups = groups();
             groups.closed = true;
             groups.living.keys().copied().collect()
         };
@@ -189,24 +194,21 @@ mod platform {
     /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
     #[cfg(target_os = "linux")]
     fn kill_orphans(living: &BTreeMap<u32, String>) {
-        let ours = rustix::process::getpid().as_raw_nonzero().to_string();
-        let session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get()).to_string();
+        use super::Kin;
+
+        let ours = std::process::id();
+        let Some(own) = Kin::of(std::path::Path::new("/proc/self")) else { return };
         let Ok(processes) = std::fs::read_dir("/proc") else { return };
         for process in processes.flatten() {
-            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            // The name, in parentheses, may hold anything; state, parent, group and session follow it.
-            let Some((_, after)) = stat.rsplit_once(')') else { continue };
-            let words: Vec<&str> = after.split_whitespace().take(4).collect();
-            let [_, parent, _, its] = words[..] else { continue };
-            if parent != ours || its == session {
+            let Some(kin) = Kin::of(&process.path()) else { continue };
+            if kin.parent != ours || kin.session == own.session {
                 continue;
             }
-            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
             let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
             let mark = format!("{}=", super::MARK);
             let marked = environment.windows(mark.len()).any(|window| window == mark.as_bytes());
-            let known = u32::try_from(id).is_ok_and(|id| living.contains_key(&id));
-            if let Some(id) = Pid::from_raw(id).filter(|_| !marked && !known) {
+            if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
                 let _ = kill_process(id, Signal::KILL);
                 let _ = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::NOHANG);
             }
@@ -317,19 +319,32 @@ pub fn waited(id: u32) -> Option<Duration> {
     }
 }
 
+/// The ids a process is related by.
+#[cfg(target_os = "linux")]
+struct Kin {
+    parent: u32,
+    group: u32,
+    /// Zero where the session began outside this namespace of processes, as in a container.
+    session: u32,
+}
+
+#[cfg(target_os = "linux")]
+impl Kin {
+    /// Reads them for the process of this folder below `/proc`; `None` when it is not one, or gone.
+    fn of(process: &std::path::Path) -> Option<Kin> {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        // The name, in parentheses, may hold anything; state, parent, group and session follow it.
+        let (_, after) = stat.rsplit_once(')')?;
+        let mut ids = after.split_whitespace().skip(1).map(|word| word.parse().ok());
+        Some(Kin { parent: ids.next()??, group: ids.next()??, session: ids.next()?? })
+    }
+}
+
 /// The folders below `/proc` of all processes of this group.
 #[cfg(target_os = "linux")]
 fn members(group: u32) -> Option<Vec<std::path::PathBuf>> {
-    let mut members = Vec::new();
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-        // The name, in parentheses, may hold anything; state, parent and group follow it.
-        let Some((_, after)) = stat.rsplit_once(')') else { continue };
-        if after.split_whitespace().nth(2) == Some(group.to_string().as_str()) {
-            members.push(process.path());
-        }
-    }
-    Some(members)
+    let processes = std::fs::read_dir("/proc").ok()?.flatten().map(|process| process.path());
+    Some(processes.filter(|process| Kin::of(process).is_some_and(|kin| kin.group == group)).collect())
 }
 
 #[cfg(target_os = "linux")]

@@ -355,9 +355,15 @@ impl Shared {
     }
 
     async fn report(&self, check: &Check, arena: &Arena, failure: Failure) -> Report {
-        // A panic's text comes by another way than the end of its connection, and may be a little later.
+        // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
+        // its process is later still.
         let output = &arena.server.output;
-        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending());
+        let last_words = async {
+            output.wait_for(|output| !output.panic().is_empty(), std::future::pending()).await;
+            if output.main_panicked() {
+                arena.server.exit_status().await;
+            }
+        };
         within(Duration::from_millis(100), last_words).await;
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| arena.tap.events());
         let failure = match output.todo() {

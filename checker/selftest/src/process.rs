@@ -155,9 +155,12 @@ fn ready(listener: &TcpListener) -> io::Result<()> {
 }
 
 fn wrong_port() -> io::Result<()> {
-    let (real, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    ready(&other)?;
-    drop(other);
+    let real = TcpListener::bind("127.0.0.1:0")?;
+    // Held, so that nobody else gets it, and never listened on.
+    let other = tokio::net::TcpSocket::new_v4()?;
+    other.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    println!("WebSocket server running on ws://{}", other.local_addr()?);
+    io::stdout().flush()?;
     loop {
         drop(real.accept());
     }

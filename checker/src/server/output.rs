@@ -103,6 +103,11 @@ impl Output {
         self.seen.lock().expect("no panic holds it").panic.clone()
     }
 
+    /// Whether the first panic was the main thread's, which mostly ends the process.
+    pub fn main_panicked(&self) -> bool {
+        self.panic().first().is_some_and(|line| line.starts_with("thread 'main'"))
+    }
+
     /// The number of the TODO that the program panicked at, if it did.
     pub fn todo(&self) -> Option<String> {
         let panic = self.panic().join(" ");

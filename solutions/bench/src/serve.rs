@@ -1,0 +1,74 @@
+//! What the peers in Rust have in common: their settings, their ready line, their log.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::time::Duration;
+use std::{env, process};
+
+use tokio::net::TcpListener;
+
+/// What every newcomer is told.
+pub const WELCOME: &str = "Welcome! Connection established.";
+/// So many messages may wait for the slowest client of a broadcast.
+pub const BACKLOG: usize = 8192;
+
+/// Which exercise a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exercise {
+    /// Answers the sender.
+    Echo,
+    /// The same, with heartbeats.
+    Heartbeat,
+    /// The same, with the answer for everyone.
+    Broadcast,
+}
+
+/// What a peer was asked for on its command line.
+pub fn exercise() -> Exercise {
+    match env::args().nth(1).as_deref() {
+        Some("echo") => Exercise::Echo,
+        Some("heartbeat") => Exercise::Heartbeat,
+        Some("broadcast") => Exercise::Broadcast,
+        other => refuse(&format!("exercise {:?}: there are echo, heartbeat and broadcast", other.unwrap_or_default())),
+    }
+}
+
+/// The heartbeats' interval, from `HEARTBEAT_INTERVAL_MS`.
+pub fn period() -> Duration {
+    let millis = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".into());
+    let Ok(period) = millis.parse::<NonZeroU64>() else {
+        refuse(&format!("HEARTBEAT_INTERVAL_MS={millis}: wanted is a positive integer"));
+    };
+    Duration::from_millis(period.get())
+}
+
+/// Listens where `ADDR` says, and says so.
+pub async fn listen() -> TcpListener {
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".into());
+    let listener = TcpListener::bind(&addr).await;
+    let listener = listener.unwrap_or_else(|error| refuse(&format!("ADDR={addr}: {error} (wanted host:port)")));
+    match listener.local_addr() {
+        Ok(local) => log(format_args!("WebSocket server running on ws://{local}")),
+        Err(error) => refuse(&format!("ADDR={addr}: {error}")),
+    }
+    listener
+}
+
+/// The answer to a message, which is logged.
+pub fn answer(data: &[u8]) -> String {
+    let text = String::from_utf8_lossy(data);
+    log(format_args!("Received: {text}"));
+    format!("Server received: {text}")
+}
+
+/// One line an event.
+pub fn log(event: impl Display) {
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
+    let _ = io::stdout().write_all(line.as_bytes());
+}
+
+fn refuse(why: &str) -> ! {
+    let _ = writeln!(io::stderr(), "{why}");
+    process::exit(2)
+}

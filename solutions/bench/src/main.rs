@@ -61,7 +61,10 @@ fn run(args: &Args) -> Result<(), String> {
     let growing = if args.growth || args.loads.is_empty() { Load::growing() } else { Vec::new() };
     let most = loads.iter().chain(&growing).map(|load| load.clients()).max().unwrap_or_default();
     machine::make_room(most).map_err(|error| {
-        format!("{most} connections need {} open files: {error}; raise `ulimit -n`, or choose smaller loads", most + 100)
+        format!(
+            "{most} connections need {} open files: {error}; raise `ulimit -n`, or choose smaller loads",
+            most + 100
+        )
     })?;
     std::fs::create_dir_all(&args.out)
         .map_err(|error| format!("cannot write to {}: {error}; wanted: a directory", args.out.display()))?;

@@ -46,7 +46,10 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, pinned: bool) -> 
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "\nThe slowest of 100 messages, in milliseconds (told, not judged), and how busy the server was.\n");
+    let _ = writeln!(
+        out,
+        "\nThe slowest of 100 messages, in milliseconds (told, not judged), and how busy the server was.\n"
+    );
     header(&mut out, peers);
     for row in figures.rows.iter().filter(|row| row.figure == Figure::Rate) {
         let _ = write!(out, "{:42}", title(row));

@@ -147,7 +147,9 @@ impl Load {
                 let server = start(Exercise::Broadcast, NO_BEAT)?;
                 vec![rate(drive::broadcast(&server, (clients, in_flight, SMALL), window).map_err(failed)?)]
             }
-            Load::Handshakes => vec![rate(drive::handshakes(&start(Exercise::Echo, NO_BEAT)?, window).map_err(failed)?)],
+            Load::Handshakes => {
+                vec![rate(drive::handshakes(&start(Exercise::Echo, NO_BEAT)?, window).map_err(failed)?)]
+            }
             Load::Idle { clients } => {
                 let server = start(Exercise::Heartbeat, BEAT)?;
                 // Whole beats, or it would depend on when the window begins how many are in it.

@@ -1,7 +1,9 @@
 //! The finished echo server: it greets every client and sends each message back to its sender.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use std::{env, fmt::Display, future, io, io::Write, pin::pin, process, time::Duration};
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{LazyLock, Mutex};
+use std::{env, fmt::Display, future, pin::pin, process, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::{signal::ctrl_c, sync::watch, task::yield_now, time::sleep, time::timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
@@ -17,6 +19,9 @@ const ROUND: usize = 64;
 const WELCOME: &str = "Welcome! Connection established.";
 const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
+/// Standard output, one task at a time.
+static LOG: LazyLock<Mutex<BufWriter<Stdout>>> = LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
+
 #[tokio::main]
 async fn main() {
     let addr = env::var_os("ADDR").unwrap_or_else(|| "127.0.0.1:8080".into());
@@ -28,6 +33,7 @@ async fn main() {
     });
     let local = listener.local_addr().expect("it is bound");
     log(format_args!("WebSocket server running on ws://{local}"));
+    write_log();
 
     // A change tells every client's task to finish; once no receiver is left, all of them have.
     let stop = watch::Sender::new(());
@@ -63,6 +69,7 @@ async fn serve(stream: TcpStream, stop: watch::Receiver<()>) {
         log("Client connected");
         let _ = echo(&mut ws, stop).await; // an error is one more way to leave
         log("Client disconnected");
+        write_log();
     }
 }
 
@@ -82,6 +89,7 @@ async fn echo(ws: &mut Client, mut stop: watch::Receiver<()>) -> tungstenite::Re
         }
         // However much there is to read: now others have their turn, and what has been fed is written.
         yield_now().await;
+        write_log();
         let _ = ws.flush().now_or_never();
     }
     // It finishes the closing handshake as well, whoever began it, if it goes on being asked for
@@ -96,6 +104,7 @@ async fn next(ws: &mut Client) -> Option<Message> {
     let message = future::poll_fn(|cx| {
         let message = ws.poll_next_unpin(cx);
         if message.is_pending() {
+            write_log();
             let _ = ws.poll_flush_unpin(cx);
         }
         message
@@ -104,14 +113,24 @@ async fn next(ws: &mut Client) -> Option<Message> {
 }
 
 fn reply(message: Message) -> Message {
-    let data = message.into_data();
-    let text = String::from_utf8_lossy(&data); // borrowed, if it is UTF-8, as all texts are
+    let text = match message {
+        Message::Text(text) => text, // known to be UTF-8: don't look at every byte of it once more
+        bytes => String::from_utf8_lossy(&bytes.into_data()).into_owned().into(),
+    };
     log(format_args!("Received: {text}"));
     Message::text(format!("Server received: {text}"))
 }
 
-/// One line an event. `println!` would panic when nobody reads our output any more.
+/// One line an event. Lines are written as messages are: when there is nothing to read, all at once.
 fn log(event: impl Display) {
-    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
-    let _ = io::stdout().write_all(line.as_bytes()); // at once, so that no other task's words get between
+    let mut line = event.to_string();
+    if line.contains('\n') || line.contains('\r') {
+        line = line.replace('\r', "\\r").replace('\n', "\\n");
+    }
+    let _ = writeln!(LOG.lock().expect("no panic holds it"), "{line}");
+}
+
+/// Errors are ignored: nobody may be reading our output any more, and `println!` would panic.
+fn write_log() {
+    let _ = LOG.lock().expect("no panic holds it").flush();
 }

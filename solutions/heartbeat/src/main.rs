@@ -2,7 +2,9 @@
 //! What comes from there is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use std::{env, fmt::Display, future, io, io::Write, num::NonZeroU64, pin::pin, process, time::Duration};
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{LazyLock, Mutex};
+use std::{env, fmt::Display, future, num::NonZeroU64, pin::pin, process, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -19,6 +21,9 @@ const ROUND: usize = 64;
 const WELCOME: &str = "Welcome! Connection established.";
 const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
+/// Standard output, one task at a time.
+static LOG: LazyLock<Mutex<BufWriter<Stdout>>> = LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
+
 #[tokio::main]
 async fn main() {
     let millis = setting("HEARTBEAT_INTERVAL_MS", "30000");
@@ -29,6 +34,7 @@ async fn main() {
     let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error, "host:port, with a port that is free"));
     let local = listener.local_addr().expect("it is bound");
     log(format_args!("WebSocket server running on ws://{local}"));
+    write_log();
 
     let stop = watch::Sender::new(());
     // One clock for all: when all beat together, the machine wakes up once and not a thousand times.
@@ -69,6 +75,7 @@ async fn serve(stream: TcpStream, beats: Signal, stop: Signal) {
             () = heart(beats, &ping, &pong) => {}
         }
         log("Client disconnected");
+        write_log();
     }
 }
 
@@ -103,6 +110,7 @@ async fn echo(ws: &mut Client, ping: &Notify, pong: &Notify, mut stop: Signal) -
         }
         // However much there is to read, the heart has its turn, and its pings are written.
         yield_now().await;
+        write_log();
         let _ = ws.flush().now_or_never();
     }
     let _ = timeout(PATIENCE, ws.for_each(|_| future::ready(()))).await;
@@ -113,6 +121,7 @@ async fn next(ws: &mut Client) -> Option<Message> {
     let message = future::poll_fn(|cx| {
         let message = ws.poll_next_unpin(cx);
         if message.is_pending() {
+            write_log();
             let _ = ws.poll_flush_unpin(cx);
         }
         message
@@ -121,8 +130,10 @@ async fn next(ws: &mut Client) -> Option<Message> {
 }
 
 fn reply(message: Message) -> Message {
-    let data = message.into_data();
-    let text = String::from_utf8_lossy(&data);
+    let text = match message {
+        Message::Text(text) => text,
+        bytes => String::from_utf8_lossy(&bytes.into_data()).into_owned().into(),
+    };
     log(format_args!("Received: {text}"));
     Message::text(format!("Server received: {text}"))
 }
@@ -137,6 +148,13 @@ fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
 }
 
 fn log(event: impl Display) {
-    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
-    let _ = io::stdout().write_all(line.as_bytes());
+    let mut line = event.to_string();
+    if line.contains('\n') || line.contains('\r') {
+        line = line.replace('\r', "\\r").replace('\n', "\\n");
+    }
+    let _ = writeln!(LOG.lock().expect("no panic holds it"), "{line}");
+}
+
+fn write_log() {
+    let _ = LOG.lock().expect("no panic holds it").flush();
 }

@@ -56,9 +56,11 @@ impl Template {
         frame.len() == self.frame.len()
             && frame[..at] == self.frame[..at]
             && frame[at + NAME..] == self.frame[at + NAME..]
-            && name(client, number).into_iter().zip(&frame[at..]).enumerate().all(|(index, (digit, byte))| {
-                digit ^ KEY[index % KEY.len()] == *byte
-            })
+            && name(client, number)
+                .into_iter()
+                .zip(&frame[at..])
+                .enumerate()
+                .all(|(index, (digit, byte))| digit ^ KEY[index % KEY.len()] == *byte)
     }
 }
 

@@ -83,6 +83,8 @@ fn run(args: &Args) -> Result<(), String> {
         say(&format!("LEFT OUT: {}: {why}", peer.name()));
     }
     let present: Vec<Peer> = peers.present().collect();
+    // Once pinned, one processor is all there is to see.
+    let place = machine::describe();
     let pinned = machine::pin(1);
     let window = Duration::from_millis(args.window);
     let window = Window { warm_up: window, measured: window };
@@ -101,14 +103,14 @@ fn run(args: &Args) -> Result<(), String> {
     }
     progress("");
     if !loads.is_empty() {
-        say(&show::table(&figures, &present, args.rounds as usize, pinned));
+        say(&show::table(&figures, &present, args.rounds as usize, &place, pinned));
     }
     let (json, svg) = (args.out.join("bench.json"), args.out.join("bench.svg"));
     if !growing.is_empty() {
         say(&show::growth(&grown));
         show::chart(&grown, &svg)?;
     }
-    let text = show::json(&figures, &grown, &peers.missing, args.rounds as usize).to_string();
+    let text = show::json(&figures, &grown, &peers.missing, args.rounds as usize, &place).to_string();
     std::fs::write(&json, text).map_err(|error| format!("cannot write {}: {error}", json.display()))?;
     say(&format!("All of it: {}", json.display()));
     if !growing.is_empty() {

@@ -17,6 +17,10 @@ use crate::serve::Exercise;
 pub enum Peer {
     /// The solutions of this workbook.
     Solution,
+    /// The same contract on the same library, kept in the plainest way: what the solutions began as.
+    Plain,
+    /// The same again, with a read buffer of 4 KiB and not 128.
+    PlainSmall,
     /// Node and `ws`: what all ratios are to.
     Node,
     /// Python and `websockets`.
@@ -31,13 +35,23 @@ pub enum Peer {
 
 impl Peer {
     /// All, in the order of the tables.
-    pub const ALL: [Peer; 6] =
-        [Peer::Solution, Peer::Node, Peer::Python, Peer::Axum, Peer::Fastwebsockets, Peer::Floor];
+    pub const ALL: [Peer; 8] = [
+        Peer::Solution,
+        Peer::Plain,
+        Peer::PlainSmall,
+        Peer::Node,
+        Peer::Python,
+        Peer::Axum,
+        Peer::Fastwebsockets,
+        Peer::Floor,
+    ];
 
     /// As it is called on the command line and in the tables.
     pub fn name(self) -> &'static str {
         match self {
             Peer::Solution => "solution",
+            Peer::Plain => "plain",
+            Peer::PlainSmall => "plain-4k",
             Peer::Node => "ws",
             Peer::Python => "websockets",
             Peer::Axum => "axum",
@@ -67,7 +81,8 @@ impl Peers {
             let command = match peer {
                 // Three binaries: what is missing of their names is the exercise.
                 Peer::Solution => Ok(vec![folder.join("solution-").display().to_string()]),
-                Peer::Axum | Peer::Fastwebsockets | Peer::Floor => Ok(vec![binary(peer.name())]),
+                Peer::PlainSmall => Ok(vec![binary(Peer::Plain.name())]),
+                Peer::Plain | Peer::Axum | Peer::Fastwebsockets | Peer::Floor => Ok(vec![binary(peer.name())]),
                 Peer::Node => foreign::servers(Language::Node).map(|servers| servers[0].argv.clone()),
                 Peer::Python => foreign::servers(Language::Python).map(|servers| servers[0].argv.clone()),
             };
@@ -104,6 +119,9 @@ impl Peers {
             argv[0] += std::env::consts::EXE_SUFFIX;
         } else {
             argv.push(word.to_string());
+        }
+        if peer == Peer::PlainSmall {
+            argv.push((4 << 10).to_string());
         }
         Server::start(&argv, beat).map_err(|why| format!("{} {word}: {why}", peer.name()))
     }

@@ -7,14 +7,13 @@ use plotters::prelude::*;
 use serde_json::{Value, json};
 
 use crate::figures::{Figures, Row};
-use crate::machine;
 use crate::peer::Peer;
 use crate::workload::{Figure, Load};
 
 /// The table for people: ratios first.
-pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, pinned: bool) -> String {
+pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinned: bool) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}; medians of {rounds} interleaved rounds.", machine::describe());
+    let _ = writeln!(out, "{place}; medians of {rounds} interleaved rounds.");
     let _ = writeln!(
         out,
         "{}\n\nHow many times better than Node's ws. A * marks a backlog: there, one write may serve many messages.\n",
@@ -121,7 +120,7 @@ fn per_client(figures: &Figures) -> Vec<(usize, Option<f64>, Option<f64>)> {
 }
 
 /// All that was measured.
-pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], rounds: usize) -> Value {
+pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], rounds: usize, place: &str) -> Value {
     let rows = |figures: &Figures| -> Vec<Value> {
         let row = |row: &Row| {
             let peers: serde_json::Map<String, Value> = row
@@ -140,7 +139,7 @@ pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], roun
     };
     let missing: Vec<Value> = missing.iter().map(|(peer, why)| json!({"peer": peer.name(), "why": why})).collect();
     json!({
-        "machine": machine::describe(),
+        "machine": place,
         "rounds": rounds,
         "missing": missing,
         "loads": rows(figures),

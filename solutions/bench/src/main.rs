@@ -21,9 +21,12 @@ struct Args {
     /// How many interleaved rounds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How many milliseconds of each load are measured, after as long a warm-up
+    /// How many milliseconds of each load are measured
     #[arg(long, default_value_t = 500, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..))]
     window: u64,
+    /// For how many milliseconds each load runs before: less, and Node has not compiled what is hot
+    #[arg(long, default_value_t = 1_000, value_name = "MS")]
+    warm_up: u64,
     /// Only these peers; beside them, always the solution and ws
     #[arg(long, value_delimiter = ',', value_name = "PEER", value_parser = peer)]
     peers: Vec<Peer>,
@@ -86,8 +89,7 @@ fn run(args: &Args) -> Result<(), String> {
     // Once pinned, one processor is all there is to see.
     let place = machine::describe();
     let pinned = machine::pin(1);
-    let window = Duration::from_millis(args.window);
-    let window = Window { warm_up: window, measured: window };
+    let window = Window { warm_up: Duration::from_millis(args.warm_up), measured: Duration::from_millis(args.window) };
     let (mut figures, mut grown) = (Figures::default(), Figures::default());
     for round in 1..=args.rounds {
         for load in &loads {
@@ -104,6 +106,9 @@ fn run(args: &Args) -> Result<(), String> {
     progress("");
     if !loads.is_empty() {
         say(&show::table(&figures, &present, args.rounds as usize, &place, pinned));
+        if let Some(gained) = show::gained(&figures) {
+            say(&gained);
+        }
     }
     let (json, svg) = (args.out.join("bench.json"), args.out.join("bench.svg"));
     if !growing.is_empty() {

@@ -23,6 +23,8 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
             "Servers and generator share the processors; rates are by the clock."
         }
     );
+    // The plain ones have a table of their own.
+    let peers: Vec<Peer> = peers.iter().copied().filter(|peer| !PLAIN.contains(peer)).collect();
     let others: Vec<Peer> = peers.iter().copied().filter(|peer| *peer != Peer::Node).collect();
     header(&mut out, &others);
     for row in &figures.rows {
@@ -33,14 +35,14 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
         out.push('\n');
     }
     let _ = writeln!(out, "\nThe figures themselves, and their spread over the rounds.\n");
-    header(&mut out, peers);
+    header(&mut out, &peers);
     for row in &figures.rows {
         let _ = write!(out, "{:42}", format!("{}, {}", title(row), row.figure.unit()));
-        for peer in peers {
+        for peer in &peers {
             cell(&mut out, row.median(*peer, |told| Some(told.value)).map(short));
         }
         let _ = write!(out, "\n{:42}", "");
-        for peer in peers {
+        for peer in &peers {
             cell(&mut out, row.spread(*peer).map(|(least, most)| format!("{}-{}", short(least), short(most))));
         }
         out.push('\n');
@@ -49,10 +51,10 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
         out,
         "\nThe slowest of 100 messages, in milliseconds (told, not judged), and how busy the server was.\n"
     );
-    header(&mut out, peers);
+    header(&mut out, &peers);
     for row in figures.rows.iter().filter(|row| row.figure == Figure::Rate) {
         let _ = write!(out, "{:42}", title(row));
-        for peer in peers {
+        for peer in &peers {
             let p99 = row.median(*peer, |told| told.p99).map_or("-".to_string(), |p99| format!("{p99:.2}"));
             let busy = row.median(*peer, |told| told.busy).map(|busy| format!("{p99} {:.0} %", busy * 100.0));
             cell(&mut out, busy);
@@ -60,6 +62,29 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
         out.push('\n');
     }
     out
+}
+
+const PLAIN: [Peer; 2] = [Peer::Plain, Peer::PlainSmall];
+
+/// What the solutions gained over the plainest server on the same library, each as a ratio to ws; nothing where the
+/// plain ones were not measured.
+pub fn gained(figures: &Figures) -> Option<String> {
+    let columns = [Peer::Plain, Peer::PlainSmall, Peer::Solution];
+    let mut out = String::from("How many times better than Node's ws; a * marks a backlog.\n\n");
+    let _ = write!(out, "{:42}", "");
+    for peer in columns {
+        let _ = write!(out, " {:>11}", peer.name());
+    }
+    let before = out.len();
+    for row in &figures.rows {
+        let ratios: Option<Vec<f64>> = columns.iter().map(|peer| row.ratio(*peer, Peer::Node)).collect();
+        let Some(ratios) = ratios else { continue };
+        let _ = write!(out, "\n{:42}", title(row));
+        for ratio in ratios {
+            let _ = write!(out, " {ratio:>11.2}");
+        }
+    }
+    (out.len() > before).then_some(out + "\n")
 }
 
 fn header(out: &mut String, peers: &[Peer]) {

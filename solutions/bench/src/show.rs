@@ -47,6 +47,9 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
         }
         out.push('\n');
     }
+    if figures.rows.iter().all(|row| row.figure != Figure::Rate) {
+        return out;
+    }
     let _ = writeln!(
         out,
         "\nThe slowest of 100 messages, in milliseconds (told, not judged), and how busy the server was.\n"

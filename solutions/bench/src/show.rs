@@ -131,8 +131,10 @@ pub fn growth(figures: &Figures) -> String {
     out
 }
 
-/// For each number of clients: microseconds of processor for a delivery, and KiB for a connection.
-fn per_client(figures: &Figures) -> Vec<(usize, Option<f64>, Option<f64>)> {
+/// A number of clients, microseconds of processor for a delivery to one of them, and KiB for its connection.
+type PerClient = (usize, Option<f64>, Option<f64>);
+
+fn per_client(figures: &Figures) -> Vec<PerClient> {
     let mut sizes: Vec<usize> = Load::growing().iter().map(|load| load.clients()).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -182,7 +184,7 @@ pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], roun
 /// When it can't be drawn or written.
 pub fn chart(figures: &Figures, path: &Path) -> Result<(), String> {
     let told = per_client(figures);
-    let series = |of: &dyn Fn(&(usize, Option<f64>, Option<f64>)) -> Option<f64>| -> Vec<(f64, f64)> {
+    let series = |of: &dyn Fn(&PerClient) -> Option<f64>| -> Vec<(f64, f64)> {
         told.iter().filter_map(|row| Some((row.0 as f64, of(row)? * row.0 as f64))).collect()
     };
     let panels = [

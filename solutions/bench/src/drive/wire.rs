@@ -98,8 +98,11 @@ pub(super) enum Kind {
     Other(String),
 }
 
-/// The first frame, if it is there whole: its kind, its payload, and what follows it.
-pub(super) fn first(bytes: &[u8]) -> Result<Option<(Kind, &[u8], &[u8])>, String> {
+/// A frame's kind, its payload, and what follows it.
+type First<'a> = (Kind, &'a [u8], &'a [u8]);
+
+/// The first frame, if it is there whole.
+pub(super) fn first(bytes: &[u8]) -> Result<Option<First<'_>>, String> {
     let mut cursor = Cursor::new(bytes);
     let parsed = FrameHeader::parse(&mut cursor).map_err(|error| format!("that is no frame: {error}"))?;
     let Some((header, length)) = parsed else { return Ok(None) };

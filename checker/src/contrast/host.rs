@@ -16,7 +16,7 @@ use super::plan::Contestant;
 use super::relay;
 use crate::client::{PATIENCE, within};
 use crate::polling;
-use crate::server::process::{Process, kill};
+use crate::server::process::{Process, kill, ran};
 use crate::server::{Program, Server, StartError};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 
@@ -176,26 +176,7 @@ fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
     Failure::new(Kind::DoesNotStart, summary).into()
 }
 
-/// Processor time of a process group, all threads, to the nanosecond.
-#[cfg(target_os = "linux")]
-fn cpu(group: u32) -> Option<Duration> {
-    let mut nanos = 0;
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-        // The name, in parentheses, may hold anything; state, parent and group follow it.
-        let Some((_, after)) = stat.rsplit_once(')') else { continue };
-        if after.split_whitespace().nth(2) != Some(group.to_string().as_str()) {
-            continue;
-        }
-        for thread in std::fs::read_dir(process.path().join("task")).ok()?.flatten() {
-            let Ok(stat) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
-            nanos += stat.split_whitespace().next()?.parse::<u64>().ok()?;
-        }
-    }
-    (nanos > 0).then(|| Duration::from_nanos(nanos))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cpu(_group: u32) -> Option<Duration> {
-    None
+/// What a process that is gone has used, nobody tells any more.
+fn cpu(id: u32) -> Option<Duration> {
+    ran(id).filter(|ran| !ran.is_zero())
 }

@@ -300,21 +300,30 @@ pub fn memory(id: u32) -> Option<u64> {
 /// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
 /// system doesn't tell.
 pub fn waited(id: u32) -> Option<Duration> {
+    scheduled(id, 1)
+}
+
+/// How long they have run on one; `None` where the system doesn't tell.
+pub fn ran(id: u32) -> Option<Duration> {
+    scheduled(id, 0)
+}
+
+/// One column of the scheduler's statistics, in nanoseconds, summed up: time on a processor, time waiting for one.
+fn scheduled(id: u32, column: usize) -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
         let nanos = members(id)?.into_iter().flat_map(|process| {
             let threads = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
             threads.filter_map(|thread| {
-                // Time on a processor, time waiting for one, and how often, in nanoseconds.
                 let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-                stat.split_whitespace().nth(1)?.parse::<u64>().ok()
+                stat.split_whitespace().nth(column)?.parse::<u64>().ok()
             })
         });
         Some(Duration::from_nanos(nanos.sum()))
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = id;
+        let _ = (id, column);
         None
     }
 }

@@ -1,9 +1,8 @@
-//! What is asked of the system: processors, processor time, memory, file descriptors.
+//! What is asked of the system: processors and file descriptors.
 //!
 //! All of this is known on Linux. Elsewhere nothing is pinned, rates are by the clock, and memory is not measured.
 
 use std::io;
-use std::time::Duration;
 
 /// Where it was measured, in a line.
 pub fn describe() -> String {
@@ -29,17 +28,6 @@ pub fn pin(processor: usize) -> bool {
         let _ = processor;
         false
     }
-}
-
-/// How long the threads of that process have run, all together; `None` where the system doesn't tell.
-pub fn processor_time(id: u32) -> Option<Duration> {
-    let threads = std::fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten();
-    let nanos = threads.filter_map(|thread| {
-        // Time on a processor, time waiting for one, and how often, in nanoseconds.
-        let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        stat.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Some(Duration::from_nanos(nanos.sum()))
 }
 
 /// Makes room for that many connections, here and in what is started from here.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bench::drive::Window;
 use bench::figures::Figures;
-use bench::peer::{Peer, Peers};
+use bench::peer::{GENERATOR, Peer, Peers};
 use bench::workload::Load;
 use bench::{machine, show};
+use checker::contrast::place;
 use clap::Parser;
 
 /// Measures the solutions against servers that keep the same contract in other ways.
@@ -87,8 +88,8 @@ fn run(args: &Args) -> Result<(), String> {
     }
     let present: Vec<Peer> = peers.present().collect();
     // Once pinned, one processor is all there is to see.
-    let place = machine::describe();
-    let pinned = machine::pin(1);
+    let described = machine::describe();
+    let pinned = machine::pin(GENERATOR);
     let window = Window { warm_up: Duration::from_millis(args.warm_up), measured: Duration::from_millis(args.window) };
     let (mut figures, mut grown) = (Figures::default(), Figures::default());
     for round in 1..=args.rounds {
@@ -105,7 +106,7 @@ fn run(args: &Args) -> Result<(), String> {
     }
     progress("");
     if !loads.is_empty() {
-        say(&show::table(&figures, &present, args.rounds as usize, &place, pinned));
+        say(&show::table(&figures, &present, args.rounds as usize, &described, pinned));
         if let Some(gained) = show::gained(&figures) {
             say(&gained);
         }
@@ -115,8 +116,8 @@ fn run(args: &Args) -> Result<(), String> {
         say(&show::growth(&grown));
         show::chart(&grown, &svg)?;
     }
-    let text = show::json(&figures, &grown, &peers.missing, args.rounds as usize, &place).to_string();
-    std::fs::write(&json, text).map_err(|error| format!("cannot write {}: {error}", json.display()))?;
+    let text = show::json(&figures, &grown, &peers.missing, args.rounds as usize, &described).to_string();
+    place::write(&json, &text)?;
     say(&format!("All of it: {}", json.display()));
     if !growing.is_empty() {
         say(&format!("Drawn: {}", svg.display()));

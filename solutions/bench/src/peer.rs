@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use checker::exercise::{Exercise, Target};
 use checker::foreign::{self, Language};
 use checker::server::process::{self, Process};
 
 use crate::machine;
-use crate::serve::Exercise;
 
 /// A server that keeps the contract, or the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +63,9 @@ impl Peer {
 
 /// How to start the peers that are here, and why the others are not.
 pub struct Peers {
+    /// Where what cargo built is.
+    folder: PathBuf,
+    /// Of the solution, which has a binary for each exercise, nothing but that it is here.
     commands: BTreeMap<Peer, Vec<String>>,
     /// Who is missing, and why.
     pub missing: Vec<(Peer, String)>,
@@ -74,15 +77,12 @@ impl Peers {
     /// # Errors
     /// When the solutions or the peers in Rust do not compile.
     pub fn prepare(wanted: &[Peer]) -> Result<Self, String> {
-        let folder = build()?;
-        let binary = |name: &str| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)).display().to_string();
-        let mut peers = Peers { commands: BTreeMap::new(), missing: Vec::new() };
+        let mut peers = Peers { folder: build()?, commands: BTreeMap::new(), missing: Vec::new() };
         for peer in wanted {
             let command = match peer {
-                // Three binaries: what is missing of their names is the exercise.
-                Peer::Solution => Ok(vec![folder.join("solution-").display().to_string()]),
-                Peer::PlainSmall => Ok(vec![binary(Peer::Plain.name())]),
-                Peer::Plain | Peer::Axum | Peer::Fastwebsockets | Peer::Floor => Ok(vec![binary(peer.name())]),
+                Peer::Solution => Ok(Vec::new()),
+                Peer::PlainSmall => Ok(vec![peers.binary(Peer::Plain.name())]),
+                Peer::Plain | Peer::Axum | Peer::Fastwebsockets | Peer::Floor => Ok(vec![peers.binary(peer.name())]),
                 Peer::Node => foreign::servers(Language::Node).map(|servers| servers[0].argv.clone()),
                 Peer::Python => foreign::servers(Language::Python).map(|servers| servers[0].argv.clone()),
             };
@@ -98,6 +98,10 @@ impl Peers {
         Ok(peers)
     }
 
+    fn binary(&self, name: &str) -> String {
+        self.folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)).display().to_string()
+    }
+
     /// Those who are here.
     pub fn present(&self) -> impl Iterator<Item = Peer> {
         self.commands.keys().copied()
@@ -108,16 +112,12 @@ impl Peers {
     /// # Errors
     /// When it does not start.
     pub fn start(&self, peer: Peer, exercise: Exercise, beat: Duration) -> Result<Server, String> {
-        let mut argv = self.commands[&peer].clone();
-        let word = match exercise {
-            Exercise::Echo => "echo",
-            Exercise::Heartbeat => "heartbeat",
-            Exercise::Broadcast => "broadcast",
+        let mut argv = match peer {
+            Peer::Solution => vec![self.binary(exercise.package(Target::Solutions))],
+            _ => self.commands[&peer].clone(),
         };
-        if peer == Peer::Solution {
-            argv[0] += word;
-            argv[0] += std::env::consts::EXE_SUFFIX;
-        } else {
+        let word = exercise.name();
+        if peer != Peer::Solution {
             argv.push(word.to_string());
         }
         if peer == Peer::PlainSmall {
@@ -178,7 +178,12 @@ impl Server {
 
     /// How long it has run on a processor; `None` where the system doesn't tell.
     pub fn processor_time(&self) -> Option<Duration> {
-        machine::processor_time(self.process.id())
+        process::ran(self.process.id())
+    }
+
+    /// How long it has run since it had run for so long.
+    pub fn processor_since(&self, before: Option<Duration>) -> Option<Duration> {
+        self.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before))
     }
 
     /// Its own memory, in bytes; `None` where the system doesn't tell.
@@ -193,6 +198,7 @@ impl Drop for Server {
     }
 }
 
-/// The processor of the servers, and that of the generator.
+/// The processor of the servers.
 const SERVER: usize = 0;
-const GENERATOR: usize = 1;
+/// The generator's.
+pub const GENERATOR: usize = 1;

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 use std::{env, process};
 
+use checker::exercise::Exercise;
 use tokio::net::TcpListener;
 
 /// What every newcomer is told.
@@ -13,25 +14,11 @@ pub const WELCOME: &str = "Welcome! Connection established.";
 /// So many messages may wait for the slowest client of a broadcast.
 pub const BACKLOG: usize = 8192;
 
-/// Which exercise a peer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exercise {
-    /// Answers the sender.
-    Echo,
-    /// The same, with heartbeats.
-    Heartbeat,
-    /// The same, with the answer for everyone.
-    Broadcast,
-}
-
 /// What a peer was asked for on its command line.
 pub fn exercise() -> Exercise {
-    match env::args().nth(1).as_deref() {
-        Some("echo") => Exercise::Echo,
-        Some("heartbeat") => Exercise::Heartbeat,
-        Some("broadcast") => Exercise::Broadcast,
-        other => refuse(&format!("exercise {:?}: there are echo, heartbeat and broadcast", other.unwrap_or_default())),
-    }
+    let word = env::args().nth(1).unwrap_or_default();
+    Exercise::named(&word)
+        .unwrap_or_else(|| refuse(&format!("exercise {word:?}: there are echo, heartbeat and broadcast")))
 }
 
 /// The heartbeats' interval, from `HEARTBEAT_INTERVAL_MS`.

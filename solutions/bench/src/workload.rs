@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use checker::exercise::Exercise;
+
 use crate::drive::{self, Measured, Window};
 use crate::peer::{Peer, Peers};
-use crate::serve::Exercise;
 
 /// Idle connections are pinged so often.
 const BEAT: Duration = Duration::from_secs(1);

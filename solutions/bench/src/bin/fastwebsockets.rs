@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench::serve::{self, Exercise};
+use bench::serve;
+use checker::exercise::Exercise;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError, WebSocketRead, WebSocketWrite,

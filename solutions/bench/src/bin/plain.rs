@@ -7,7 +7,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::serve::{self, Exercise};
+use bench::serve;
+use checker::exercise::Exercise;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;

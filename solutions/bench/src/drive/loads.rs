@@ -74,7 +74,7 @@ impl<'a> Meter<'a> {
 
     fn measured(&self) -> Measured {
         let (began, before) = self.began.unwrap_or((self.begins, None));
-        let processor = self.server.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let processor = self.server.processor_since(before);
         let p99 = (!self.latencies.is_empty()).then(|| Duration::from_nanos(self.latencies.value_at_quantile(0.99)));
         Measured { count: self.count, wall: began.elapsed(), processor, p99 }
     }
@@ -209,7 +209,7 @@ pub fn handshakes(server: &Server, window: Window) -> Result<Measured, String> {
     engine.churn(Instant::now() + window.warm_up)?;
     let (began, before) = (Instant::now(), server.processor_time());
     let count = engine.churn(began + window.measured)?;
-    let processor = server.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+    let processor = server.processor_since(before);
     Ok(Measured { count, wall: began.elapsed(), processor, p99: None })
 }
 
@@ -231,7 +231,7 @@ pub fn idle(server: &Server, connections: usize, window: Window) -> Result<(Opti
     wait(&mut engine, Instant::now() + window.warm_up)?;
     let (began, processor, pings) = (Instant::now(), server.processor_time(), engine.pings);
     wait(&mut engine, began + window.measured)?;
-    let processor = server.processor_time().zip(processor).map(|(after, before)| after.saturating_sub(before));
+    let processor = server.processor_since(processor);
     let measured = Measured { count: engine.pings - pings, wall: began.elapsed(), processor, p99: None };
     Ok((before.zip(server.memory()), measured))
 }

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
+use crate::age::Age;
 use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, within};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
@@ -39,6 +40,8 @@ pub struct Arena {
     kept: Mutex<Vec<Mouth>>,
     holds_back: bool,
     lets_go: bool,
+    /// Whether the check has waited for the server to be older.
+    aged: bool,
 }
 
 /// What an arena is made from.
@@ -94,6 +97,7 @@ impl Arena {
             kept: Mutex::default(),
             holds_back: false,
             lets_go: true,
+            aged: false,
         })
     }
 
@@ -248,9 +252,20 @@ impl Arena {
 
     // Time
 
-    /// Waits until the server has been running for so long.
-    pub async fn aged(&self, age: Duration) {
-        tokio::time::sleep_until((self.server.started + age).into()).await;
+    /// Waits until the server has been running for so long, unless this build has been waited for before.
+    pub async fn aged(&mut self, age: Duration) {
+        if !self.settings.program.age().is_some_and(Age::seen) {
+            tokio::time::sleep_until((self.server.started + age).into()).await;
+            self.aged = true;
+        }
+    }
+
+    /// Remembers of a server that has passed that it was waited for.
+    pub fn passed(&self) {
+        if let Some(age) = self.settings.program.age().filter(|_| self.aged) {
+            // What can't be remembered is merely waited for again.
+            let _ = age.remember();
+        }
     }
 
     /// How late things happened since then.

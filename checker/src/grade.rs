@@ -1,6 +1,6 @@
 //! Runs checks in order of need, side by side, and says what came out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,12 +10,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::arena::{Arena, Settings};
-use crate::checks::{self, Check};
+use crate::checks::Check;
 use crate::client::within;
 use crate::exercise::{Exercise, Target};
 use crate::gauge::Gauge;
+use crate::plan::Plan;
 use crate::server::Program;
-use crate::server::build::{build, workspace};
 use crate::server::output::Output;
 use crate::verdict::{Failure, Kind, Progress, Trouble};
 use crate::wire::tap::Event;
@@ -39,18 +39,6 @@ static HEAVY_SEATS: AtomicU32 = AtomicU32::new(1);
 pub fn allow_another_heavy_check() {
     HEAVY_SEATS.fetch_add(1, Ordering::Relaxed);
     HEAVY.add_permits(1);
-}
-
-/// Which programs to grade, and by which checks.
-pub struct Plan {
-    /// The checks to run, with all that they need.
-    pub checks: Vec<&'static Check>,
-    /// What to start for each exercise, or why there is nothing to start.
-    pub programs: BTreeMap<Exercise, Result<Program, Box<Failure>>>,
-    /// Where the sources are, to tell a student what to open.
-    pub target: Option<Target>,
-    /// What all chance in this run follows from.
-    pub seed: u64,
 }
 
 /// The verdict on one check.
@@ -105,68 +93,6 @@ pub struct Report {
     pub ended: Option<String>,
     /// What to think of first.
     pub hint: String,
-}
-
-/// The checks that these words select (an exercise's name, a check's id or the beginning of one; none selects all),
-/// with all that they need, in the contract's order.
-///
-/// # Errors
-/// The word that selects nothing.
-pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
-    let all = checks::all();
-    let mut wanted: BTreeSet<&'static str> = BTreeSet::new();
-    for word in words {
-        let matching = all.iter().filter(|check| check.exercise.name() == word || check.id.starts_with(word.as_str()));
-        let before = wanted.len();
-        wanted.extend(matching.map(|check| check.id));
-        if wanted.len() == before && !all.iter().any(|check| check.id.starts_with(word.as_str())) {
-            return Err(word.clone());
-        }
-    }
-    if words.is_empty() {
-        wanted.extend(all.iter().map(|check| check.id));
-    }
-    Ok(with_needs(wanted))
-}
-
-/// These checks and all that they need, in the contract's order.
-pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
-    let all = checks::all();
-    // Needs come earlier in the contract's order, so one pass from the end finds them all.
-    for check in all.iter().rev() {
-        if wanted.contains(check.id) {
-            wanted.extend(check.needs.iter().chain(check.explained_by).chain(check.moot_after));
-        }
-    }
-    all.into_iter().filter(|check| wanted.contains(check.id)).collect()
-}
-
-/// Builds the target's programs for these checks.
-///
-/// # Errors
-/// When cargo can't be run.
-pub async fn built_plan(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
-    let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
-    let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await?;
-    let program = |exercise: Exercise| {
-        let outcome =
-            built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
-        outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
-            let hint = format!(
-                "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
-                exercise.source(target),
-                exercise.package(target)
-            );
-            let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
-                .expected("a program that compiles", complaint.trim_end())
-                .hint(hint);
-            Box::new(Failure { fundamental: true, ..failure })
-        })
-    };
-    let programs = exercises.iter().copied().map(program);
-    let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
-    Ok(Plan { checks, programs, target: Some(target), seed })
 }
 
 /// Runs the checks; each verdict goes to `done` as soon as there is one.
@@ -349,7 +275,10 @@ impl Shared {
             Some(Ok(())) => match arena.evidence.lacks(check.least) {
                 // No pass without evidence: this is a fault of the check, and it says so.
                 Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),
-                None => Outcome::Passed,
+                None => {
+                    arena.passed();
+                    Outcome::Passed
+                }
             },
         })
     }

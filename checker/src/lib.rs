@@ -4,6 +4,7 @@
 //! a [`client`], the [`wire::tap`] sees every byte, [`grade`] decides what ran and what it means, and
 //! [`report`] says so.
 
+pub mod age;
 pub mod arena;
 pub mod checks;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod hints;
 pub mod interrupt;
 pub mod museum;
 pub mod peer;
+pub mod plan;
 pub mod play;
 pub mod points;
 pub mod polling;

@@ -13,7 +13,8 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::checks;
 use crate::exercise::Exercise;
 use crate::familiar::{Familiar, Signature, signature};
-use crate::grade::{self, Graded, Outcome, Plan};
+use crate::grade::{self, Graded, Outcome};
+use crate::plan::Plan;
 use crate::server::Program;
 use crate::server::build::{build, workspace};
 

@@ -11,8 +11,9 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::checks;
 use crate::exercise::{Exercise, Target};
 use crate::foreign::{self, Language};
-use crate::grade::{self, Graded, Outcome, Plan};
+use crate::grade::{self, Graded, Outcome};
 use crate::museum;
+use crate::plan::{self, Plan};
 use crate::server::Program;
 use crate::server::build::workspace;
 
@@ -53,7 +54,7 @@ pub struct Round {
 /// # Errors
 /// When one can't be built.
 pub async fn candidates() -> Result<(Vec<Candidate>, Vec<String>), String> {
-    let plan = grade::built_plan(checks::all(), Target::Solutions, 0).await?;
+    let plan = plan::built(checks::all(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
         let program = program.map_err(|failure| failure.got)?;

@@ -85,12 +85,12 @@ fn folder() -> PathBuf {
     workspace().join("target/checker")
 }
 
-fn read<T: DeserializeOwned + Default>(name: &str) -> T {
+pub(crate) fn read<T: DeserializeOwned + Default>(name: &str) -> T {
     let text = fs::read_to_string(folder().join(name)).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn write<T: Serialize>(name: &str, value: &T) -> io::Result<()> {
+pub(crate) fn write<T: Serialize>(name: &str, value: &T) -> io::Result<()> {
     fs::create_dir_all(folder())?;
     // Whoever reads meanwhile gets the old file or the new one.
     let new = folder().join(format!("{name}.{}", std::process::id()));

@@ -12,6 +12,7 @@ use checker::cli::fresh_seed;
 use checker::exercise::Target;
 use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
+use checker::plan;
 use checker::report::human;
 use checker::report::json::Totals;
 use checker::state;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     }
     // A check is worth nothing without those it needs, so they are run and shown too.
-    let checks = grade::with_needs(selected);
+    let checks = plan::with_needs(selected);
     (args.filter, args.exact, args.skip) = (None, false, Vec::new());
     let ids: Vec<&'static str> = checks.iter().map(|check| check.id).collect();
 
@@ -101,10 +102,11 @@ fn run(
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let grading = async {
-            let plan = grade::built_plan(checks, target, seed).await.unwrap_or_else(|error| {
+            let plan = plan::built(checks, target, seed).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");
                 exit(UNKNOWN.into());
             });
+            let plan = plan.remembering();
             let (done, mut verdicts) = tokio::sync::mpsc::unbounded_channel::<Graded>();
             let passing_on = async {
                 while let Some(graded) = verdicts.recv().await {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use checker::checks;
 use checker::exercise::{Exercise, Target};
-use checker::grade::{self, Graded, Outcome, Plan};
+use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
+use checker::plan::Plan;
 use checker::report::{human, json};
 use checker::server::Program;
 use checker::verdict::{Failure, Kind};

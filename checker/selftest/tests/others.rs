@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use checker::foreign::{self, Language};
-use checker::grade::{self, Outcome, Plan};
+use checker::grade::{self, Outcome};
+use checker::plan::Plan;
 use checker::{checks, report};
 
 const SEED: u64 = 1;

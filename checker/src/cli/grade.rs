@@ -12,7 +12,8 @@ use super::class::converted;
 use super::{UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
 use crate::checks::Check;
 use crate::exercise::Target;
-use crate::grade::{self, Graded, Outcome, Plan};
+use crate::grade::{self, Graded, Outcome};
+use crate::plan::{self, Plan};
 use crate::report::json::Totals;
 use crate::report::{brief, human, json, timings};
 use crate::server::Program;
@@ -77,7 +78,7 @@ enum TargetArg {
 
 /// Grades and tells.
 pub(super) async fn run(args: GradeArgs) -> ExitCode {
-    let checks = match grade::select(&args.what) {
+    let checks = match plan::select(&args.what) {
         Ok(checks) => checks,
         Err(word) => {
             return complain(
@@ -97,8 +98,8 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 TargetArg::Day1 => Target::Day1,
                 TargetArg::Solutions => Target::Solutions,
             };
-            let building = grade::built_plan(checks, target, seed);
-            moving("building", building).await.map_err(|error| (UNKNOWN, error))
+            let building = plan::built(checks, target, seed);
+            moving("building", building).await.map(Plan::remembering).map_err(|error| (UNKNOWN, error))
         }
     };
     let plan = match plan {
@@ -106,6 +107,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         Err((code, message)) => return complain(code, &message),
     };
     let target = plan.target;
+    let spared = plan.spared();
     let built = began.elapsed();
     let graded = with_progress(plan).await;
     if target == Some(Target::Day1) {
@@ -148,6 +150,12 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     if args.timings {
         let mut err = anstream::stderr().lock();
         let _ = write!(err, "\n{}", timings::table(&graded, built, began.elapsed()));
+        for exercise in spared {
+            let _ = writeln!(
+                err,
+                "{exercise} was not waited for to be a second old: this build was right then in an earlier run"
+            );
+        }
     }
     match written {
         // Whoever closed the pipe has read enough.

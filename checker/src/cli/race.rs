@@ -15,7 +15,7 @@ use crate::contrast::run::{self, Settings};
 use crate::contrast::summary::Race;
 use crate::contrast::{chart, csv, page, place, table};
 use crate::exercise::{Exercise, Target};
-use crate::grade;
+use crate::plan;
 use crate::server::Program;
 use crate::verdict::{Checked, Trouble};
 
@@ -141,7 +141,7 @@ async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
     };
     progress("building …");
     let checks = checks::find("latency::push").into_iter().collect();
-    let mut plan = grade::built_plan(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
+    let mut plan = plan::built(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
     let source = Exercise::Broadcast.source(target);
     match plan.programs.remove(&Exercise::Broadcast) {
         Some(Ok(program)) => Ok((Pushed::Program(program), source)),

@@ -5,7 +5,7 @@ pub mod output;
 pub mod process;
 mod socket;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -17,6 +17,8 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 use output::{Output, Stream};
 use process::Process;
 use socket::Listening;
+
+use crate::age::Age;
 
 /// What the ready line begins with; the address follows.
 pub const READY: &str = "WebSocket server running on ws://";
@@ -31,12 +33,24 @@ pub struct Program {
     /// Held by every running server; held alone by one that can't stand others beside it.
     turnstile: Arc<RwLock<()>>,
     alone: Arc<AtomicBool>,
+    age: Option<Age>,
 }
 
 impl Program {
     /// The program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default() }
+        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default(), age: None }
+    }
+
+    /// The same program, of which it is remembered from run to run that it was right after its first second.
+    #[must_use]
+    pub fn remembered(self) -> Self {
+        Program { age: Age::of(Path::new(&self.argv[0])), ..self }
+    }
+
+    /// What is remembered of it, if anything is to be.
+    pub fn age(&self) -> Option<&Age> {
+        self.age.as_ref()
     }
 
     /// How the program is started, as one would type it.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::checks;
 use crate::exercise::{Exercise, Target};
 use crate::grade::{self, Graded};
+use crate::plan;
 
 /// What a round tells.
 #[derive(Debug)]
@@ -53,10 +54,10 @@ async fn run(
     mut given_up: watch::Receiver<bool>,
 ) {
     let checks = checks::all().into_iter().filter(|check| exercises.contains(&check.exercise));
-    let checks = grade::with_needs(checks.map(|check| check.id).collect());
+    let checks = plan::with_needs(checks.map(|check| check.id).collect());
     let began = Instant::now();
-    let plan = match grade::built_plan(checks, Target::Day1, seed).await {
-        Ok(plan) => plan,
+    let plan = match plan::built(checks, Target::Day1, seed).await {
+        Ok(plan) => plan.remembering(),
         Err(reason) => return drop(tell.send(News::Over(Some(reason)))),
     };
     let _ = tell.send(News::Built(began.elapsed()));

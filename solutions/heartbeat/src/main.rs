@@ -2,6 +2,7 @@
 //! What comes from there is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{LazyLock, Mutex};
 use std::{env, fmt::Display, future, num::NonZeroU64, pin::pin, process, time::Duration};
@@ -134,7 +135,7 @@ fn reply(message: Message) -> Message {
         Message::Text(text) => text,
         bytes => String::from_utf8_lossy(&bytes.into_data()).into_owned().into(),
     };
-    log(format_args!("Received: {text}"));
+    log(format_args!("Received: {}", one_line(&text)));
     Message::text(format!("Server received: {text}"))
 }
 
@@ -148,11 +149,14 @@ fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
 }
 
 fn log(event: impl Display) {
-    let mut line = event.to_string();
-    if line.contains('\n') || line.contains('\r') {
-        line = line.replace('\r', "\\r").replace('\n', "\\n");
+    let _ = writeln!(LOG.lock().expect("no panic holds it"), "{event}");
+}
+
+fn one_line(text: &str) -> Cow<'_, str> {
+    match text.bytes().fold(u8::MAX, u8::min) {
+        b' '.. => text.into(),
+        _ => text.replace('\r', "\\r").replace('\n', "\\n").into(),
     }
-    let _ = writeln!(LOG.lock().expect("no panic holds it"), "{line}");
 }
 
 fn write_log() {

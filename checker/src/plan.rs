@@ -1,0 +1,102 @@
+//! What is to be graded: which checks, and which programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::age::Age;
+use crate::checks::{self, Check};
+use crate::exercise::{Exercise, Target};
+use crate::server::Program;
+use crate::server::build::{build, workspace};
+use crate::verdict::{Failure, Kind};
+
+/// Which programs to grade, and by which checks.
+pub struct Plan {
+    /// The checks to run, with all that they need.
+    pub checks: Vec<&'static Check>,
+    /// What to start for each exercise, or why there is nothing to start.
+    pub programs: BTreeMap<Exercise, Result<Program, Box<Failure>>>,
+    /// Where the sources are, to tell a student what to open.
+    pub target: Option<Target>,
+    /// What all chance in this run follows from.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// The same plan, for programs that are graded again and again while they are written: that a build was right after
+    /// its first second is remembered, and it is not made to wait again.
+    #[must_use]
+    pub fn remembering(mut self) -> Self {
+        let remembered = |program: Result<Program, Box<Failure>>| program.map(Program::remembered);
+        self.programs = self.programs.into_iter().map(|(exercise, program)| (exercise, remembered(program))).collect();
+        self
+    }
+
+    /// The exercises that are spared the wait.
+    pub fn spared(&self) -> Vec<Exercise> {
+        let seen = |program: &Program| program.age().is_some_and(Age::seen);
+        let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
+        spared.map(|(exercise, _)| *exercise).collect()
+    }
+}
+
+/// The checks that these words select (an exercise's name, a check's id or the beginning of one; none selects all),
+/// with all that they need, in the contract's order.
+///
+/// # Errors
+/// The word that selects nothing.
+pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
+    let all = checks::all();
+    let mut wanted: BTreeSet<&'static str> = BTreeSet::new();
+    for word in words {
+        let matching = all.iter().filter(|check| check.exercise.name() == word || check.id.starts_with(word.as_str()));
+        let before = wanted.len();
+        wanted.extend(matching.map(|check| check.id));
+        if wanted.len() == before && !all.iter().any(|check| check.id.starts_with(word.as_str())) {
+            return Err(word.clone());
+        }
+    }
+    if words.is_empty() {
+        wanted.extend(all.iter().map(|check| check.id));
+    }
+    Ok(with_needs(wanted))
+}
+
+/// These checks and all that they need, in the contract's order.
+pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
+    let all = checks::all();
+    // Needs come earlier in the contract's order, so one pass from the end finds them all.
+    for check in all.iter().rev() {
+        if wanted.contains(check.id) {
+            wanted.extend(check.needs.iter().chain(check.explained_by).chain(check.moot_after));
+        }
+    }
+    all.into_iter().filter(|check| wanted.contains(check.id)).collect()
+}
+
+/// Builds the target's programs for these checks.
+///
+/// # Errors
+/// When cargo can't be run.
+pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
+    let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
+    let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
+    let mut built = build(&packages).await?;
+    let program = |exercise: Exercise| {
+        let outcome =
+            built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+        outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
+            let hint = format!(
+                "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
+                exercise.source(target),
+                exercise.package(target)
+            );
+            let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
+                .expected("a program that compiles", complaint.trim_end())
+                .hint(hint);
+            Box::new(Failure { fundamental: true, ..failure })
+        })
+    };
+    let programs = exercises.iter().copied().map(program);
+    let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
+    Ok(Plan { checks, programs, target: Some(target), seed })
+}

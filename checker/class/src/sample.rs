@@ -31,7 +31,12 @@ const MISTAKES: &[Mistake] = &[
     Mistake(Echo, "Server received: {text}\"))", "Server received: {}\", text.trim()))", "echo::reply"),
     Mistake(Echo, "if m.is_text() || m.is_binary()", "if m.is_text()", "echo::binary"),
     Mistake(Echo, "log(\"Client connected\");", "", "echo::log"),
-    Mistake(Echo, "io::stdout().write_all", "io::stderr().write_all", "echo::handshake"),
+    Mistake(
+        Echo,
+        "log(format_args!(\"WebSocket server running on",
+        "drop(format_args!(\"WebSocket server running on",
+        "echo::handshake",
+    ),
     Mistake(Heartbeat, "if pong.notified().now_or_never().is_none() {", "if false {", "heartbeat::dead"),
     Mistake(Heartbeat, "        ping.notify_one();", "", "heartbeat::pings"),
     Mistake(

@@ -119,13 +119,13 @@ impl Engine {
         let mut stream = TcpStream::connect(self.addr).map_err(failed)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(index), interest).map_err(failed)?;
-        let mut conn = Conn { stream, state: State::Open, out: Vec::new(), written: 0, rest: Vec::new() };
-        if self.speech == Speech::Frames {
-            conn.state = State::Handshake;
-            conn.out.extend(wire::REQUEST.as_bytes());
-            self.opening.insert(index);
-        }
-        Ok(conn)
+        // Where there is no handshake, one byte that comes back tells that somebody listens.
+        let (state, first) = match self.speech {
+            Speech::Frames => (State::Handshake, wire::REQUEST.as_bytes()),
+            Speech::Bytes(_) => (State::Welcome, &[0][..]),
+        };
+        self.opening.insert(index);
+        Ok(Conn { stream, state, out: first.to_vec(), written: 0, rest: Vec::new() })
     }
 
     /// Waits for events, for so long if there are none, and deals with them. Whether there were any.
@@ -228,6 +228,10 @@ impl Conn {
     ) -> Result<usize, String> {
         let mut left = bytes;
         if let Speech::Bytes(size) = speech {
+            if let (State::Welcome, [_, after @ ..]) = (self.state, left) {
+                self.state = State::Open;
+                left = after;
+            }
             while let Some((message, after)) = left.split_at_checked(size) {
                 on(index, message, now, &mut self.out)?;
                 left = after;

@@ -16,7 +16,7 @@ pub(crate) struct ClassArgs {
     /// Take everything in this folder as a submission
     #[arg(long, value_name = "DIR")]
     each: Option<PathBuf>,
-    /// How many to grade at a time [default: two a processor]
+    /// How many to grade at a time [default: three a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Where to put the results
@@ -59,7 +59,7 @@ fn processors() -> usize {
 impl ClassArgs {
     /// How many to grade at a time: a grading waits most of the time.
     pub(crate) fn jobs(&self) -> usize {
-        self.jobs.map_or(2 * processors(), usize::from)
+        self.jobs.map_or(3 * processors(), usize::from)
     }
 
     /// How many to build at a time: a compiler never waits.

@@ -25,6 +25,9 @@ pub(crate) struct Confine {
     /// Open files of one process
     #[arg(long)]
     open_files: Option<u64>,
+    /// Give way to everybody else
+    #[arg(long)]
+    patient: bool,
     /// Processes and threads
     #[arg(long)]
     processes: Option<u64>,
@@ -52,6 +55,10 @@ pub(crate) fn run(args: Confine) -> ExitCode {
         command.uid(uid).gid(uid);
     }
     limit(&args);
+    if args.patient {
+        // Who is refused that merely stands in others' way.
+        let _ = rustix::process::nice(19);
+    }
     if let Err(error) = linux::lock(&args) {
         eprintln!("error: Landlock: {error}");
         return ExitCode::from(NOT_RUN);

@@ -156,7 +156,8 @@ impl Level {
 
     /// The command line that runs cargo, each compiler with so many seconds of `cpu`, and the folders as cargo sees them.
     pub(crate) fn cargo(&self, ours: &Path, rooms: &Rooms, cpu: u64) -> (Vec<String>, Rooms) {
-        let mut line = vec![path(ours), "confine".to_string()];
+        // A compiler that is late is late; a heartbeat that is late may be taken for a fault, and is then listened to again.
+        let mut line = words(&[&path(ours), "confine", "--patient"]);
         let limits = [
             "--cpu",
             &cpu.to_string(),

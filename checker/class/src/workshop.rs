@@ -76,7 +76,9 @@ impl Workshop {
         let rooms = workshop.rooms("first");
         workshop.lay(&rooms, &Sources::default()).map_err(told)?;
         // The packages that only the checker needs leave the lock file; no version changes.
-        let metadata = ["metadata", "--offline", "--format-version", "1", "--manifest-path"];
+        // Of those that stay, the ones for other systems need never have been downloaded.
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc -vV names no host")?;
+        let metadata = ["metadata", "--offline", "--format-version", "1", "--filter-platform", host, "--manifest-path"];
         let manifest = rooms.workspace.join("Cargo.toml");
         printed("cargo", &[&metadata[..], &[&manifest.to_string_lossy()]].concat())?;
         let lock = fs::read_to_string(rooms.workspace.join("Cargo.lock")).map_err(told)?;
@@ -86,6 +88,7 @@ impl Workshop {
         for (exercise, outcome) in workshop.compile(&rooms, &BTreeSet::from(Exercise::ALL)).await? {
             outcome.map_err(|words| format!("the dependencies of {exercise} cannot be compiled: {words}"))?;
         }
+        cleared(&rooms.target).map_err(told)?;
         let compiled = workshop.house.join("target");
         let _ = fs::remove_dir_all(&compiled);
         fs::rename(&rooms.target, compiled).map_err(told)?;
@@ -101,18 +104,16 @@ impl Workshop {
         let rooms = self.rooms(slot);
         let told = |error: io::Error| format!("cannot lay out the submission: {error}");
         self.lay(&rooms, sources).map_err(told)?;
-        // Whatever the last submission left is gone with the folder.
-        let _ = fs::remove_dir_all(&rooms.target);
-        linked(&self.house.join("target"), &rooms.target).map_err(told)?;
-        let mut built = self.compile(&rooms, &sources.exercises()).await?;
-        for (exercise, outcome) in &mut built {
-            if let Ok(program) = outcome {
-                let kept = shelf.join(exercise.name());
-                fs::copy(&*program, &kept).map_err(|error| format!("cannot keep {}: {error}", kept.display()))?;
-                *program = kept;
-            }
+        if !rooms.target.is_dir() {
+            linked(&self.house.join("target"), &rooms.target).map_err(told)?;
         }
-        Ok(built)
+        let built = self.compile(&rooms, &sources.exercises()).await;
+        let kept = built.and_then(|built| keep(built, shelf));
+        // What the submission left goes. The libraries stay: thousands of files that come and go cost more than a build.
+        if kept.is_err() || cleared(&rooms.target).is_err() {
+            fs::remove_dir_all(&rooms.target).map_err(told)?;
+        }
+        kept
     }
 
     fn rooms(&self, slot: &str) -> Rooms {
@@ -206,6 +207,36 @@ impl Workshop {
             let _ = fs::remove_dir_all(slot.path());
         }
     }
+}
+
+/// Puts the programs into `shelf`.
+fn keep(mut built: Built, shelf: &Path) -> Result<Built, String> {
+    for (exercise, outcome) in &mut built {
+        if let Ok(program) = outcome {
+            let kept = shelf.join(exercise.name());
+            fs::copy(&*program, &kept).map_err(|error| format!("cannot keep {}: {error}", kept.display()))?;
+            *program = kept;
+        }
+    }
+    Ok(built)
+}
+
+/// Removes what cargo made of the exercises, so that nothing is left but the libraries.
+fn cleared(target: &Path) -> io::Result<()> {
+    let made = |name: &str| {
+        let crate_name = name.split(['-', '.']).next().unwrap_or(name);
+        Exercise::ALL.iter().any(|exercise| exercise.name() == crate_name)
+    };
+    for folder in ["debug", "debug/deps", "debug/.fingerprint"] {
+        for entry in fs::read_dir(target.join(folder))? {
+            let entry = entry?;
+            if !made(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        }
+    }
+    Ok(())
 }
 
 /// The compiler's words, as many as anybody reads.

@@ -11,7 +11,7 @@ use common::classroom;
 use serde_json::Value;
 
 const TIMES: u32 = 10;
-const SUBMISSIONS: &str = "4";
+const SUBMISSIONS: &str = "3";
 
 fn start(class: &Path, out: &Path, resume: bool) -> Child {
     let mut command = classroom();

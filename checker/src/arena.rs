@@ -260,8 +260,8 @@ impl Arena {
         }
     }
 
-    /// Remembers of a server that has passed that it was waited for.
-    pub fn passed(&self) {
+    /// Remembers of a server that has passed whether it was waited for.
+    pub fn remember_age(&self) {
         if let Some(age) = self.settings.program.age().filter(|_| self.aged) {
             // What can't be remembered is merely waited for again.
             let _ = age.remember();

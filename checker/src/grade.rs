@@ -276,7 +276,7 @@ impl Shared {
                 // No pass without evidence: this is a fault of the check, and it says so.
                 Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),
                 None => {
-                    arena.passed();
+                    arena.remember_age();
                     Outcome::Passed
                 }
             },

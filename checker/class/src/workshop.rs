@@ -104,16 +104,22 @@ impl Workshop {
         let rooms = self.rooms(slot);
         let told = |error: io::Error| format!("cannot lay out the submission: {error}");
         self.lay(&rooms, sources).map_err(told)?;
-        if !rooms.target.is_dir() {
-            linked(&self.house.join("target"), &rooms.target).map_err(told)?;
-        }
-        let built = self.compile(&rooms, &sources.exercises()).await;
-        let kept = built.and_then(|built| keep(built, shelf));
-        // What the submission left goes. The libraries stay: thousands of files that come and go cost more than a build.
-        if kept.is_err() || cleared(&rooms.target).is_err() {
+        let built = self.built_in(&rooms, sources, shelf).await;
+        // What the submission left goes. The libraries stay, hundreds of files that need not be put there for each; but
+        // a build that failed may have been killed, and then nobody knows what lies about.
+        let whole = built.as_ref().is_ok_and(|built| built.values().all(Result::is_ok));
+        if !(whole && cleared(&rooms.target).is_ok()) && rooms.target.exists() {
             fs::remove_dir_all(&rooms.target).map_err(told)?;
         }
-        kept
+        built
+    }
+
+    async fn built_in(&self, rooms: &Rooms, sources: &Sources, shelf: &Path) -> Result<Built, String> {
+        if !rooms.target.is_dir() {
+            let told = |error: io::Error| format!("cannot bring the libraries: {error}");
+            linked(&self.house.join("target"), &rooms.target).map_err(told)?;
+        }
+        keep(self.compile(rooms, &sources.exercises()).await?, shelf)
     }
 
     fn rooms(&self, slot: &str) -> Rooms {

@@ -20,12 +20,13 @@ pub(super) struct ClassArgs {
 pub(super) fn run(args: ClassArgs) -> ExitCode {
     let named = args.words.first().and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
     let (verb, words) = named.map_or(("class", &args.words[..]), |verb| (verb, &args.words[1..]));
+    // The first time this builds for minutes, and cargo tells so.
     become_it(classroom(&["--profile", "grading"]).arg(verb).args(words))
 }
 
 /// These verdicts in a platform's format.
 pub(super) fn converted(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String> {
-    let mut command = classroom(&[]);
+    let mut command = classroom(&["--quiet"]);
     command.args(["convert", "--format", format]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut run = || {
         let mut child = command.spawn()?;
@@ -41,12 +42,7 @@ pub(super) fn converted(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String
 fn classroom(options: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let manifest = workspace().join("Cargo.toml");
-    command
-        .args(["run", "--quiet", "--package", "classroom"])
-        .args(options)
-        .arg("--manifest-path")
-        .arg(manifest)
-        .arg("--");
+    command.args(["run", "--package", "classroom"]).args(options).arg("--manifest-path").arg(manifest).arg("--");
     command
 }
 

@@ -3,13 +3,15 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::exercise::Exercise;
 use crate::grade::Graded;
 
 /// Columns of the drawing.
 const COLUMNS: u64 = 36;
 
-/// A line each: when it ran and how long, drawn on one scale; and what bounds the whole.
-pub fn table(graded: &[Graded], build: Duration, total: Duration) -> String {
+/// A line each: when it ran and how long, drawn on one scale; and what bounds the whole. `spared` are the exercises whose
+/// build was waited for in an earlier run.
+pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exercise]) -> String {
     let mut out = String::new();
     let end = graded.iter().map(|graded| graded.span.1).max().unwrap_or_default().max(1);
     let _ = writeln!(
@@ -53,6 +55,12 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration) -> String {
             late.limit.as_millis(),
             late.limit.saturating_sub(late.worst).as_millis(),
             tightest.check.id
+        );
+    }
+    for exercise in spared {
+        let _ = writeln!(
+            out,
+            "{exercise} was not waited for to be a second old: this build was right then in an earlier run"
         );
     }
     out

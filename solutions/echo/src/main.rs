@@ -129,13 +129,12 @@ fn log(event: impl Display) {
     let _ = writeln!(LOG.lock().expect("no panic holds it"), "{event}");
 }
 
-/// A message with line breaks is one event, too. They are less than a space: asked for the least of
-/// the bytes, and not for the first that is one, a processor looks at 16 or more at once.
+/// A message with line breaks is one event, too.
 fn one_line(text: &str) -> Cow<'_, str> {
-    match text.bytes().fold(u8::MAX, u8::min) {
-        b' '.. => text.into(),
-        _ => text.replace('\r', "\\r").replace('\n', "\\n").into(),
+    if text.contains('\n') || text.contains('\r') {
+        return text.replace('\r', "\\r").replace('\n', "\\n").into();
     }
+    text.into()
 }
 
 /// Errors are ignored: nobody may be reading our output any more, and `println!` would panic.

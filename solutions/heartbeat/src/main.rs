@@ -153,10 +153,10 @@ fn log(event: impl Display) {
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
-    match text.bytes().fold(u8::MAX, u8::min) {
-        b' '.. => text.into(),
-        _ => text.replace('\r', "\\r").replace('\n', "\\n").into(),
+    if text.contains('\n') || text.contains('\r') {
+        return text.replace('\r', "\\r").replace('\n', "\\n").into();
     }
+    text.into()
 }
 
 fn write_log() {

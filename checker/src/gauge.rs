@@ -12,30 +12,48 @@ const TICK: Duration = Duration::from_millis(10);
 /// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor.
 #[derive(Clone)]
 pub struct Gauge {
-    late: Arc<Mutex<Vec<(Instant, Duration)>>>,
+    looks: Arc<Mutex<Looks>>,
+}
+
+struct Looks {
+    /// When each look ended that is over, and how late it was.
+    over: Vec<(Instant, Duration)>,
+    /// When the present one began.
+    began: Instant,
 }
 
 impl Gauge {
     /// A gauge that looks until it is dropped.
     pub fn start() -> Self {
-        let late = Arc::new(Mutex::new(Vec::new()));
-        let ours = Arc::downgrade(&late);
+        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now() }));
+        let ours = Arc::downgrade(&looks);
         tokio::spawn(async move {
             loop {
-                let since = Instant::now();
                 tokio::time::sleep(TICK).await;
-                let slept = since.elapsed().saturating_sub(TICK);
-                let lateness = slept.max(peer::round_trip().await);
-                let Some(late) = ours.upgrade() else { return };
-                late.lock().expect("no panic holds it").push((Instant::now(), lateness));
+                peer::round_trip().await;
+                let Some(looks) = ours.upgrade() else { return };
+                let mut looks = looks.lock().expect("no panic holds it");
+                let now = Instant::now();
+                let lateness = lateness(looks.began, now);
+                looks.over.push((now, lateness));
+                looks.began = now;
             }
         });
-        Gauge { late }
+        Gauge { looks }
     }
 
     /// The longest that anyone was kept waiting since then.
+    ///
+    /// The look that is not over counts as well: after a stall of the whole machine the check may be the first to go
+    /// on, and would not be told of the stall otherwise.
     pub fn worst_since(&self, since: Instant) -> Duration {
-        let late = self.late.lock().expect("no panic holds it");
-        late.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness).max().unwrap_or_default()
+        let looks = self.looks.lock().expect("no panic holds it");
+        let over = looks.over.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness);
+        over.fold(lateness(looks.began, Instant::now()), Duration::max)
     }
+}
+
+/// How late a look is at `now` that began then: all that it took beyond the time it was to take.
+fn lateness(began: Instant, now: Instant) -> Duration {
+    (now - began).saturating_sub(TICK)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::checks;
 use crate::exercise::{Exercise, Target};
@@ -84,19 +85,19 @@ pub async fn candidates() -> Result<(Vec<Candidate>, Vec<String>), String> {
 /// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
 pub async fn soak(candidates: Vec<Candidate>, runs: u32, jobs: usize, seed: u64, done: mpsc::UnboundedSender<Round>) {
     let seats = Arc::new(Semaphore::new(jobs));
-    let mut rounds = Vec::new();
+    let mut rounds = JoinSet::new();
     for run in 0..u64::from(runs) {
         for candidate in &candidates {
-            let (candidate, seats, done) = (candidate.clone(), seats.clone(), done.clone());
-            rounds.push(tokio::spawn(async move {
-                let _seat = seats.acquire().await;
+            // In order: whoever interrupts a soak wants to have seen each server about as often as the others.
+            let seat = seats.clone().acquire_owned().await;
+            let (candidate, done) = (candidate.clone(), done.clone());
+            rounds.spawn(async move {
+                let _seat = seat;
                 let _ = done.send(round(candidate, seed.wrapping_add(run)).await);
-            }));
+            });
         }
     }
-    for round in rounds {
-        let _ = round.await;
-    }
+    rounds.join_all().await;
 }
 
 async fn round(candidate: Candidate, seed: u64) -> Round {

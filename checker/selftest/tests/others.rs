@@ -4,27 +4,38 @@
 //! fails.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use checker::foreign::{self, Language};
+use checker::exercise::Exercise;
+use checker::foreign::{self, Foreign, Language};
 use checker::grade::{self, Outcome};
 use checker::plan::Plan;
+use checker::server::Program;
+use checker::verdict::Kind;
 use checker::{checks, report};
 
 const SEED: u64 = 1;
 
-fn all_pass(language: Language) {
-    let servers = match foreign::servers(language) {
+/// The right servers in this language, or none, and loudly so, where it is missing.
+fn servers(language: Language) -> Vec<Foreign> {
+    // Two tests may be the first to install what the same language needs.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    match foreign::servers(language) {
         Ok(servers) => servers,
         Err(why) if std::env::var_os("CI").is_none() => {
             // Past the test harness, which keeps for itself what a passing test prints.
             let told = format!("\nSKIPPED: the right servers in {} are not graded: {why}\n", language.name());
             let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
-            return;
+            Vec::new()
         }
         Err(why) => panic!("{}: {why}", language.name()),
-    };
+    }
+}
+
+fn all_pass(language: Language) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for server in servers {
+    for server in servers(language) {
         let of_exercise = || checks::all().into_iter().filter(|check| check.exercise == server.exercise);
         let grade = || {
             let programs = BTreeMap::from([(server.exercise, Ok(server.program()))]);
@@ -55,4 +66,31 @@ fn servers_on_node_pass() {
 #[test]
 fn servers_in_python_pass() {
     all_pass(Language::Python);
+}
+
+/// A collector's moods hide what a server keeps, but not for ever.
+#[test]
+fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
+    let Some(right) = servers(Language::Node).into_iter().find(|server| server.exercise == Exercise::Broadcast) else {
+        return;
+    };
+    let source = std::path::PathBuf::from(&right.argv[1]);
+    let text = std::fs::read_to_string(&source).expect("it can be read");
+    let bounded = "const MOST_BUFFERED = 8 * 1024 * 1024;";
+    assert!(text.contains(bounded), "{}: no line {bounded:?}", source.display());
+    // Beside the right one, where its packages are found.
+    let greedy = source.with_file_name("greedy.mjs");
+    std::fs::write(&greedy, text.replace(bounded, "const MOST_BUFFERED = Infinity;")).expect("it can be written");
+    let argv = vec![right.argv[0].clone(), greedy.to_string_lossy().into_owned(), "broadcast".to_string()];
+    let program = Program::new(argv, checker::server::build::workspace());
+    let plan = Plan {
+        checks: checks::all().into_iter().filter(|check| check.exercise == Exercise::Broadcast).collect(),
+        programs: BTreeMap::from([(Exercise::Broadcast, Ok(program))]),
+        target: None,
+        seed: SEED,
+    };
+    let graded = tokio::runtime::Runtime::new().expect("a runtime").block_on(grade::grade_all(plan));
+    let slow = graded.iter().find(|graded| graded.check.id == "broadcast::slow").expect("it is among them");
+    let Outcome::Failed(report) = &slow.outcome else { panic!("{:?}", slow.outcome) };
+    assert_eq!(report.failure.kind, Kind::Memory, "{:?}", report.failure);
 }

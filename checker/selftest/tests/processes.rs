@@ -192,4 +192,27 @@ mod on_linux {
         assert_eq!(grading.wait().expect("it ends").code(), Some(130));
         assert_eq!(running(server), 0);
     }
+
+    #[test]
+    fn an_interrupted_soak_tells_what_it_has_seen() {
+        let mut command = running_checker();
+        command.args(["soak", "--runs", "1000", "--jobs", "1", "--seed", "7"]);
+        let mut soak = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+        let parent = soak.id().to_string();
+        // Its servers are its children, and so is cargo before them, which may have much to build.
+        let serves = || {
+            let mut search = std::process::Command::new("pgrep");
+            search.args(["-P", &parent, "-f", "/solution-echo$"]).stdout(Stdio::null());
+            search.status().expect("pgrep runs").success()
+        };
+        while !serves() {
+            assert!(soak.try_wait().expect("it can be asked").is_none(), "it ended before its first server");
+        }
+        signal(&soak, "-INT");
+        let output = soak.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert!(said.contains("interrupted after ") && said.contains("000 gradings: "), "{said}");
+        assert!(said.contains("seeds from 7: ") && said.contains(" 0 failures, 0 unknown"), "{said}");
+    }
 }

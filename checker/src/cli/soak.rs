@@ -1,7 +1,7 @@
 //! `cargo checker soak`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{UNKNOWN, complain, fresh_seed, progress};
-use crate::soak::{self, Load, Mishap};
+use crate::soak::{self, Load, Mishap, Round};
 
 #[derive(Args)]
 pub(super) struct SoakArgs {
@@ -39,40 +39,82 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "{why}");
     }
     let _load = args.load.then(Load::start);
-    let began = Instant::now();
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let all = candidates.len() * args.runs as usize;
     let servers = candidates.len();
+    let mut tally = Tally { servers, args, seed, began: Instant::now(), gradings: 0, verdicts: 0, mishaps: Vec::new() };
     let (done, mut rounds) = mpsc::unbounded_channel();
-    let soaking = tokio::spawn(soak::soak(candidates, args.runs, args.jobs.into(), seed, done));
-    let (mut count, mut verdicts, mut mishaps) = (0, 0, Vec::new());
+    let (runs, jobs) = (tally.args.runs, tally.args.jobs.into());
+    let soaking = tokio::spawn(soak::soak(candidates, runs, jobs, seed, done));
     while let Some(round) = rounds.recv().await {
-        count += 1;
-        verdicts += round.verdicts;
-        mishaps.extend(round.mishaps);
-        progress(&format!("{count} of {all} gradings, {} mishaps", mishaps.len()));
+        tally.add(round);
     }
     let _ = soaking.await;
     progress("");
-    let failed = mishaps.iter().filter(|mishap| mishap.outcome == "failed").count();
-    let unknown = mishaps.len() - failed;
-    let mut out = anstream::stdout().lock();
-    let _ = write!(out, "{}", told(&mishaps));
-    let _ = writeln!(
-        out,
-        "{servers} right servers, {} runs each{}, seeds from {seed}: {verdicts} verdicts in {:.0} s, {failed} failures, {unknown} unknown ({:.2} %)",
-        args.runs,
-        if args.load { " under load" } else { "" },
-        began.elapsed().as_secs_f64(),
-        unknown as f64 * 100.0 / f64::from(u32::try_from(verdicts).unwrap_or(u32::MAX)),
-    );
-    ExitCode::from(if failed > 0 {
-        1
-    } else if unknown > 0 {
-        UNKNOWN
-    } else {
-        0
-    })
+    tally.code()
+}
+
+/// What a soak has seen. It is told when the soak ends, also when it ends by Ctrl-C: hours of grading are not lost.
+struct Tally {
+    servers: usize,
+    args: SoakArgs,
+    seed: u64,
+    began: Instant,
+    gradings: usize,
+    verdicts: usize,
+    mishaps: Vec<Mishap>,
+}
+
+impl Tally {
+    fn all(&self) -> usize {
+        self.servers * self.args.runs as usize
+    }
+
+    fn add(&mut self, round: Round) {
+        self.gradings += 1;
+        self.verdicts += round.verdicts;
+        self.mishaps.extend(round.mishaps);
+        let so_far = format!("{} of {} gradings, {} mishaps", self.gradings, self.all(), self.mishaps.len());
+        progress(&so_far);
+        if !std::io::stderr().is_terminal() && self.gradings.is_multiple_of(self.servers) {
+            // In a log, a line for each run.
+            let _ = writeln!(std::io::stderr(), "{so_far}");
+        }
+    }
+
+    fn failed(&self) -> usize {
+        self.mishaps.iter().filter(|mishap| mishap.outcome == "failed").count()
+    }
+
+    fn code(&self) -> ExitCode {
+        ExitCode::from(match self.failed() {
+            0 if self.mishaps.is_empty() => 0,
+            0 => UNKNOWN,
+            _ => 1,
+        })
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let (failed, load) = (self.failed(), if self.args.load { " under load" } else { "" });
+        let unknown = self.mishaps.len() - failed;
+        let interrupted = match self.gradings {
+            all if all == self.all() => String::new(),
+            some => format!("interrupted after {some} of {} gradings: ", self.all()),
+        };
+        let mut out = anstream::stdout().lock();
+        let _ = write!(out, "{}", told(&self.mishaps));
+        let _ = writeln!(
+            out,
+            "{interrupted}{} right servers, {} runs each{load}, seeds from {}: {} verdicts in {:.0} s, {failed} failures, {unknown} unknown ({:.2} %)",
+            self.servers,
+            self.args.runs,
+            self.seed,
+            self.verdicts,
+            self.began.elapsed().as_secs_f64(),
+            unknown as f64 * 100.0 / f64::from(u32::try_from(self.verdicts.max(1)).unwrap_or(u32::MAX)),
+        );
+    }
 }
 
 /// The mishaps by check, each with what repeats it.

@@ -53,35 +53,36 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
 /// How many messages of 1 KiB are sent past the slow client, and how many at a time.
 const FLOOD: usize = 40 * 1024;
 const AT_ONCE: usize = 512;
+/// How many such floods there are at most, to see whether the server grows with them.
+const FLOODS: usize = 12;
 
 pub(super) async fn slow(arena: &mut Arena) -> Checked {
     let mut flood = Flood::begin(arena, true).await?;
     let grown = flood.pour(arena).await?;
-    let Some(grown) = grown else {
+    let Some(mut grown) = grown else {
         return Err(Trouble::Unknown("this system does not tell how much memory a process takes".to_string()));
     };
     if grown <= SLOW_COST {
         return Ok(());
     }
-    // A runtime with a garbage collector grows for its own reasons: what counts is what the slow client adds, and
-    // where that can't be told from the collector's moods, whether it adds as much again.
     let own = {
         let mut control = arena.alike().await?;
         Flood::begin(&mut control, false).await?.pour(&mut control).await?.unwrap_or_default()
     };
-    if grown.saturating_sub(own) <= SLOW_COST {
-        return Ok(());
-    }
     if own > SLOW_COST / 4 {
-        let again = flood.pour(arena).await?.unwrap_or_default();
-        if again.saturating_sub(grown) <= SLOW_COST / 2 {
+        // A runtime with a garbage collector grows for its own reasons, and not twice by the same: no difference tells
+        // what the slow client adds. But who keeps what it can't send is at no moment smaller than all of that.
+        grown = flood.until_outweighed(arena).await?;
+        if grown < flood.sent_weighs() {
             return Ok(());
         }
+    } else if grown.saturating_sub(own) <= SLOW_COST {
+        return Ok(());
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
         format!("at most {} more, however many messages of 1 KiB are sent", mib(SLOW_COST)),
-        format!("{} more after {FLOOD} messages ({} without the slow client)", mib(grown), mib(own)),
+        format!("{} more after {} messages ({} without the slow client)", mib(grown), flood.rounds * AT_ONCE, mib(own)),
     );
     Err(failure.into())
 }
@@ -113,21 +114,43 @@ impl Flood {
         Ok(Flood { readers, slow, limit, undisturbed, before: arena.server.memory(), rounds: 0 })
     }
 
-    /// Sends the whole flood; by how many bytes the server has grown since the beginning.
+    /// Sends the whole flood; by how many bytes the server had grown at most, since the beginning.
     async fn pour(&mut self, arena: &mut Arena) -> Checked<Option<u64>> {
         if let Some(slow) = &self.slow {
             slow.connection.stop_reading();
         }
-        let mut most = 0;
+        let mut most = None;
         for _ in 0..FLOOD / AT_ONCE {
-            match within(self.limit, flood_round(arena, &mut self.readers)).await {
-                Some(heard) => heard.map_err(|trouble| delayed(trouble, self.rounds * AT_ONCE))?,
-                None => return Err(self.stalled().into()),
-            }
-            self.rounds += 1;
-            most = most.max(arena.server.memory().unwrap_or_default());
+            most = most.max(self.round(arena).await?);
         }
-        Ok(self.before.map(|before| most.saturating_sub(before)))
+        Ok(most)
+    }
+
+    /// Goes on until more has been sent past the slow client than the server has grown by, but not for ever; by how many
+    /// bytes it has grown then.
+    async fn until_outweighed(&mut self, arena: &mut Arena) -> Checked<u64> {
+        loop {
+            let grown = self.round(arena).await?.unwrap_or_default();
+            if grown < self.sent_weighs() || self.rounds >= FLOODS * FLOOD / AT_ONCE {
+                return Ok(grown);
+            }
+        }
+    }
+
+    /// How many bytes at least somebody has grown by who kept all that was sent past the slow client.
+    fn sent_weighs(&self) -> u64 {
+        // What may be kept, and what is on its way somewhere, is of no account beside all the rest.
+        (self.rounds * AT_ONCE) as u64 * 1_024 * 9 / 10
+    }
+
+    /// Sends some messages; by how many bytes the server has grown since the beginning, where the system tells.
+    async fn round(&mut self, arena: &mut Arena) -> Checked<Option<u64>> {
+        match within(self.limit, flood_round(arena, &mut self.readers)).await {
+            Some(heard) => heard.map_err(|trouble| delayed(trouble, self.rounds * AT_ONCE))?,
+            None => return Err(self.stalled().into()),
+        }
+        self.rounds += 1;
+        Ok(arena.server.memory().zip(self.before).map(|(now, before)| now.saturating_sub(before)))
     }
 
     fn stalled(&self) -> Failure {

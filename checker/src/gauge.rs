@@ -29,14 +29,15 @@ impl Gauge {
         let ours = Arc::downgrade(&looks);
         tokio::spawn(async move {
             loop {
+                let began = Instant::now();
                 tokio::time::sleep(TICK).await;
-                peer::round_trip().await;
+                let slept = began.elapsed().saturating_sub(TICK);
+                let lateness = slept.max(peer::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
                 let mut looks = looks.lock().expect("no panic holds it");
-                let now = Instant::now();
-                let lateness = lateness(looks.began, now);
+                looks.began = Instant::now();
+                let now = looks.began;
                 looks.over.push((now, lateness));
-                looks.began = now;
             }
         });
         Gauge { looks }
@@ -49,11 +50,6 @@ impl Gauge {
     pub fn worst_since(&self, since: Instant) -> Duration {
         let looks = self.looks.lock().expect("no panic holds it");
         let over = looks.over.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness);
-        over.fold(lateness(looks.began, Instant::now()), Duration::max)
+        over.fold(looks.began.elapsed().saturating_sub(TICK), Duration::max)
     }
-}
-
-/// How late a look is at `now` that began then: all that it took beyond the time it was to take.
-fn lateness(began: Instant, now: Instant) -> Duration {
-    (now - began).saturating_sub(TICK)
 }

@@ -5,19 +5,19 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-type Calls = mpsc::Sender<oneshot::Sender<()>>;
+type Calls = mpsc::Sender<oneshot::Sender<Duration>>;
 
 static CALLS: LazyLock<Option<Calls>> = LazyLock::new(|| start().ok());
 
-/// Asks the peer, and waits for its answer; not at all where no loopback connection can be had.
-pub async fn round_trip() {
+/// Asks the peer, and waits for its answer: how long that took. Nothing where no loopback connection can be had.
+pub async fn round_trip() -> Duration {
     let (answer, answered) = oneshot::channel();
-    if CALLS.as_ref().is_some_and(|calls| calls.send(answer).is_ok()) {
-        let _ = answered.await;
-    }
+    let asked = CALLS.as_ref().is_some_and(|calls| calls.send(answer).is_ok());
+    if asked { answered.await.unwrap_or_default() } else { Duration::ZERO }
 }
 
 fn start() -> io::Result<Calls> {
@@ -39,13 +39,14 @@ fn start() -> io::Result<Calls> {
             peer.write_all(&byte)?;
         }
     })?;
-    let (calls, waiting) = mpsc::channel::<oneshot::Sender<()>>();
+    let (calls, waiting) = mpsc::channel::<oneshot::Sender<Duration>>();
     thread::Builder::new().name("its caller".into()).spawn(move || -> io::Result<()> {
         for answer in waiting {
+            let since = Instant::now();
             caller.write_all(&[0])?;
             caller.read_exact(&mut [0])?;
             // Whoever asked may have stopped waiting.
-            let _ = answer.send(());
+            let _ = answer.send(since.elapsed());
         }
         Ok(())
     })?;

@@ -35,9 +35,9 @@ impl Gauge {
                 let lateness = slept.max(peer::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
                 let mut looks = looks.lock().expect("no panic holds it");
-                looks.began = Instant::now();
-                let now = looks.began;
+                let now = Instant::now();
                 looks.over.push((now, lateness));
+                looks.began = now;
             }
         });
         Gauge { looks }

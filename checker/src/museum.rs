@@ -106,9 +106,7 @@ pub async fn grade_server(
 ) -> Result<Vec<Graded>, String> {
     let exercise = Exercise::named(exercise).ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
     let argv = vec![program.to_string_lossy().into_owned(), option.to_string(), name.to_string()];
-    let checks = checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
-    let programs = BTreeMap::from([(exercise, Ok(Program::new(argv, workspace())))]);
-    Ok(grade::grade_all(Plan { checks, programs, target: None, seed }).await)
+    Ok(grade::grade_all(Plan::of(exercise, Program::new(argv, workspace()), seed)).await)
 }
 
 /// Grades these faults, so many at a time; each row goes to `done` as soon as it is there.

@@ -22,6 +22,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// This program against all checks of one exercise.
+    pub fn of(exercise: Exercise, program: Program, seed: u64) -> Self {
+        let checks = checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
+        Plan { checks, programs: BTreeMap::from([(exercise, Ok(program))]), target: None, seed }
+    }
+
     /// The same plan, for programs that are graded again and again while they are written: that a build was right after
     /// its first second is remembered, and it is not made to wait again.
     #[must_use]

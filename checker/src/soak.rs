@@ -1,7 +1,6 @@
 //! The soak: right servers, graded again and again, each time by another seed. Whatever fails here is a fault of the
 //! checker.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,13 +96,11 @@ pub async fn soak(candidates: Vec<Candidate>, runs: u32, jobs: usize, seed: u64,
             });
         }
     }
-    rounds.join_all().await;
+    while rounds.join_next().await.is_some() {}
 }
 
 async fn round(candidate: Candidate, seed: u64) -> Round {
-    let checks = checks::all().into_iter().filter(|check| check.exercise == candidate.exercise).collect();
-    let programs = BTreeMap::from([(candidate.exercise, Ok(candidate.program.clone()))]);
-    let graded = grade::grade_all(Plan { checks, programs, target: None, seed }).await;
+    let graded = grade::grade_all(Plan::of(candidate.exercise, candidate.program, seed)).await;
     let mishap = |graded: &Graded| {
         let (outcome, summary) = match &graded.outcome {
             Outcome::Passed | Outcome::Blocked(_) => return None,

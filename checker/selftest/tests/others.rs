@@ -3,16 +3,15 @@
 //! Where a language is missing its servers are left out, and the test says so; on a build machine (`CI` is set) it
 //! fails.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use checker::exercise::Exercise;
 use checker::foreign::{self, Foreign, Language};
 use checker::grade::{self, Outcome};
 use checker::plan::Plan;
+use checker::report;
 use checker::server::Program;
 use checker::verdict::Kind;
-use checker::{checks, report};
 
 const SEED: u64 = 1;
 
@@ -36,18 +35,14 @@ fn servers(language: Language) -> Vec<Foreign> {
 fn all_pass(language: Language) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for server in servers(language) {
-        let of_exercise = || checks::all().into_iter().filter(|check| check.exercise == server.exercise);
-        let grade = || {
-            let programs = BTreeMap::from([(server.exercise, Ok(server.program()))]);
-            let plan = Plan { checks: of_exercise().collect(), programs, target: None, seed: SEED };
-            runtime.block_on(grade::grade_all(plan))
-        };
+        let plan = || Plan::of(server.exercise, server.program(), SEED);
+        let grade = || runtime.block_on(grade::grade_all(plan()));
         let mut graded = grade();
         if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Unknown(_))) {
             println!("{}: once more, since not all of it could be judged", server.name);
             graded = grade();
         }
-        assert_eq!(graded.len(), of_exercise().count(), "{}", server.name);
+        assert_eq!(graded.len(), plan().checks.len(), "{}", server.name);
         for graded in graded {
             match &graded.outcome {
                 Outcome::Passed => {}
@@ -83,12 +78,7 @@ fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
     std::fs::write(&greedy, text.replace(bounded, "const MOST_BUFFERED = Infinity;")).expect("it can be written");
     let argv = vec![right.argv[0].clone(), greedy.to_string_lossy().into_owned(), "broadcast".to_string()];
     let program = Program::new(argv, checker::server::build::workspace());
-    let plan = Plan {
-        checks: checks::all().into_iter().filter(|check| check.exercise == Exercise::Broadcast).collect(),
-        programs: BTreeMap::from([(Exercise::Broadcast, Ok(program))]),
-        target: None,
-        seed: SEED,
-    };
+    let plan = Plan::of(Exercise::Broadcast, program, SEED);
     let graded = tokio::runtime::Runtime::new().expect("a runtime").block_on(grade::grade_all(plan));
     let slow = graded.iter().find(|graded| graded.check.id == "broadcast::slow").expect("it is among them");
     let Outcome::Failed(report) = &slow.outcome else { panic!("{:?}", slow.outcome) };

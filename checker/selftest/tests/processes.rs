@@ -81,6 +81,7 @@ fn one_that_burns_every_core() {
 
 #[cfg(target_os = "linux")]
 mod on_linux {
+    use std::path::Path;
     use std::process::{Child, Stdio};
     use std::time::{Duration, Instant};
 
@@ -197,15 +198,10 @@ mod on_linux {
     fn an_interrupted_soak_tells_what_it_has_seen() {
         let mut command = running_checker();
         command.args(["soak", "--runs", "1000", "--jobs", "1", "--seed", "7"]);
+        let server = Path::new(command.get_program()).with_file_name("solution-echo").display().to_string();
         let mut soak = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
-        let parent = soak.id().to_string();
-        // Its servers are its children, and so is cargo before them, which may have much to build.
-        let serves = || {
-            let mut search = std::process::Command::new("pgrep");
-            search.args(["-P", &parent, "-f", "/solution-echo$"]).stdout(Stdio::null());
-            search.status().expect("pgrep runs").success()
-        };
-        while !serves() {
+        // Before that it builds, which may take it long.
+        while running(&server) == 0 {
             assert!(soak.try_wait().expect("it can be asked").is_none(), "it ended before its first server");
         }
         signal(&soak, "-INT");

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{UNKNOWN, complain, fresh_seed, progress};
 use crate::soak::{self, Load, Mishap, Round};
 
-#[derive(Args)]
+#[derive(Args, Clone, Copy)]
 pub(super) struct SoakArgs {
     /// How often to grade each right server
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -43,13 +43,11 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     let servers = candidates.len();
     let mut tally = Tally { servers, args, seed, began: Instant::now(), gradings: 0, verdicts: 0, mishaps: Vec::new() };
     let (done, mut rounds) = mpsc::unbounded_channel();
-    let (runs, jobs) = (tally.args.runs, tally.args.jobs.into());
-    let soaking = tokio::spawn(soak::soak(candidates, runs, jobs, seed, done));
+    let soaking = tokio::spawn(soak::soak(candidates, args.runs, args.jobs.into(), seed, done));
     while let Some(round) = rounds.recv().await {
         tally.add(round);
     }
     let _ = soaking.await;
-    progress("");
     tally.code()
 }
 
@@ -87,7 +85,7 @@ impl Tally {
 
     fn code(&self) -> ExitCode {
         ExitCode::from(match self.failed() {
-            0 if self.mishaps.is_empty() => 0,
+            0 if self.mishaps.is_empty() && self.gradings == self.all() => 0,
             0 => UNKNOWN,
             _ => 1,
         })
@@ -96,6 +94,7 @@ impl Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
+        progress("");
         let (failed, load) = (self.failed(), if self.args.load { " under load" } else { "" });
         let unknown = self.mishaps.len() - failed;
         let interrupted = match self.gradings {

@@ -59,9 +59,7 @@ const FLOODS: usize = 12;
 pub(super) async fn slow(arena: &mut Arena) -> Checked {
     let mut flood = Flood::begin(arena, true).await?;
     let grown = flood.pour(arena).await?;
-    let Some(mut grown) = grown else {
-        return Err(Trouble::Unknown("this system does not tell how much memory a process takes".to_string()));
-    };
+    let mut grown = grown.ok_or_else(untold)?;
     if grown <= SLOW_COST {
         return Ok(());
     }
@@ -82,7 +80,7 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
         format!("at most {} more, however many messages of 1 KiB are sent", mib(SLOW_COST)),
-        format!("{} more after {} messages ({} without the slow client)", mib(grown), flood.rounds * AT_ONCE, mib(own)),
+        format!("{} more after {} messages ({} without the slow client)", mib(grown), flood.sent(), mib(own)),
     );
     Err(failure.into())
 }
@@ -130,23 +128,28 @@ impl Flood {
     /// bytes it has grown then.
     async fn until_outweighed(&mut self, arena: &mut Arena) -> Checked<u64> {
         loop {
-            let grown = self.round(arena).await?.unwrap_or_default();
-            if grown < self.sent_weighs() || self.rounds >= FLOODS * FLOOD / AT_ONCE {
+            let grown = self.round(arena).await?.ok_or_else(untold)?;
+            if grown < self.sent_weighs() || self.sent() >= FLOODS * FLOOD {
                 return Ok(grown);
             }
         }
     }
 
+    /// How many messages have been sent past the slow client.
+    fn sent(&self) -> usize {
+        self.rounds * AT_ONCE
+    }
+
     /// How many bytes at least somebody has grown by who kept all that was sent past the slow client.
     fn sent_weighs(&self) -> u64 {
         // What may be kept, and what is on its way somewhere, is of no account beside all the rest.
-        (self.rounds * AT_ONCE) as u64 * 1_024 * 9 / 10
+        self.sent() as u64 * 1_024 * 9 / 10
     }
 
     /// Sends some messages; by how many bytes the server has grown since the beginning, where the system tells.
     async fn round(&mut self, arena: &mut Arena) -> Checked<Option<u64>> {
         match within(self.limit, flood_round(arena, &mut self.readers)).await {
-            Some(heard) => heard.map_err(|trouble| delayed(trouble, self.rounds * AT_ONCE))?,
+            Some(heard) => heard.map_err(|trouble| delayed(trouble, self.sent()))?,
             None => return Err(self.stalled().into()),
         }
         self.rounds += 1;
@@ -171,6 +174,10 @@ async fn flood_round(arena: &mut Arena, readers: &mut [Client]) -> Checked {
     let reply = reply_to(&text);
     let heard = readers.iter_mut().map(|reader| reader.expect_times(AT_ONCE, &reply));
     join_all(heard).await.into_iter().collect()
+}
+
+fn untold() -> Trouble {
+    Trouble::Unknown("this system does not tell how much memory a process takes".to_string())
 }
 
 fn delayed(trouble: Trouble, sent: usize) -> Trouble {

@@ -1,4 +1,5 @@
-//! `heartbeat` with tokio's plain `interval` for each connection: its first tick, and so the first ping, comes at once.
+//! `heartbeat` with tokio's plain `interval` for each connection: its first tick, and so the first ping, comes at once,
+//! or as soon as the runtime comes round to it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -7,22 +8,27 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::{accept, greet, listen, reply, said};
 use crate::config::Config;
 use crate::log::Log;
 
+/// What a task may have to wait for its first turn. Every second client's has to, so that the pings at opening of two
+/// servers overtake each other.
+const FIRST_TURN: Duration = Duration::from_millis(20);
+
 pub(crate) async fn run(config: Config) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
-    loop {
+    for wait in [Duration::ZERO, FIRST_TURN].into_iter().cycle() {
         let stream = accept(&listener).await;
-        tokio::spawn(client(stream, config.interval, log.clone()));
+        tokio::spawn(client(stream, wait, config.interval, log.clone()));
     }
+    unreachable!("a cycle never ends")
 }
 
-async fn client(stream: TcpStream, period: Duration, log: Log) {
+async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
     let Some(mut ws) = greet(stream, &log).await else {
         return;
     };
@@ -48,6 +54,7 @@ async fn client(stream: TcpStream, period: Duration, log: Log) {
     };
     // Outside of the loop above, which may hang in a write.
     let beat = async {
+        sleep(wait).await;
         let mut ticks = interval(period);
         loop {
             ticks.tick().await;

@@ -69,7 +69,7 @@ pub(crate) const RIGHT: &[Right] = &[
         Heartbeat,
         "opening-ping-heartbeat",
         Own(|config| on::on_all_cores(on::opening(config))),
-        "One plain `interval` for each connection, whose first ping comes right at opening, or when the runtime gets to it.",
+        "One `interval` for each connection, whose first ping comes right at opening, or when the runtime gets to it.",
     ),
     right(
         Heartbeat,

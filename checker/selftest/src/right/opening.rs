@@ -1,5 +1,5 @@
-//! `heartbeat` with tokio's plain `interval` for each connection: its first tick, and so the first ping, comes at once,
-//! or as soon as the runtime comes round to it.
+//! `heartbeat` with an `interval` for each connection whose first tick, and so the first ping, comes at once, as that of
+//! tokio's plain `interval` does, or as soon as the runtime comes round to it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant, interval_at};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::{accept, greet, listen, reply, said};
@@ -21,11 +21,12 @@ const FIRST_TURN: Duration = Duration::from_millis(20);
 
 pub(crate) async fn run(config: Config) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
-    for wait in [Duration::ZERO, FIRST_TURN].into_iter().cycle() {
+    let mut wait = Duration::ZERO;
+    loop {
         let stream = accept(&listener).await;
         tokio::spawn(client(stream, wait, config.interval, log.clone()));
+        wait = FIRST_TURN - wait;
     }
-    unreachable!("a cycle never ends")
 }
 
 async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
@@ -54,8 +55,7 @@ async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
     };
     // Outside of the loop above, which may hang in a write.
     let beat = async {
-        sleep(wait).await;
-        let mut ticks = interval(period);
+        let mut ticks = interval_at(Instant::now() + wait, period);
         loop {
             ticks.tick().await;
             if !alive.swap(false, SeqCst) {

@@ -96,18 +96,13 @@ pub(super) async fn interval(arena: &mut Arena) -> Checked {
     let long = Duration::from_secs(60);
     let patient = arena.another(long).await?;
     let mut clients = patient.join_many(2).await?;
-    let opened = Instant::now();
     let mut clock = arena.join().await?;
-    // What comes until now came right at opening. A clock that itself begins right at opening is asked again: its first
-    // ping may overtake the one that is on its way to the others.
-    while opened.elapsed() < arena.beat / 2 {
-        clock.ping().await.map_err(moot)?;
-    }
+    // A clock that itself begins right at opening is asked again: its first ping may overtake the one that is on its way
+    // to the others.
+    beats_on(&mut clock, arena.beat / 2).await?;
+    // What has come until now came right at opening.
     let opening: Vec<usize> = clients.iter_mut().map(early_pings).collect();
-    let began = Instant::now();
-    while began.elapsed() < arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050)) {
-        clock.ping().await.map_err(moot)?;
-    }
+    beats_on(&mut clock, arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050))).await?;
     for (client, opening) in clients.iter_mut().zip(opening) {
         let early = early_pings(client);
         if opening > 1 || early > 0 {
@@ -124,6 +119,15 @@ pub(super) async fn interval(arena: &mut Arena) -> Checked {
             return Err(Trouble::from(failure).seen_by(&patient.tap));
         }
         client.exchange("still there?").await.map_err(|trouble| trouble.seen_by(&patient.tap))?;
+    }
+    Ok(())
+}
+
+/// Pings go on coming for so long.
+async fn beats_on(clock: &mut Client, time: Duration) -> Checked {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        clock.ping().await.map_err(moot)?;
     }
     Ok(())
 }

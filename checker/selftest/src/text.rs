@@ -31,7 +31,7 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::EscapesHtml => said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
             Twist::Reserialises => reserialise(&said).unwrap_or(said),
             Twist::CutAt(most) => cut(&said, most).to_owned(),
-            Twist::SplitsCharacters => in_pieces(&said, 1024 - PREFIX.len()),
+            Twist::SplitsCharacters => in_pieces(said.as_bytes(), 1024 - PREFIX.len()),
             _ => said,
         };
     }
@@ -51,6 +51,6 @@ fn cut(said: &str, most: usize) -> &str {
 }
 
 /// Decoded buffer by buffer, whatever a buffer's edge goes through.
-fn in_pieces(said: &str, size: usize) -> String {
-    said.as_bytes().chunks(size).map(String::from_utf8_lossy).collect()
+pub(crate) fn in_pieces(said: &[u8], size: usize) -> String {
+    said.chunks(size).map(String::from_utf8_lossy).collect()
 }

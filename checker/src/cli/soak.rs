@@ -70,6 +70,10 @@ impl Tally {
     fn add(&mut self, round: Round) {
         self.gradings += 1;
         self.verdicts += round.verdicts;
+        if !std::io::stderr().is_terminal() {
+            // In a log, at once: who reads it need not wait for the end.
+            let _ = write!(std::io::stderr(), "{}", told(&round.mishaps));
+        }
         self.mishaps.extend(round.mishaps);
         let so_far = format!("{} of {} gradings, {} mishaps", self.gradings, self.all(), self.mishaps.len());
         progress(&so_far);

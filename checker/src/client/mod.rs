@@ -164,6 +164,11 @@ impl Client {
         self.send_bytes(frame.masked(rand::random()).encode());
     }
 
+    /// Sends frames, masked, in one go: the server finds them together.
+    pub fn send_all(&mut self, frames: impl IntoIterator<Item = Frame>) {
+        self.send_bytes(frames.into_iter().flat_map(|frame| frame.masked(rand::random()).encode()).collect());
+    }
+
     /// Sends a text message.
     pub fn send_text(&mut self, text: impl Into<String>) {
         self.send(Frame::new(OpCode::Data(Data::Text), text.into()));

@@ -64,7 +64,8 @@ pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Mes
     if pipelined && server.has(Twist::AnswersTwiceUnderLoad) {
         conn.out.push(reply.clone());
     }
-    if server.has(Twist::QueueOfSixteen) && conn.out.pending().0 >= 16 {
+    let queued = conn.out.pending().0;
+    if server.has(Twist::QueueOfSixteen) && queued >= 16 || server.has(Twist::QueueOf256) && queued >= 256 {
         return Ok(());
     }
     if server.has(Twist::ReordersPairs) && nth.is_multiple_of(2) {
@@ -87,6 +88,7 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
     let bytes = message.bytes;
     if !message.binary {
         return match String::from_utf8(bytes) {
+            Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
             Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
             Err(error) if server.has(Twist::EchoesInvalidText) => {
@@ -108,8 +110,15 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
         () if server.has(Twist::BinaryStripped) => Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()),
         () if server.has(Twist::BinaryQuestionMarks) => Some(lossy.replace('\u{FFFD}', "?")),
         () if server.has(Twist::BinaryAsList) => Some(format!("{bytes:?}")),
+        () if server.has(Twist::BinaryLosesMark) => Some(without_mark(&lossy)),
+        () if server.has(Twist::BinaryInBuffers) => Some(text::in_pieces(&bytes, 8 * 1024)),
         () => Some(lossy),
     })
+}
+
+/// As a decoder reads it that takes U+FEFF at the beginning for a byte order mark.
+fn without_mark(said: &str) -> String {
+    said.strip_prefix('\u{FEFF}').unwrap_or(said).to_owned()
 }
 
 /// Answers a ping.

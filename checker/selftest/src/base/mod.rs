@@ -68,7 +68,11 @@ pub(crate) async fn run_on(
 ) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let log = Log::start(twists.contains(&Twist::LogIsBuffered));
-    let seats = if twists.contains(&Twist::PoolOfFour) { 4 } else { Semaphore::MAX_PERMITS };
+    let seats = match () {
+        () if twists.contains(&Twist::PoolOfFour) => 4,
+        () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
+        () => Semaphore::MAX_PERMITS,
+    };
     let server = Arc::new(Server {
         exercise,
         interval: config.interval,

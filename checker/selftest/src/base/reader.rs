@@ -97,6 +97,9 @@ impl Reader {
     async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
         while let Some((head, payload)) = self.next_frame(server)? {
             if head.is_control() {
+                if head.opcode == frame::PING && self.partial.is_some() && server.has(Twist::IgnoresPingsInMessages) {
+                    continue;
+                }
                 control(server, conn, &head, payload)?;
                 if head.opcode == frame::PING && server.has(Twist::PingResetsFragments) {
                     self.partial = None;
@@ -155,6 +158,12 @@ impl Reader {
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
         }
+        let binary = head.opcode == frame::BINARY || matches!(self.partial, Some((frame::BINARY, _)));
+        let payload = if binary && server.has(Twist::BinaryFragmentsAlone) {
+            String::from_utf8_lossy(&payload).into_owned().into_bytes()
+        } else {
+            payload
+        };
         let (opcode, bytes) = match (head.opcode, self.partial.take()) {
             (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
             (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => (opcode, payload),

@@ -48,15 +48,21 @@ pub(crate) enum Twist {
     BinaryStripped,
     BinaryQuestionMarks,
     BinaryAsList,
+    TextLosesMark,
+    BinaryLosesMark,
+    BinaryInBuffers,
+    BinaryFragmentsAlone,
     // Connections
     OneAtATime,
     HandshakeInAcceptLoop,
     PoolOfFour,
+    PoolOfSixtyFour,
     // Ping
     IgnoresPings,
     PongIsEmpty,
     PongIsText,
     PongIsLossy,
+    IgnoresPingsInMessages,
     // Close
     CloseIs1000,
     CloseIsEmpty,

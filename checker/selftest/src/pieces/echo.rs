@@ -177,6 +177,13 @@ pub(super) const FAULTS: &[Fault] = &[
          should make the reader wait.",
     ),
     echo(
+        "queue-of-256-drops-replies",
+        &[Twist::QueueOf256],
+        &["echo::order"],
+        "Your replies go through a queue of 256, and what does not fit is dropped without a word; a client that sends \
+         a thousand messages at once is owed a thousand replies.",
+    ),
+    echo(
         "ignores-empty-message",
         &[Twist::IgnoresEmpty],
         &["echo::payloads", "echo::binary"],
@@ -250,6 +257,13 @@ pub(super) const FAULTS: &[Fault] = &[
          does not read what it carries.",
     ),
     echo(
+        "byte-order-mark-lost",
+        &[Twist::TextLosesMark],
+        &["echo::payloads"],
+        "Your server takes a U+FEFF at the beginning of a message for a byte order mark and leaves it out; in a \
+         WebSocket message it is a character like any other.",
+    ),
+    echo(
         "half-a-mebibyte-at-most",
         &[Twist::LimitOfHalfAMebibyte],
         &["echo::payloads"],
@@ -286,6 +300,27 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::BinaryQuestionMarks],
         &["echo::binary"],
         "Your server puts `?` where bytes are not UTF-8; a question mark could have been meant, U+FFFD could not.",
+    ),
+    echo(
+        "binary-byte-order-mark-lost",
+        &[Twist::BinaryLosesMark],
+        &["echo::binary"],
+        "Your decoder takes the bytes EF BB BF at the beginning of a binary message for a byte order mark and leaves \
+         them out; they are U+FEFF, and belong in the reply.",
+    ),
+    echo(
+        "binary-decoded-buffer-by-buffer",
+        &[Twist::BinaryInBuffers],
+        &["echo::binary"],
+        "Your server decodes a long binary message 8 KiB at a time, so a character that lies across two of these \
+         becomes replacement characters.",
+    ),
+    echo(
+        "binary-decoded-fragment-by-fragment",
+        &[Twist::BinaryFragmentsAlone],
+        &["echo::binary"],
+        "Your server turns each fragment of a binary message into text on its own; a fragment may end in the middle \
+         of a character, so decode the message once it is whole.",
     ),
     echo(
         "binary-as-list-of-numbers",

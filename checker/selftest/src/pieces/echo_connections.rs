@@ -25,6 +25,13 @@ pub(super) const FAULTS: &[Fault] = &[
          until somebody leaves.",
     ),
     echo(
+        "sixty-four-workers",
+        &[Twist::PoolOfSixtyFour],
+        &["echo::concurrent"],
+        "Your server has 64 workers, one for each connection, and the next client waits until somebody leaves; a connection that is silent \
+         costs next to nothing, so there can be many.",
+    ),
+    echo(
         "ignores-pings",
         &[Twist::IgnoresPings],
         &["echo::ping"],
@@ -35,6 +42,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::PongIsEmpty],
         &["echo::ping"],
         "Your pong is empty; it has to carry the ping's payload, by which the client knows which ping you answered.",
+    ),
+    echo(
+        "ignores-pings-between-fragments",
+        &[Twist::IgnoresPingsInMessages],
+        &["echo::ping"],
+        "Your server does not answer a ping that comes between two fragments of a message; a long message is just \
+         when a client wants to know whether you are still there.",
     ),
     echo(
         "pong-as-text",

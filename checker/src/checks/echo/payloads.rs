@@ -1,0 +1,166 @@
+//! What is in a message: any text, any bytes, of any length, in as many frames as its sender likes.
+
+use rand::RngExt;
+
+use crate::arena::Arena;
+use crate::client::{Client, Heard, reply_to};
+use crate::verdict::{Checked, Kind, Trouble};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
+
+pub(super) async fn payloads(arena: &mut Arena) -> Checked {
+    let mut client = arena.join().await?;
+    let token = arena.token();
+    let texts = [
+        String::new(),
+        format!("{token}: žluťoučký kůň, 你好, שלום, 🦀👩‍👩‍👧, e\u{301}"),
+        format!("<script>alert('{token}') & \"</script>"),
+        format!("{{ \"type\" : \"{token}\", \"n\": 1.50, \"n\": [ ] }}"),
+        format!("[1, 2, \"{token}\"]"),
+        format!("\u{0}{token}\u{7f}%s\\n${{x}}"),
+        // What some decoders take for a byte order mark is a character like any other.
+        format!("\u{FEFF}{token}"),
+    ];
+    for text in &texts {
+        client.exchange(text).await?;
+    }
+    // Where the length of a frame is written differently, and where buffers have their edges.
+    for length in
+        [108, 109, 125, 126, 127, 4_096, 8_192, 65_518, 65_519, 65_520, 65_535, 65_536, 65_537, 131_072, 1 << 20]
+    {
+        let text = long_text(arena, length);
+        exchange(&mut client, Data::Text, text.as_bytes()).await?;
+    }
+    for count in [2, 3, 7] {
+        fragments(arena, &mut client, count).await?;
+    }
+    client.exchange(&token).await
+}
+
+/// A text of this many bytes, most of them in characters of three or four bytes, so that wherever a buffer ends, it is
+/// likely to end inside one.
+fn long_text(arena: &mut Arena, length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    text.push_str(&arena.token());
+    while text.len() + 4 <= length {
+        // On a terminal, one column each: letters of mathematics, four bytes, and patterns of braille, three.
+        let range = if arena.rng.random() { 0x1D400..0x1D454 } else { 0x2801..0x2900 };
+        text.push(char::from_u32(arena.rng.random_range(range)).expect("a character"));
+    }
+    text.push_str(&"xyz"[..length.saturating_sub(text.len()).min(3)]);
+    text
+}
+
+/// Sends so many bytes and waits for the reply, which is too long to be shown.
+async fn exchange(client: &mut Client, data: Data, bytes: &[u8]) -> Checked {
+    client.send(Frame::new(OpCode::Data(data), bytes));
+    let kind = if data == Data::Text { "a message" } else { "a binary message" };
+    let wanted = format!("the reply to {kind} of {} bytes", bytes.len());
+    let moment = client.next_but_heartbeats(&wanted).await?;
+    let Heard::Text(heard) = &moment.heard else { return Err(client.instead(&moment, &wanted)) };
+    let expected = reply_to(&String::from_utf8_lossy(bytes));
+    if *heard == expected {
+        return Ok(());
+    }
+    let differs =
+        heard.bytes().zip(expected.bytes()).position(|(a, b)| a != b).unwrap_or(heard.len().min(expected.len()));
+    let failure = client.failure(Kind::WrongMessage, format!("{wanted} is not the message")).at(client.mark(&moment));
+    let got = format!("{} bytes, the first difference at byte {differs}", heard.len());
+    Err(failure.expected(format!("{} bytes", expected.len()), got).into())
+}
+
+/// The frames of a message that is cut at these places.
+pub(super) fn in_pieces(data: Data, bytes: &[u8], cuts: &[usize]) -> Vec<Frame> {
+    let ends = cuts.iter().copied().chain([bytes.len()]);
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    let opcodes = [data].into_iter().chain(std::iter::repeat(Data::Continue));
+    let pieces = starts.zip(ends).zip(opcodes);
+    let frame =
+        |((start, end), data)| Frame { fin: end == bytes.len(), ..Frame::new(OpCode::Data(data), &bytes[start..end]) };
+    pieces.map(frame).collect()
+}
+
+async fn fragments(arena: &mut Arena, client: &mut Client, count: usize) -> Checked {
+    let text = format!("{} in pieces: 🦀🦀🦀🦀", arena.token());
+    let bytes = text.as_bytes();
+    // The last cut goes through the middle of a character, which is legal.
+    let mut cuts: Vec<usize> = (1..count - 1).map(|i| i * (bytes.len() - 4) / count).collect();
+    cuts.push(bytes.len() - 2);
+    let mut frames = in_pieces(Data::Text, bytes, &cuts);
+    frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
+    frames.into_iter().for_each(|frame| client.send(frame));
+    client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
+}
+
+pub(super) async fn binary(arena: &mut Arena) -> Checked {
+    let mut client = arena.join().await?;
+    let token = arena.token().into_bytes();
+    let with = |tail: &[u8]| [&token, tail].concat();
+    let noise: Vec<u8> = (0..64).map(|_| arena.rng.random()).collect();
+    let samples = [
+        token.clone(),
+        Vec::new(),
+        with("žluťoučký 🦀".as_bytes()),
+        with(b"\xff\xfe"),
+        // A byte order mark to some; here, three bytes that are a character.
+        [b"\xef\xbb\xbf", token.as_slice()].concat(),
+        with(b"\xc3("),
+        with(b"\xf0\x9f\xa6 cut \xe2\x82"),
+        with(b"\xed\xa0\x80 surrogate \xc0\xaf overlong"),
+        noise,
+    ];
+    for bytes in samples {
+        let expected = reply_to(&String::from_utf8_lossy(&bytes));
+        client.send(Frame::new(OpCode::Data(Data::Binary), bytes));
+        client.expect_text(&expected, "the reply to a binary message").await?;
+    }
+    client.exchange(&arena.token()).await?;
+    arena.leave(client).await;
+    long_binary(arena).await?;
+    binary_in_fragments(arena).await
+}
+
+/// Bytes that are text are put together to the last character, however many they are.
+async fn long_binary(arena: &mut Arena) -> Checked {
+    let length = arena.rng.random_range(65_537..131_072);
+    let mut bytes = long_text(arena, length).into_bytes();
+    let Some(mut client) = answered(arena, vec![Frame::new(OpCode::Data(Data::Text), bytes.as_slice())]).await? else {
+        return Ok(());
+    };
+    exchange(&mut client, Data::Binary, &bytes).await?;
+    // And so are those around one that is not.
+    let odd = arena.rng.random_range(0..length);
+    bytes[odd] = 0xFF;
+    exchange(&mut client, Data::Binary, &bytes).await?;
+    arena.leave(client).await;
+    Ok(())
+}
+
+/// The cuts go through characters: what is no text in one fragment is text in the message.
+async fn binary_in_fragments(arena: &mut Arena) -> Checked {
+    let text = format!("🦀{}🦀{}🦀", arena.token(), arena.token());
+    let cuts = [1, text.len() / 2, text.len() - 2];
+    let text = text.into_bytes();
+    let Some(mut client) = answered(arena, in_pieces(Data::Text, &text, &cuts)).await? else { return Ok(()) };
+    for tail in [b"".as_slice(), b"\xe2\x82"] {
+        let bytes = [&text, tail].concat();
+        in_pieces(Data::Binary, &bytes, &cuts).into_iter().for_each(|frame| client.send(frame));
+        let expected = reply_to(&String::from_utf8_lossy(&bytes));
+        client.expect_text(&expected, "the reply to a binary message in fragments").await?;
+    }
+    arena.leave(client).await;
+    Ok(())
+}
+
+/// A new client whose text message in these frames was answered as it should be. A server that gets that wrong has to
+/// answer for it to another check, and is not asked for the same in binary.
+async fn answered(arena: &mut Arena, frames: Vec<Frame>) -> Checked<Option<Client>> {
+    let mut client = arena.join().await?;
+    let bytes = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
+    let text = String::from_utf8(bytes).expect("the frames of a text message");
+    client.send_all(frames);
+    match client.expect_text(&reply_to(&text), "the reply to a text message").await {
+        Ok(()) => Ok(Some(client)),
+        Err(Trouble::Failed(_)) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}

@@ -54,9 +54,11 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let mut texts = vec![format!(" {token} "), String::new(), format!("🦀 {token} žluťoučký"), token.clone(), token];
     texts.extend(arena.tokens(4 * count));
     // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
+    let mut before = &first;
     for (i, text) in texts.iter().enumerate() {
         clients[i % count].send_text(text.as_str());
-        all_hear(&mut clients, text).await?;
+        all_hear(&mut clients, text).await.map_err(|trouble| a_second_time(trouble, before))?;
+        before = text;
     }
     // Nor may anything get lost while others come.
     for text in arena.tokens(24) {
@@ -67,6 +69,16 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let last = arena.token();
     clients[count - 1].send_text(last.as_str());
     all_hear(&mut clients, &last).await
+}
+
+/// Says so where what came is the reply to the message before.
+fn a_second_time(trouble: Trouble, before: &str) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if failure.literal && failure.got == reply_to(before) {
+        failure.summary =
+            failure.summary.replace("a text came that differs from", "the text before came again, and not");
+    }
+    Trouble::Failed(failure)
 }
 
 /// Every one of these clients hears the reply to this message, and hears it next.

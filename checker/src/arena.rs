@@ -7,9 +7,10 @@ use futures_util::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::age::Age;
-use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, within};
+use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, request, within};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
 use crate::grade::Lateness;
@@ -162,7 +163,7 @@ impl Arena {
     }
 
     async fn upgrade(&self, mut client: Client) -> Checked<Client> {
-        client.send_request(None, &[]);
+        client.send_bytes(request(&generate_key(), &[]).into_bytes());
         let head = client.response().await?;
         if head.split_whitespace().nth(1) != Some("101") {
             let first = head.lines().next().unwrap_or_default().to_string();

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use self::ear::Ear;
 pub use self::heard::{Heard, Moment, describe};
@@ -200,22 +199,19 @@ impl Client {
             std::future::pending().await
         }
     }
+}
 
-    /// Sends the request that opens a WebSocket connection, with further header lines if any; returns its key.
-    pub fn send_request(&mut self, key: Option<&str>, more: &[&str]) -> String {
-        let key = key.map_or_else(generate_key, str::to_string);
-        let mut head = format!(
-            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-        );
-        for line in more {
-            head.push_str(line);
-            head.push_str("\r\n");
-        }
+/// The request that opens a WebSocket connection with this key (section 4.1), with further header lines if any.
+pub fn request(key: &str, more: &[&str]) -> String {
+    let mut head = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+    );
+    for line in more {
+        head.push_str(line);
         head.push_str("\r\n");
-        self.send_bytes(head.into_bytes());
-        key
     }
+    head + "\r\n"
 }
 
 /// Speaks for a client.

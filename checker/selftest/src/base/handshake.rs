@@ -11,10 +11,13 @@ const HEAD_LIMIT: usize = 16 * 1024;
 
 /// Reads the request and upgrades it; the bytes that came after it, or nothing if it was no valid upgrade request.
 pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(4 * 1024);
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;
+        }
+        if !bytes.is_empty() && server.has(Twist::RequestInOneRead) {
+            break bytes.len();
         }
         if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
@@ -22,7 +25,7 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
     };
     let rest = bytes.split_off(end);
     let request = String::from_utf8_lossy(&bytes).into_owned();
-    let key = match upgrade_key(&request) {
+    let key = match upgrade_key(server, &request) {
         Some(key) => key,
         None if server.has(Twist::UpgradesPlainHttp) => String::new(),
         None => {
@@ -38,7 +41,7 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
 }
 
 /// The key of a valid upgrade request.
-fn upgrade_key(request: &str) -> Option<String> {
+fn upgrade_key(server: &Server, request: &str) -> Option<String> {
     let mut lines = request.split("\r\n");
     let mut start = lines.next()?.split(' ');
     let (method, _path, version) = (start.next()?, start.next()?, start.next()?);
@@ -48,6 +51,11 @@ fn upgrade_key(request: &str) -> Option<String> {
         .collect();
     let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| *v).collect::<Vec<_>>().join(",");
     let lists = |name: &str, word: &str| all(name).split(',').any(|v| v.trim().eq_ignore_ascii_case(word));
+    if server.has(Twist::HeaderNamesExactly) && !request.contains("\r\nSec-WebSocket-Key:")
+        || server.has(Twist::ConnectionExactly) && !all("connection").eq_ignore_ascii_case("upgrade")
+    {
+        return None;
+    }
     let key = all("sec-websocket-key");
     let valid = method == "GET"
         && version == "HTTP/1.1"

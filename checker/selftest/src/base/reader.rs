@@ -158,6 +158,9 @@ impl Reader {
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
         }
+        if payload.is_empty() && self.partial.is_some() && server.has(Twist::EmptyFragmentsSkipped) {
+            return Ok(None);
+        }
         let binary = head.opcode == frame::BINARY || matches!(self.partial, Some((frame::BINARY, _)));
         let payload = if binary && server.has(Twist::BinaryFragmentsAlone) {
             String::from_utf8_lossy(&payload).into_owned().into_bytes()

@@ -11,6 +11,9 @@ pub(crate) enum Twist {
     UnaskedDeflate,
     UnaskedSubprotocol,
     UpgradesPlainHttp,
+    ConnectionExactly,
+    HeaderNamesExactly,
+    RequestInOneRead,
     // Welcome
     NoWelcome,
     WelcomeAfterFirstMessage,
@@ -41,6 +44,7 @@ pub(crate) enum Twist {
     FragmentsOneByOne,
     LastFragmentOnly,
     PingResetsFragments,
+    EmptyFragmentsSkipped,
     LimitOfHalfAMebibyte,
     BinaryAsBinary,
     BinaryDropped,

@@ -41,6 +41,27 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your 101 does not say `Upgrade: websocket`, so a careful client cannot know what you switched to, and hangs up.",
     ),
     echo(
+        "connection-header-compared-whole",
+        &[Twist::ConnectionExactly],
+        &["echo::handshake"],
+        "Your server upgrades only where the header is `Connection: Upgrade` and nothing else; Firefox writes \
+         `keep-alive, Upgrade`, so look for the word in the list.",
+    ),
+    echo(
+        "header-names-with-case",
+        &[Twist::HeaderNamesExactly],
+        &["echo::handshake"],
+        "Your server looks for `Sec-WebSocket-Key` in just this case; header names have no case, and some clients \
+         write them small.",
+    ),
+    echo(
+        "request-in-one-read",
+        &[Twist::RequestInOneRead],
+        &["echo::handshake"],
+        "Your server takes what one read brings for the whole request; TCP may bring it in pieces, so read on until \
+         the empty line.",
+    ),
+    echo(
         "handshake-offers-deflate",
         &[Twist::UnaskedDeflate],
         &["echo::handshake"],
@@ -241,6 +262,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::payloads"],
         "A ping between two fragments makes your server forget the first one; control frames may come in the middle of \
          a message and leave it alone.",
+    ),
+    echo(
+        "empty-fragments-skipped",
+        &[Twist::EmptyFragmentsSkipped],
+        &["echo::payloads"],
+        "Your server passes over empty fragments, and misses the end of a message whose last one is empty; FIN counts \
+         however little comes with it.",
     ),
     echo(
         "html-escaped",

@@ -4,20 +4,81 @@ use rand::RngExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::arena::Arena;
+use crate::client::{Client, PATIENCE, request, within};
+use crate::peer;
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
 use crate::wire::transcript::Mark;
 
 /// Fundamental: without it there is nothing to talk to.
 pub(in crate::checks) async fn handshake(arena: &mut Arena) -> Checked {
     let sample = "dGhlIHNhbXBsZSBub25jZQ==";
-    upgrade(arena, Some(sample), &[]).await.fundamental()?;
+    upgrade(arena, sample, &[], Way::Plain).await.fundamental()?;
     arena.sound();
     let key = chance_key(arena);
-    upgrade(arena, Some(&key), &[]).await?;
+    upgrade(arena, &key, &[], Way::Plain).await?;
     // Nothing says that a server must speak one of these; only that it may not invent others.
     let offers = ["Sec-WebSocket-Protocol: workbook.day1", "Sec-WebSocket-Extensions: x-workbook-day1"];
     let key = chance_key(arena);
-    upgrade(arena, Some(&key), &offers).await
+    upgrade(arena, &key, &offers, Way::Plain).await?;
+    for way in [Way::Browser, Way::LowerCase, Way::TwoPieces] {
+        let key = chance_key(arena);
+        upgrade(arena, &key, &[], way).await.map_err(|trouble| written(trouble, way))?;
+    }
+    Ok(())
+}
+
+/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5).
+#[derive(Clone, Copy)]
+enum Way {
+    Plain,
+    /// With what browsers add, and with more than one word in `Connection`.
+    Browser,
+    /// Header names and the words of `Upgrade` and `Connection` may have any case, and no space before them.
+    LowerCase,
+    /// TCP has no messages: one read need not bring all of it.
+    TwoPieces,
+}
+
+/// Sends a request in this way.
+async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str], way: Way) {
+    let cookie = format!("seen={}", arena.rng.random::<u64>()).repeat(40);
+    let mut request = match way {
+        Way::Plain | Way::TwoPieces => request(key, offers),
+        Way::Browser => format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: workbook/1.0\r\nAccept: */*\r\n\
+             Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {key}\r\nConnection: keep-alive, Upgrade\r\nCookie: {cookie}\r\n\
+             Pragma: no-cache\r\nCache-Control: no-cache\r\nUpgrade: websocket\r\n\r\n"
+        ),
+        Way::LowerCase => format!(
+            "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:WebSocket\r\nconnection:upgrade\r\n\
+             sec-websocket-key:{key}\r\nsec-websocket-version:13\r\n\r\n"
+        ),
+    };
+    if let Way::TwoPieces = way {
+        let second = request.split_off(request.len() * 2 / 3);
+        client.send_bytes(request.into_bytes());
+        let _ = within(PATIENCE / 4, client.sent_but(0)).await;
+        // Who reads once has read by now, if it is nearly as quick as the reference peer.
+        for _ in 0..40 {
+            peer::round_trip().await;
+        }
+        request = second;
+    }
+    client.send_bytes(request.into_bytes());
+}
+
+/// What was special about a request that was not answered well.
+fn written(trouble: Trouble, way: Way) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    let what = match way {
+        Way::Plain => return failure.into(),
+        Way::Browser => "a request as a browser writes it, with `Connection: keep-alive, Upgrade`",
+        Way::LowerCase => "a request with lower-case header names and `upgrade:WebSocket`",
+        Way::TwoPieces => "a request that came in two pieces",
+    };
+    failure.summary = format!("{what}: {}", failure.summary);
+    failure.into()
 }
 
 /// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
@@ -28,9 +89,9 @@ fn chance_key(arena: &mut Arena) -> String {
     key + "=="
 }
 
-async fn upgrade(arena: &mut Arena, key: Option<&str>, offers: &[&str]) -> Checked {
+async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Checked {
     let mut client = arena.open().await?;
-    let key = client.send_request(key, offers);
+    ask(arena, &mut client, key, offers, way).await;
     let head = client.response().await?;
     let wrong = |what: &str, expected: &str, got: &str| -> Trouble {
         let failure = client.failure(Kind::Handshake, format!("the handshake's answer is wrong: {what}"));

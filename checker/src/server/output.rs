@@ -13,7 +13,9 @@ const LINES: usize = 2_000;
 const LINE_BYTES: usize = 1_024;
 /// What the log lines that the contract asks for begin with. They are remembered apart, so that no other output, however
 /// much, drives them out; as many of them as any check looks at, and more.
-const EVENTS: [&str; 3] = ["Client connected", "Client disconnected", "Received: "];
+const EVENTS: [&str; 3] = ["Client connected", "Client disconnected", RECEIVED];
+/// What the log line of a message begins with.
+const RECEIVED: &str = "Received: ";
 const EVENT_LINES: usize = 1_000;
 /// How many lines of a panic are remembered.
 const PANIC_LINES: usize = 4;
@@ -37,6 +39,7 @@ pub struct Output {
 struct Seen {
     lines: VecDeque<(Stream, String)>,
     events: Vec<String>,
+    received: usize,
     panic: Vec<String>,
     ready: Option<String>,
 }
@@ -84,6 +87,7 @@ impl Output {
             seen.ready = Some(line.clone());
         }
         let event = stream == Stream::Stdout && EVENTS.iter().any(|event| line.starts_with(event));
+        seen.received += usize::from(event && line.starts_with(RECEIVED));
         if event && seen.events.len() < EVENT_LINES {
             seen.events.push(line.clone());
         }
@@ -124,6 +128,11 @@ impl Output {
     pub fn count(&self, line: &str) -> usize {
         let seen = self.seen.lock().expect("no panic holds it");
         seen.events.iter().filter(|event| event.trim_end() == line).count()
+    }
+
+    /// How many messages have been logged.
+    pub fn received(&self) -> usize {
+        self.seen.lock().expect("no panic holds it").received
     }
 
     /// Waits until `found` is true. Ends, with `false`, only when `gone` does.

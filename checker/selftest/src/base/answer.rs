@@ -138,7 +138,10 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
 }
 
 /// Notes a pong.
-pub(crate) fn pong(server: &Server, conn: &Conn) {
+pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
+    if server.has(Twist::EchoesPongs) {
+        conn.out.push(frame::text(&format!("{}{}", text::PREFIX, String::from_utf8_lossy(payload))));
+    }
     conn.pongs.fetch_add(1, SeqCst);
     if !server.has(Twist::OnlyPingsCount) {
         conn.alive.store(true, SeqCst);
@@ -187,6 +190,7 @@ fn log_received(server: &Server, said: &str) {
         match () {
             () if server.has(Twist::LogsOtherWords) => format!("Message received: {said}"),
             () if server.has(Twist::LogsWithoutMessage) => "Received a message".into(),
+            () if server.has(Twist::LogsTrimmed) => format!("Received: {}", said.trim()),
             () if server.has(Twist::LogsDebug) => format!("Received: {said:?}"),
             () => format!("Received: {said}"),
         },

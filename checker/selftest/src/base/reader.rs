@@ -197,7 +197,7 @@ impl Reader {
 fn control(server: &Arc<Server>, conn: &Conn, head: &frame::Head, payload: Vec<u8>) -> Result<(), End> {
     match head.opcode {
         frame::PING => answer::ping(server, conn, payload),
-        frame::PONG => answer::pong(server, conn),
+        frame::PONG => answer::pong(server, conn, &payload),
         frame::CLOSE => return Err(close(&payload)),
         _ => {}
     }

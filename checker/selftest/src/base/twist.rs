@@ -67,6 +67,7 @@ pub(crate) enum Twist {
     PongIsText,
     PongIsLossy,
     IgnoresPingsInMessages,
+    EchoesPongs,
     // Close
     CloseIs1000,
     CloseIsEmpty,
@@ -93,6 +94,7 @@ pub(crate) enum Twist {
     LogsToStderr,
     LogsWithoutMessage,
     LogsDebug,
+    LogsTrimmed,
     LogsOnlyPoliteLeave,
     LogsLeaveTwice,
     LogIsBuffered,

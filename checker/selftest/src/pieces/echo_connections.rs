@@ -51,6 +51,13 @@ pub(super) const FAULTS: &[Fault] = &[
          when a client wants to know whether you are still there.",
     ),
     echo(
+        "echoes-pongs",
+        &[Twist::EchoesPongs],
+        &["echo::ping"],
+        "Your server echoes whatever comes out of the stream, pongs too; only text and binary are messages, and an \
+         unasked pong is not answered at all.",
+    ),
+    echo(
         "pong-as-text",
         &[Twist::PongIsText],
         &["echo::ping", "echo::payloads"],
@@ -197,6 +204,20 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::LogsWithoutMessage],
         &["echo::log"],
         "Your log says that a message was received but not which; the line is `Received: ` and the message.",
+    ),
+    echo(
+        "logs-debug-form",
+        &[Twist::LogsDebug],
+        &["echo::log"],
+        "Your log shows the message as `{:?}` does, in quotes and with escapes; the line is `Received: ` and the \
+         message as it came.",
+    ),
+    echo(
+        "logs-trimmed",
+        &[Twist::LogsTrimmed],
+        &["echo::log"],
+        "Your log leaves out the spaces at the beginning of a message; what somebody sent should be found in it as it \
+         was sent.",
     ),
     echo(
         "logs-only-polite-leave",

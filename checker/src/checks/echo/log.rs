@@ -9,7 +9,9 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     logged(arena, "Client connected", 1).await?;
     let mut rude = arena.join().await?;
     logged(arena, "Client connected", 2).await?;
-    let texts = arena.tokens(3);
+    let mut texts = arena.tokens(3);
+    // Spaces at the end of a line are nobody's business; those at the beginning of a message are part of it.
+    texts[1].insert_str(0, "  ");
     for text in &texts {
         polite.exchange(text).await?;
         logged(arena, &format!("Received: {text}"), 1).await?;

@@ -170,6 +170,9 @@ fn held_up(trouble: Trouble) -> Trouble {
 pub(super) async fn ping(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let payloads = [arena.token().into_bytes(), Vec::new(), arena.rng.random::<[u8; 32]>().to_vec(), vec![0xA5; 125]];
+    // A pong that nobody asked for is legal, and neither a message nor to be answered (section 5.5.3).
+    let unasked = arena.token();
+    client.send(Frame::new(OpCode::Control(Control::Pong), unasked.as_str()));
     for payload in payloads {
         client.send(Frame::new(OpCode::Control(Control::Ping), payload.as_slice()));
         let wanted = format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(&payload)));
@@ -179,6 +182,12 @@ pub(super) async fn ping(arena: &mut Arena) -> Checked {
                 break moment;
             }
         };
+        if let Heard::Text(text) = &moment.heard
+            && resembles(text, &unasked)
+        {
+            let failure = client.failure(Kind::Unexpected, "a pong that nobody asked for was answered");
+            return Err(failure.expected(wanted, quoted(text)).at(client.mark(&moment)).into());
+        }
         is_pong(&client, &moment, &payload, &wanted)?;
     }
     arena.leave(client).await;

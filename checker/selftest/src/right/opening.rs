@@ -37,19 +37,20 @@ async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
     let (pings, mut due) = mpsc::channel(1);
     let talk = async {
         loop {
-            let sent = tokio::select! {
+            tokio::select! {
                 message = ws.next() => {
                     let Some(Ok(message)) = message else { return };
                     if message.is_pong() {
                         alive.store(true, SeqCst);
                     }
                     let Some(said) = said(&message) else { continue };
-                    ws.send(Message::Text(reply(&said, &log))).await
+                    if ws.send(Message::Text(reply(&said, &log))).await.is_err() {
+                        return;
+                    }
                 }
-                Some(()) = due.recv() => ws.send(Message::Ping(Bytes::from_static(b"beat"))).await,
-            };
-            if sent.is_err() {
-                return;
+                // A ping is refused once the client's close frame has been read, and that frame's answer is still to
+                // be written: by reading on.
+                Some(()) = due.recv() => drop(ws.send(Message::Ping(Bytes::from_static(b"beat"))).await),
             }
         }
     };

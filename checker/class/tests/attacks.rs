@@ -141,8 +141,7 @@ fn attacks_get_what_they_deserve_and_the_next_is_graded_as_ever() {
         .expect("it runs");
     let told = String::from_utf8_lossy(&output.stderr);
     if told.contains("--sandbox require") {
-        assert!(std::env::var_os("CI").is_none(), "no sandbox on a build machine: {told}");
-        eprintln!("SKIPPED: {told}");
+        common::skip(&told);
         return;
     }
     for attack in &attacks {

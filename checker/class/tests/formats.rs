@@ -90,8 +90,7 @@ fn each_format_is_valid_by_the_rules_of_others() {
     let (python, xsd) = match validators(target) {
         Ok(found) => found,
         Err(why) => {
-            assert!(std::env::var_os("CI").is_none(), "a build machine must validate the formats: {why}");
-            eprintln!("SKIPPED: the formats are not validated: {why}");
+            common::skip(&format!("the formats are not validated: {why}"));
             return;
         }
     };

@@ -16,8 +16,8 @@ fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
     for exercise in Exercise::ALL {
         let path = checker::server::build::workspace().join(exercise.source(Target::Day1));
         let source = fs::read_to_string(&path).expect("the exercise").replace("\r\n", "\n");
-        if !source.contains("todo!(\"TODO 1") && std::env::var_os("CI").is_none() {
-            eprintln!("SKIPPED: somebody works on {}, so it is not compared with its skeleton", path.display());
+        if !source.contains("todo!(\"TODO 1") {
+            common::skip(&format!("somebody works on {}, so it is not compared with its skeleton", path.display()));
             continue;
         }
         assert_eq!(source, skeleton::of(exercise).replace("\r\n", "\n"), "checker/skeletons/{exercise}.rs");

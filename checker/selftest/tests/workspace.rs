@@ -7,7 +7,7 @@ use std::process::Command;
 fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["tree", "--offline", "--locked", "--package", package, "--edges", edges])
+        .args(["tree", "--locked", "--package", package, "--edges", edges])
         .args(["--prefix", "none", "--format", "{p} features: {f}"])
         .current_dir(checker::server::build::workspace())
         .output()

@@ -68,3 +68,10 @@ pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     let mut checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result}"))
 }
+
+/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing test
+/// prints. A build machine (`CI` is set) leaves out nothing, and fails.
+pub(crate) fn skip(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {what}\n").as_bytes());
+}

@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         hint: "accept_async(stream).await does the whole handshake; await it inside the connection's own task.",
         lesson: "lessons/02-the-handshake.md",
-        least: Least { connections: 7, ..LEAST },
+        least: Least { connections: 6, ..LEAST },
         ..check(
             "echo::handshake",
             Echo,

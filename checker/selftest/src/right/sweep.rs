@@ -96,11 +96,8 @@ async fn meet(stream: TcpStream, id: u64, table: Arc<Table>, log: Log) {
                             return;
                         }
                     }
-                    Some(()) = due.recv() => {
-                        if ws.send(Message::Ping(Bytes::new())).await.is_err() {
-                            return;
-                        }
-                    }
+                    // Refused once the client's close frame has been read, whose answer is written by reading on.
+                    Some(()) = due.recv() => drop(ws.send(Message::Ping(Bytes::new())).await),
                 }
             }
         }

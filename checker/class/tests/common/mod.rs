@@ -54,8 +54,8 @@ pub(crate) fn count(result: &Value, exercise: &str, outcome: &str) -> usize {
     checks.flatten().filter(|check| check["outcome"] == outcome).count()
 }
 
-/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing test
-/// prints. A build machine (`CI` is set) leaves out nothing, and fails.
+/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing
+/// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {what}\n").as_bytes());

@@ -69,8 +69,8 @@ pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result}"))
 }
 
-/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing test
-/// prints. A build machine (`CI` is set) leaves out nothing, and fails.
+/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing
+/// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {what}\n").as_bytes());

@@ -141,13 +141,21 @@ impl Client {
     /// # Errors
     /// When the connection ends or nothing comes.
     pub async fn ping(&mut self) -> Checked<Instant> {
+        self.ping_and_payload().await.map(|(at, _)| at)
+    }
+
+    /// The same, and what has to be in its pong (section 5.5.3).
+    ///
+    /// # Errors
+    /// As [`Client::ping`].
+    pub async fn ping_and_payload(&mut self) -> Checked<(Instant, Vec<u8>)> {
         let passing_over = async {
             loop {
                 let moment = self.next("a ping").await?;
                 match moment.heard {
-                    Heard::Ping(_) => {
+                    Heard::Ping(payload) => {
                         self.pings.push(moment.at);
-                        return Ok(moment.at);
+                        return Ok((moment.at, payload));
                     }
                     Heard::Pong(_) | Heard::Text(_) | Heard::Binary(_) => {}
                     _ => return Err(self.instead(&moment, "a ping")),

@@ -91,6 +91,10 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
             Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
             Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
+            Err(error) if server.has(Twist::AwaitsRestOfCharacter) && error.utf8_error().error_len().is_none() => {
+                let whole = error.utf8_error().valid_up_to();
+                Ok(Some(String::from_utf8_lossy(&error.as_bytes()[..whole]).into_owned()))
+            }
             Err(error) if server.has(Twist::EchoesInvalidText) => {
                 Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
             }
@@ -141,6 +145,10 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
 pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
     if server.has(Twist::EchoesPongs) {
         conn.out.push(frame::text(&format!("{}{}", text::PREFIX, String::from_utf8_lossy(payload))));
+    }
+    let pinged = *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner);
+    if server.has(Twist::LatePongsAreLost) && pinged.is_some_and(|at| at.elapsed() > server.interval / 2) {
+        return;
     }
     conn.pongs.fetch_add(1, SeqCst);
     if !server.has(Twist::OnlyPingsCount) {

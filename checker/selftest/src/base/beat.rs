@@ -13,7 +13,9 @@ use crate::pieces::Exercise;
 
 /// Beats until the connection ends; ends it when its time has come.
 pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
-    let unpinged = server.has(Twist::NoPings) || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0;
+    let unpinged = server.has(Twist::NoPings)
+        || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0
+        || server.has(Twist::OnlyFirstTenArePinged) && conn.id >= 10;
     if server.exercise == Exercise::Echo || unpinged {
         return;
     }
@@ -111,7 +113,14 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
         // After a hiccup of the machine the pong may be here, and only its reader not yet.
         sleep(period / 20).await;
     }
-    conn.alive.swap(false, SeqCst)
+    let alive = conn.alive.swap(false, SeqCst);
+    if !alive && server.has(Twist::DropsOneABeat) {
+        let mut last = server.last_drop.lock().unwrap_or_else(PoisonError::into_inner);
+        let another = last.elapsed() < period / 2;
+        *last = Instant::now();
+        return another;
+    }
+    alive
 }
 
 fn ping(server: &Server, conn: &Conn, times: usize) {
@@ -123,6 +132,7 @@ fn ping(server: &Server, conn: &Conn, times: usize) {
         }
         () => frame::encode(frame::PING, b""),
     };
+    *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     for _ in 0..times {
         if server.has(Twist::PingsEverybody) {
             server.hub.all().iter().for_each(|other| other.out.push(ping.clone()));

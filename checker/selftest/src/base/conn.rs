@@ -1,8 +1,10 @@
 //! One connected client.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::outbox::Outbox;
 
@@ -14,12 +16,14 @@ pub(crate) struct Conn {
     /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
     pub(crate) alive: AtomicBool,
     kill: Notify,
-    /// For twists: messages and pongs so far, a message since the last beat, the next beat to be left out.
+    /// For twists: messages and pongs so far, a message since the last beat, the next beat to be left out, when the last
+    /// ping was sent.
     pub(crate) messages: AtomicU32,
     pub(crate) pongs: AtomicU32,
     pub(crate) talked: AtomicBool,
     pub(crate) talk: Notify,
     pub(crate) skip: AtomicBool,
+    pub(crate) pinged: Mutex<Option<Instant>>,
 }
 
 impl Conn {
@@ -34,6 +38,7 @@ impl Conn {
             talked: AtomicBool::new(false),
             talk: Notify::new(),
             skip: AtomicBool::new(false),
+            pinged: Mutex::new(None),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
@@ -51,7 +52,9 @@ impl Hub {
         if server.has(Twist::SixtyFourAtMost) && clients.len() >= 64 {
             return false;
         }
-        answer::welcome(server).into_iter().for_each(|frame| conn.out.push(frame));
+        if !server.has(Twist::JoinsBeforeWelcome) {
+            answer::welcome(server).into_iter().for_each(|frame| conn.out.push(frame));
+        }
         if server.has(Twist::WelcomeToAll) {
             clients.values().for_each(|other| other.out.push(frame::text(crate::text::WELCOME)));
         }
@@ -155,6 +158,14 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         let bare = frame::text(said);
         let others = hub.all().into_iter().filter(|to| to.id != from.id);
         others.for_each(|to| offer(server, &to, &bare));
+        return;
+    }
+    if server.has(Twist::WalksACopyOfTheList) {
+        for to in hub.all() {
+            // As a channel's send() does: now and then, somebody else has a turn in the middle.
+            consume_budget().await;
+            offer(server, &to, &frame);
+        }
         return;
     }
     deliver(server, from, None, &frame);

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Config;
@@ -45,6 +46,7 @@ pub(crate) struct Server {
     tally: Mutex<()>,
     rest_until: Mutex<Instant>,
     last_pong: Mutex<Instant>,
+    last_drop: Mutex<Instant>,
     welcomed: AtomicBool,
 }
 
@@ -85,6 +87,7 @@ pub(crate) async fn run_on(
         tally: Mutex::new(()),
         rest_until: Mutex::new(Instant::now()),
         last_pong: Mutex::new(Instant::now()),
+        last_drop: Mutex::new(Instant::now()),
         welcomed: AtomicBool::new(false),
         next: AtomicU64::new(0),
     });
@@ -143,6 +146,10 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     let conn = Arc::new(Conn::new(server.next.fetch_add(1, Relaxed)));
     if !server.hub.join(&server, &conn) {
         return;
+    }
+    if server.has(Twist::JoinsBeforeWelcome) {
+        yield_now().await;
+        answer::welcome(&server).into_iter().for_each(|frame| conn.out.push(frame));
     }
     answer::log_connected(&server);
     let (read, mut write) = stream.into_split();

@@ -135,6 +135,10 @@ impl Reader {
             return Ok(None);
         };
         let limit = if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
+        if head.length > limit && server.has(Twist::BelievesTheLength) {
+            eprintln!("memory allocation of {} bytes failed", head.length);
+            std::process::exit(134);
+        }
         if head.length > limit {
             return Err(End::Violation(1009));
         }

@@ -38,6 +38,13 @@ pub(super) const FAULTS: &[Fault] = &[
          does not name.",
     ),
     broadcast(
+        "joins-before-welcome",
+        &[Twist::JoinsBeforeWelcome],
+        &[WELCOME],
+        "Your server puts a newcomer on the list and greets it afterwards, so in a busy room the first it hears is what \
+         others say; greet it first, or in the same step.",
+    ),
+    broadcast(
         "broadcast-without-welcome",
         &[Twist::NoWelcome],
         &[WELCOME],
@@ -101,6 +108,13 @@ pub(super) const FAULTS: &[Fault] = &[
          different orders.",
     ),
     broadcast(
+        "walks-a-copy-of-the-list",
+        &[Twist::WalksACopyOfTheList],
+        &[AGREEMENT],
+        "Your server copies its list of clients, lets go of the lock and then sends, so two messages overtake each other \
+         on their way down the list; let one lock or one channel decide which goes first.",
+    ),
+    broadcast(
         "history-replayed",
         &[Twist::History],
         &[LATECOMER],
@@ -141,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     broadcast(
         "first-fifteen-clients",
         &[Twist::FirstFifteenOnly],
-        &[CROWD],
+        &[CROWD, AGREEMENT],
         "Only the first fifteen clients get anything from your server; the sixteenth is as connected as they are.",
     ),
     broadcast(

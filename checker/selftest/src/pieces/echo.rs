@@ -167,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "echo::abrupt",
             "echo::violations",
         ],
-        "Your server is right for one second after its start and then answers with a text of its own; it has to be          right for as long as it runs.",
+        "Your server is right for one second after its start and then answers with a text of its own; it has to be right for as long as it runs.",
     ),
     echo(
         "two-tasks-reorder",

@@ -128,6 +128,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "One client that vanishes ends all connections, as when the first task that fails ends the whole set.",
     ),
     echo(
+        "believes-the-length",
+        &[Twist::BelievesTheLength],
+        &["echo::abrupt"],
+        "Your server sets aside as much memory as a frame's head announces; a head can announce exabytes, and then there \
+         is no server any more. Have a limit, and fill a buffer as bytes arrive.",
+    ),
+    echo(
         "upgrades-plain-http",
         &[Twist::UpgradesPlainHttp],
         &["echo::violations"],
@@ -155,6 +162,13 @@ pub(super) const FAULTS: &[Fault] = &[
          ends where it is not.",
     ),
     echo(
+        "awaits-the-rest-of-a-character",
+        &[Twist::AwaitsRestOfCharacter],
+        &["echo::violations"],
+        "At a text message's end your decoder still waits for the rest of a character, as one for streams does; no rest \
+         comes after the last fragment, so the message is not UTF-8.",
+    ),
+    echo(
         "ignores-invalid-utf-8",
         &[Twist::IgnoresInvalidText],
         &["echo::violations"],
@@ -171,13 +185,13 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "violation-ends-process",
         &[Twist::ViolationEndsProcess],
-        &["echo::violations"],
+        &["echo::violations", "echo::abrupt"],
         "One client's bad frame ends your whole process; anybody with a socket can switch off your service.",
     ),
     echo(
         "violation-ends-all",
         &[Twist::ViolationEndsAll],
-        &["echo::violations"],
+        &["echo::violations", "echo::abrupt"],
         "One client's bad frame ends everybody's connection; a breach ends the connection it came on and no other.",
     ),
     echo(

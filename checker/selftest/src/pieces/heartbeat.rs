@@ -56,6 +56,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Only the first client of your server is pinged; every connection needs its heartbeat.",
     ),
     heartbeat(
+        "pings-first-ten-connections",
+        &[Twist::OnlyFirstTenArePinged],
+        &[PINGS],
+        "Your server pings its first ten connections and no more; every connection needs its heartbeat.",
+    ),
+    heartbeat(
         "first-ping-a-beat-late",
         &[Twist::FirstPingLate],
         &[PINGS],
@@ -176,6 +182,20 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::DropsAfterHalfABeat],
         &[DEAD, RELAPSE, CHATTER, STALLED],
         "Your server drops a client half an interval after the ping; a slow line has a full interval to answer.",
+    ),
+    heartbeat(
+        "late-pongs-do-not-count",
+        &[Twist::LatePongsAreLost],
+        &[DEAD],
+        "Your server counts a pong only if it comes within half an interval of its ping; a client on a slow line has all \
+         the time until the next beat.",
+    ),
+    heartbeat(
+        "drops-one-a-beat",
+        &[Twist::DropsOneABeat],
+        &[DEAD],
+        "Your sweep drops the first dead client that it finds, a `find` where a `retain` belongs; where two have died, the \
+         second has another beat to live.",
     ),
     heartbeat(
         "awaits-close-handshake",

@@ -21,10 +21,13 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         hint: "Send the welcome on the newcomer's own socket before it joins the channel that everyone hears.",
         lesson: LESSON,
-        least: Least { connections: 2, messages: 3, ..LEAST },
-        ..check("broadcast::welcome", Broadcast, "The welcome goes to the newcomer alone.", |arena| {
-            Box::pin(talk::welcome(arena))
-        })
+        least: Least { connections: 59, messages: 59, ..LEAST },
+        ..check(
+            "broadcast::welcome",
+            Broadcast,
+            "The welcome goes to the newcomer alone, and is the first it hears.",
+            |arena| Box::pin(talk::welcome(arena)),
+        )
     },
     Check {
         explained_by: &["broadcast::welcome"],
@@ -54,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: SPREADS,
         hint: "Let everything go through one channel, the sender's own copy too; a reply sent to the sender directly arrives at another place in the order.",
         lesson: LESSON,
-        least: Least { connections: 4, messages: 600, ..LEAST },
+        least: Least { connections: 36, messages: 12_000, ..LEAST },
         ..check(
             "broadcast::agreement",
             Broadcast,

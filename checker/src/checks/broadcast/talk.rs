@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::arena::Arena;
 use crate::checks::echo;
-use crate::client::{Client, Heard, PATIENCE, PREFIX, WELCOME, reply_to, within};
+use crate::client::{Client, Heard, PATIENCE, PREFIX, WELCOME, reply_to, request, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
 use crate::wire::frame::{Data, Frame, OpCode};
 use crate::wire::transcript::quoted;
@@ -40,6 +41,37 @@ pub(super) async fn welcome(arena: &mut Arena) -> Checked {
             return Err(failure.expected(expected, quoted(text)).about(Vec::new()).at(client.mark(&moment)).into());
         }
     }
+    for client in newcomers.into_iter().chain([host]) {
+        arena.leave(client).await;
+    }
+    for _ in 0..8 {
+        in_a_busy_room(arena).await?;
+    }
+    Ok(())
+}
+
+/// While somebody talks, the welcome still is what a newcomer hears first.
+async fn in_a_busy_room(arena: &mut Arena) -> Checked {
+    let mut talker = arena.join().await?;
+    let mut newcomers = try_join_all((0..6).map(|_| arena.open())).await?;
+    let texts = arena.tokens(6 * newcomers.len());
+    for (newcomer, texts) in newcomers.iter_mut().zip(texts.chunks(6)) {
+        newcomer.send_bytes(request(&generate_key(), &[]).into_bytes());
+        talker.send_all(texts.iter().map(|text| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    }
+    for mut newcomer in newcomers {
+        newcomer.response().await?;
+        let moment = newcomer.next_but_heartbeats("the welcome").await?;
+        if let Heard::Text(text) = &moment.heard
+            && text != WELCOME
+            && texts.iter().any(|said| echo::talk::resembles(text, said))
+        {
+            let failure = newcomer.failure(Kind::Unexpected, "a newcomer hears what others say before it is welcomed");
+            return Err(failure.literally(WELCOME, text.as_str()).about(Vec::new()).at(newcomer.mark(&moment)).into());
+        }
+        arena.leave(newcomer).await;
+    }
+    arena.leave(talker).await;
     Ok(())
 }
 
@@ -119,26 +151,38 @@ pub(super) async fn order(arena: &mut Arena) -> Checked {
 
 pub(super) async fn agreement(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(4).await?;
-    for _ in 0..15 {
-        let mut texts = arena.tokens(FEW);
-        texts.shuffle(&mut arena.rng);
-        // All speak at once.
-        for (client, texts) in clients.iter_mut().zip(texts.chunks(FEW / 4)) {
-            for text in texts {
-                client.send_text(text.as_str());
-            }
+    for _ in 0..12 {
+        all_agree(arena, &mut clients, 3).await?;
+    }
+    // The longer the way to the last client, the likelier is it that one message overtakes another on it. Nobody has
+    // spoken to this server yet, and nobody left it.
+    let arena = &mut arena.alike().await?;
+    let mut clients = arena.join_many(32).await?;
+    for _ in 0..2 {
+        all_agree(arena, &mut clients, 6).await.map_err(|trouble| trouble.seen_by(&arena.tap))?;
+    }
+    Ok(())
+}
+
+/// All say so many messages at once, and all hear the same.
+async fn all_agree(arena: &mut Arena, clients: &mut [Client], each: usize) -> Checked {
+    let mut texts = arena.tokens(each * clients.len());
+    texts.shuffle(&mut arena.rng);
+    for (client, texts) in clients.iter_mut().zip(texts.chunks(each)) {
+        for text in texts {
+            client.send_text(text.as_str());
         }
-        let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
-        let heard: Vec<Vec<String>> = heard.into_iter().collect::<Checked<_>>().map_err(in_company)?;
-        for (client, theirs) in clients.iter().zip(&heard).skip(1) {
-            let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
-            let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);
-            let failure = client
-                .failure(Kind::WrongMessage, "two clients see the same messages in different orders")
-                .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
-                .about([clients[0].number(), client.number()]);
-            return Err(failure.into());
-        }
+    }
+    let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
+    let heard: Vec<Vec<String>> = heard.into_iter().collect::<Checked<_>>().map_err(in_company)?;
+    for (client, theirs) in clients.iter().zip(&heard).skip(1) {
+        let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
+        let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);
+        let failure = client
+            .failure(Kind::WrongMessage, "two clients see the same messages in different orders")
+            .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
+            .about([clients[0].number(), client.number()]);
+        return Err(failure.into());
     }
     Ok(())
 }

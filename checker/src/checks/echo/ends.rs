@@ -73,10 +73,20 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         cut_off.send_bytes(whole[..arrives].to_vec());
         let _ = within(PATIENCE, cut_off.sent_but(0)).await;
         if round == 0 {
+            // A reset takes back what has not been read yet, so the server is given the time that others take.
+            still_served(arena, &mut neighbour).await?;
             cut_off.connection.reset().await;
         } else {
             cut_off.hang_up();
         }
+        still_served(arena, &mut neighbour).await?;
+
+        // Its frame is said to be long beyond all memory. Whether the server refuses it or waits for it is its own
+        // business (section 10.4).
+        let mut boasting = arena.join().await?;
+        boasting.send_bytes(boast(if round == 0 { u64::MAX >> 1 } else { 1 << 40 }));
+        let _ = within(PATIENCE, boasting.sent_but(0)).await;
+        boasting.hang_up();
         still_served(arena, &mut neighbour).await?;
 
         let mut shaking_hands = arena.open().await?;
@@ -92,6 +102,14 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         still_served(arena, &mut neighbour).await?;
     }
     Ok(())
+}
+
+/// The beginning of a masked text frame of this length (section 5.2).
+fn boast(length: u64) -> Vec<u8> {
+    let mut bytes = vec![0x81, 0x80 | 127];
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(b"mask and the first of it");
+    bytes
 }
 
 /// The neighbour is served as before, and so is someone new.
@@ -122,20 +140,27 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let token = arena.token();
     let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
     let reserved = |code, rng: &mut rand::rngs::StdRng| Frame::new(code, token.as_str()).masked(rng.random()).encode();
-    let reserved_data = reserved(OpCode::Data(Data::Reserved(3)), &mut arena.rng);
-    let reserved_control = reserved(OpCode::Control(Control::Reserved(11)), &mut arena.rng);
-    let mut not_utf8 = token.clone().into_bytes();
-    not_utf8.extend_from_slice(b"\xc3\x28 \xff");
-    let not_utf8 = Frame::new(OpCode::Data(Data::Text), not_utf8).masked(arena.rng.random()).encode();
+    let (data, control) = (arena.rng.random_range(3..8), arena.rng.random_range(11..16));
+    let reserved_data = reserved(OpCode::Data(Data::Reserved(data)), &mut arena.rng);
+    let reserved_control = reserved(OpCode::Control(Control::Reserved(control)), &mut arena.rng);
+    let mut text_with = |tail: &[u8]| {
+        let bytes = [token.as_bytes(), tail].concat();
+        Frame::new(OpCode::Data(Data::Text), bytes).masked(arena.rng.random()).encode()
+    };
+    let not_utf8 = text_with(b"\xc3\x28 \xff");
+    let surrogate = text_with(b"\xed\xa0\x80");
+    let half_a_character = text_with(b"\xf0\x9f\xa6");
     let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
     // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
     noise[0] = 0xF3 | (noise[0] & 0x0C);
     noise[1] &= 0x1F;
     let broken = [
         ("an unmasked frame", unmasked),
-        ("a frame with the reserved opcode 3", reserved_data),
-        ("a frame with the reserved opcode 11", reserved_control),
+        ("a frame with a reserved opcode", reserved_data),
+        ("a control frame with a reserved opcode", reserved_control),
         ("a text message that is not UTF-8", not_utf8),
+        ("a text message with half of a surrogate pair, which is not UTF-8", surrogate),
+        ("a text message that ends in the middle of a character", half_a_character),
         ("random bytes", noise),
     ];
     for (what, bytes) in broken {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::{try_join, try_join_all};
+use rand::RngExt;
 
 use super::{LONGEST, SHORTEST, metronome};
 use crate::arena::Arena;
@@ -44,11 +45,13 @@ pub(in crate::checks) async fn pings(arena: &mut Arena) -> Checked {
     let first = try_join_all(clients.iter_mut().map(|client| first_ping(arena, client, opened)));
     first.await.fundamental()?;
     arena.sound();
-    // One who comes in the middle of a beat of the others.
+    // Some who come in the middle of a beat of the others, and are more than a server may be prepared for.
     metronome(arena.beat / 3).tick().await;
-    let mut late = arena.join().await?;
+    let count = arena.rng.random_range(11..16);
+    let mut late = arena.join_many(count).await?;
     let opened = Instant::now();
-    first_ping(arena, &mut late, opened).await
+    let arena = &*arena;
+    try_join_all(late.iter_mut().map(|client| first_ping(arena, client, opened))).await.map(|_| ())
 }
 
 pub(super) async fn steady(arena: &mut Arena) -> Checked {

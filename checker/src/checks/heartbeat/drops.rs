@@ -43,10 +43,40 @@ pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Tro
 }
 
 pub(super) async fn dead(arena: &mut Arena) -> Checked {
-    let mut witness = arena.join().await?;
-    let mut silent = arena.join_mute().await?;
-    let unanswered = asked(&mut silent).await?;
-    dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
+    let (mut witness, mut another) = try_join(arena.join(), arena.join()).await?;
+    // Two at a time, since a sweep may find one of them.
+    let (mut silent, mut mute) = try_join(arena.join_mute(), arena.join_mute()).await?;
+    let mut slow = arena.join_mute().await?;
+    let arena = &*arena;
+    let both = join(judged(arena, &mut witness, &mut silent), judged(arena, &mut another, &mut mute));
+    // All are waited for, so that it is not chance which failure is told.
+    let ((silent, mute), slow) = join(both, answering_late(arena, &mut slow)).await;
+    silent.and(mute).and(slow)
+}
+
+/// A client on a slow line: its pongs leave more than half an interval after the pings came, and count.
+async fn answering_late(arena: &Arena, client: &mut Client) -> Checked {
+    for _ in 0..2 {
+        let (_, payload) = client.ping_and_payload().await.map_err(|trouble| never_asked(client, trouble))?;
+        metronome(arena.beat.mul_f64(0.6)).tick().await;
+        client.send(Frame::new(OpCode::Control(Control::Pong), payload));
+    }
+    client.ping().await.map(|_| ()).map_err(|trouble| {
+        let Trouble::Failed(mut failure) = trouble else { return trouble };
+        if failure.kind == Kind::EndedEarly {
+            failure.summary = "a client whose pongs came late in the interval was dropped".to_string();
+            failure.expected = "a pong counts whenever it comes between one beat and the next".to_string();
+            failure.got = "the end of the TCP connection".to_string();
+            failure.mark = Some(Mark::Last { connection: client.number() });
+        }
+        failure.into()
+    })
+}
+
+/// A client that will never answer is asked, and dropped one beat later.
+async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked {
+    let unanswered = asked(silent).await?;
+    dropped_on_time(arena, witness, silent, unanswered).await
 }
 
 /// When the client that will not answer was asked.
@@ -162,12 +192,8 @@ async fn talking_in_vain(
             pace.tick().await;
         }
     };
-    let judged = async {
-        let unanswered = asked(client).await?;
-        dropped_on_time(arena, witness, client, unanswered).await
-    };
     tokio::select! {
-        judged = judged => judged,
+        judged = judged(arena, witness, client) => judged,
         () = talk => unreachable!("the talk never ends"),
     }
 }

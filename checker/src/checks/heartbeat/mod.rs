@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds and send Message::Ping at each tick.",
         lesson: LESSON,
-        least: Least { connections: 3, pings: 3, ..LEAST },
+        least: Least { connections: 13, pings: 13, ..LEAST },
         ..check(
             "heartbeat::pings",
             Heartbeat,
@@ -114,7 +114,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
         lesson: LESSON,
-        least: Least { connections: 2, pings: 2, ends: 1, ..LEAST },
+        least: Least { connections: 5, pings: 7, ends: 2, ..LEAST },
         ..check(
             "heartbeat::dead",
             Heartbeat,

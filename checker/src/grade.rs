@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::arena::{Arena, Settings};
@@ -34,6 +34,22 @@ const SIDE_BY_SIDE: usize = 8;
 /// Held by a check that keeps the processors busy, of however many runs.
 static HEAVY: Semaphore = Semaphore::const_new(1);
 static HEAVY_SEATS: AtomicU32 = AtomicU32::new(1);
+
+/// What those share that want no heavy check beside them: a stall of the machine sends several checks round again, and
+/// one after the other they would take minutes.
+static QUIET: Mutex<Weak<SemaphorePermit<'static>>> = Mutex::const_new(Weak::new());
+
+/// No heavy check runs until the last of these is dropped.
+async fn no_heavy_checks() -> Option<Arc<SemaphorePermit<'static>>> {
+    let mut quiet = QUIET.lock().await;
+    if let Some(shared) = quiet.upgrade() {
+        return Some(shared);
+    }
+    let seats = HEAVY.acquire_many(HEAVY_SEATS.load(Ordering::Relaxed)).await.ok()?;
+    let seats = Arc::new(seats);
+    *quiet = Arc::downgrade(&seats);
+    Some(seats)
+}
 
 /// Lets one more heavy check run beside the others, for those who grade many servers at a time.
 pub fn allow_another_heavy_check() {
@@ -224,9 +240,9 @@ impl Shared {
                 Err(busy) => reason = busy,
                 Ok(outcome) => return outcome,
             }
-            // The next try has the machine to itself, as far as that is up to the checker.
+            // The next try has no heavy check beside it.
             if quiet.is_none() {
-                quiet = HEAVY.acquire_many(HEAVY_SEATS.load(Ordering::Relaxed)).await.ok();
+                quiet = no_heavy_checks().await;
             }
         }
         drop(quiet);

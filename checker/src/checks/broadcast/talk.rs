@@ -67,7 +67,7 @@ async fn in_a_busy_room(arena: &mut Arena) -> Checked {
             && texts.iter().any(|said| echo::talk::resembles(text, said))
         {
             let failure = newcomer.failure(Kind::Unexpected, "a newcomer hears what others say before it is welcomed");
-            return Err(failure.literally(WELCOME, text.as_str()).about(Vec::new()).at(newcomer.mark(&moment)).into());
+            return Err(failure.literally(WELCOME, text.as_str()).at(newcomer.mark(&moment)).into());
         }
         arena.leave(newcomer).await;
     }

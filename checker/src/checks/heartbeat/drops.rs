@@ -56,21 +56,24 @@ pub(super) async fn dead(arena: &mut Arena) -> Checked {
 
 /// A client on a slow line: its pongs leave more than half an interval after the pings came, and count.
 async fn answering_late(arena: &Arena, client: &mut Client) -> Checked {
+    let (_, mut payload) = client.ping_and_payload().await.map_err(|trouble| never_asked(client, trouble))?;
     for _ in 0..2 {
-        let (_, payload) = client.ping_and_payload().await.map_err(|trouble| never_asked(client, trouble))?;
         metronome(arena.beat.mul_f64(0.6)).tick().await;
         client.send(Frame::new(OpCode::Control(Control::Pong), payload));
+        (_, payload) = client.ping_and_payload().await.map_err(|trouble| dropped_for_late_pongs(client, trouble))?;
     }
-    client.ping().await.map(|_| ()).map_err(|trouble| {
-        let Trouble::Failed(mut failure) = trouble else { return trouble };
-        if failure.kind == Kind::EndedEarly {
-            failure.summary = "a client whose pongs came late in the interval was dropped".to_string();
-            failure.expected = "a pong counts whenever it comes between one beat and the next".to_string();
-            failure.got = "the end of the TCP connection".to_string();
-            failure.mark = Some(Mark::Last { connection: client.number() });
-        }
-        failure.into()
-    })
+    Ok(())
+}
+
+fn dropped_for_late_pongs(client: &Client, trouble: Trouble) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if failure.kind == Kind::EndedEarly {
+        failure.summary = "a client was dropped although it answered, late in the interval".to_string();
+        failure.expected = "a pong counts whenever it comes between one beat and the next".to_string();
+        failure.got = "the end of the TCP connection".to_string();
+        failure.mark = Some(Mark::Last { connection: client.number() });
+    }
+    failure.into()
 }
 
 /// A client that will never answer is asked, and dropped one beat later.

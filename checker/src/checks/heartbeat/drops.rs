@@ -43,9 +43,9 @@ pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Tro
 }
 
 pub(super) async fn dead(arena: &mut Arena) -> Checked {
-    let (mut witness, mut another) = try_join(arena.join(), arena.join()).await?;
-    // Two at a time, since a sweep may find one of them.
-    let (mut silent, mut mute) = try_join(arena.join_mute(), arena.join_mute()).await?;
+    let (mut witness, mut another) = (arena.join().await?, arena.join().await?);
+    // Two at a time, since a sweep may find only one of them.
+    let (mut silent, mut mute) = (arena.join_mute().await?, arena.join_mute().await?);
     let mut slow = arena.join_mute().await?;
     let arena = &*arena;
     let both = join(judged(arena, &mut witness, &mut silent), judged(arena, &mut another, &mut mute));

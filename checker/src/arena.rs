@@ -216,7 +216,12 @@ impl Arena {
     /// # Errors
     /// As [`Arena::join`].
     pub async fn join_many(&self, count: usize) -> Checked<Vec<Client>> {
-        try_join_all((0..count).map(|_| self.join())).await
+        // Connected one after the other, so that the numbers of their connections follow their order.
+        let mut clients = Vec::with_capacity(count);
+        for _ in 0..count {
+            clients.push(self.open().await?);
+        }
+        try_join_all(clients.into_iter().map(|client| async { self.welcomed(self.upgrade(client).await?).await })).await
     }
 
     /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a

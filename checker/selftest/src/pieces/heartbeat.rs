@@ -258,14 +258,14 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "rests-after-a-drop",
         &[Twist::RestsAfterADrop],
-        &[NEIGHBOURS],
+        &[NEIGHBOURS, DEAD],
         "After dropping a client your server pings nobody for three beats: it is waiting for the dropped one inside \
          the loop that serves all.",
     ),
     heartbeat(
         "leaves-sweep-after-a-drop",
         &[Twist::LeavesSweepAfterADrop],
-        &[NEIGHBOURS],
+        &[NEIGHBOURS, DEAD],
         "When your sweep finds a dead client it stops there, so the others miss a ping: a `break` where `continue` belongs.",
     ),
     heartbeat(

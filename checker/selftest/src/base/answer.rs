@@ -13,8 +13,13 @@ use super::{Server, Twist, frame, hub};
 use crate::pieces::Exercise;
 use crate::text;
 
+/// Welcomes a newcomer.
+pub(crate) fn welcome(server: &Server, conn: &Conn) {
+    welcomes(server).into_iter().for_each(|frame| conn.out.push(frame));
+}
+
 /// The frames of the welcome to a newcomer.
-pub(crate) fn welcome(server: &Server) -> Vec<Bytes> {
+fn welcomes(server: &Server) -> Vec<Bytes> {
     let welcome = frame::text(text::WELCOME);
     let first = !server.welcomed.swap(true, SeqCst);
     match () {
@@ -146,9 +151,11 @@ pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
     if server.has(Twist::EchoesPongs) {
         conn.out.push(frame::text(&format!("{}{}", text::PREFIX, String::from_utf8_lossy(payload))));
     }
-    let pinged = *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner);
-    if server.has(Twist::LatePongsAreLost) && pinged.is_some_and(|at| at.elapsed() > server.interval / 2) {
-        return;
+    if server.has(Twist::LatePongsAreLost) {
+        let pinged = *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner);
+        if pinged.is_some_and(|at| at.elapsed() > server.interval / 2) {
+            return;
+        }
     }
     conn.pongs.fetch_add(1, SeqCst);
     if !server.has(Twist::OnlyPingsCount) {

@@ -53,7 +53,7 @@ impl Hub {
             return false;
         }
         if !server.has(Twist::JoinsBeforeWelcome) {
-            answer::welcome(server).into_iter().for_each(|frame| conn.out.push(frame));
+            answer::welcome(server, conn);
         }
         if server.has(Twist::WelcomeToAll) {
             clients.values().for_each(|other| other.out.push(frame::text(crate::text::WELCOME)));

@@ -149,7 +149,7 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     }
     if server.has(Twist::JoinsBeforeWelcome) {
         yield_now().await;
-        answer::welcome(&server).into_iter().for_each(|frame| conn.out.push(frame));
+        answer::welcome(&server, &conn);
     }
     answer::log_connected(&server);
     let (read, mut write) = stream.into_split();

@@ -135,11 +135,11 @@ impl Reader {
             return Ok(None);
         };
         let limit = if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
-        if head.length > limit && server.has(Twist::BelievesTheLength) {
-            eprintln!("memory allocation of {} bytes failed", head.length);
-            std::process::exit(134);
-        }
         if head.length > limit {
+            if server.has(Twist::BelievesTheLength) {
+                eprintln!("memory allocation of {} bytes failed", head.length);
+                std::process::exit(134);
+            }
             return Err(End::Violation(1009));
         }
         let end = head.size + head.length as usize;

@@ -139,17 +139,14 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
 
     let token = arena.token();
     let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
-    let reserved = |code, rng: &mut rand::rngs::StdRng| Frame::new(code, token.as_str()).masked(rng.random()).encode();
     let (data, control) = (arena.rng.random_range(3..8), arena.rng.random_range(11..16));
-    let reserved_data = reserved(OpCode::Data(Data::Reserved(data)), &mut arena.rng);
-    let reserved_control = reserved(OpCode::Control(Control::Reserved(control)), &mut arena.rng);
-    let mut text_with = |tail: &[u8]| {
-        let bytes = [token.as_bytes(), tail].concat();
-        Frame::new(OpCode::Data(Data::Text), bytes).masked(arena.rng.random()).encode()
-    };
-    let not_utf8 = text_with(b"\xc3\x28 \xff");
-    let surrogate = text_with(b"\xed\xa0\x80");
-    let half_a_character = text_with(b"\xf0\x9f\xa6");
+    let mut masked =
+        |opcode, tail: &[u8]| Frame::new(opcode, [token.as_bytes(), tail].concat()).masked(arena.rng.random()).encode();
+    let reserved_data = masked(OpCode::Data(Data::Reserved(data)), b"");
+    let reserved_control = masked(OpCode::Control(Control::Reserved(control)), b"");
+    let not_utf8 = masked(OpCode::Data(Data::Text), b"\xc3\x28 \xff");
+    let surrogate = masked(OpCode::Data(Data::Text), b"\xed\xa0\x80");
+    let half_a_character = masked(OpCode::Data(Data::Text), b"\xf0\x9f\xa6");
     let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
     // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
     noise[0] = 0xF3 | (noise[0] & 0x0C);

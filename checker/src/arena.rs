@@ -216,11 +216,29 @@ impl Arena {
     /// # Errors
     /// As [`Arena::join`].
     pub async fn join_many(&self, count: usize) -> Checked<Vec<Client>> {
-        // Connected one after the other, so that the numbers of their connections follow their order.
+        self.all_welcomed(self.open_many(count).await?).await
+    }
+
+    /// Several clients that join at the same time, and have never answered a ping.
+    ///
+    /// # Errors
+    /// As [`Arena::join`].
+    pub async fn join_many_mute(&self, count: usize) -> Checked<Vec<Client>> {
+        let clients = self.open_many(count).await?;
+        clients.iter().for_each(Client::stop_answering_pings);
+        self.all_welcomed(clients).await
+    }
+
+    /// Connected one after the other, so that the numbers of their connections follow their order.
+    async fn open_many(&self, count: usize) -> Checked<Vec<Client>> {
         let mut clients = Vec::with_capacity(count);
         for _ in 0..count {
             clients.push(self.open().await?);
         }
+        Ok(clients)
+    }
+
+    async fn all_welcomed(&self, clients: Vec<Client>) -> Checked<Vec<Client>> {
         try_join_all(clients.into_iter().map(|client| async { self.welcomed(self.upgrade(client).await?).await })).await
     }
 

@@ -20,8 +20,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
         return;
     }
     let period = period(&server);
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks(&server, period);
     if server.has(Twist::TwoPingsAtOpening) {
         ping(&server, &conn, 2);
     }
@@ -72,6 +71,21 @@ fn period(server: &Server) -> Duration {
         () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
         () => server.interval,
     }
+}
+
+/// A timer of the connection's own, or what is one timer for all: the beats count from the server's start.
+fn ticks(server: &Server, period: Duration) -> Interval {
+    let now = Instant::now();
+    if !server.has(Twist::DropsOneABeat) {
+        let mut ticks = interval_at(now + period, period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        return ticks;
+    }
+    let into_the_beat = (now - server.started).as_nanos() % period.as_nanos();
+    let next = now + period - Duration::from_nanos(into_the_beat.try_into().unwrap_or(0));
+    let mut ticks = interval_at(next, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
 }
 
 /// Waits for the next beat.

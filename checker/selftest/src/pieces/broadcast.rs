@@ -140,6 +140,13 @@ pub(super) const FAULTS: &[Fault] = &[
          the sender is cut off.",
     ),
     broadcast(
+        "half-a-frame-closes-the-room",
+        &[Twist::ExitsOnHalfAFrame],
+        &[LEAVER],
+        "A client that goes in the middle of a frame ends your process; for everybody else that is a client that has left, \
+         as any other.",
+    ),
+    broadcast(
         "leave-notice",
         &[Twist::LeaveNotice],
         &[LEAVER],

@@ -44,14 +44,34 @@ pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Tro
 
 pub(super) async fn dead(arena: &mut Arena) -> Checked {
     let (mut witness, mut another) = (arena.join().await?, arena.join().await?);
-    // Two at a time, since a sweep may find only one of them.
-    let (mut silent, mut mute) = (arena.join_mute().await?, arena.join_mute().await?);
+    let pair = arena.join_many_mute(2).await?;
     let mut slow = arena.join_mute().await?;
     let arena = &*arena;
-    let both = join(judged(arena, &mut witness, &mut silent), judged(arena, &mut another, &mut mute));
-    // All are waited for, so that it is not chance which failure is told.
-    let ((silent, mute), slow) = join(both, answering_late(arena, &mut slow)).await;
-    silent.and(mute).and(slow)
+    let both = async {
+        let (mut pair, unanswered) = asked_at_once(arena, pair).await?;
+        let judging = [&mut witness, &mut another].into_iter().zip(&mut pair).zip(unanswered);
+        // All are waited for, so that it is not chance which failure is told.
+        let judged = judging.map(|((witness, silent), asked)| dropped_on_time(arena, witness, silent, asked));
+        join_all(judged).await.into_iter().collect::<Checked>()
+    };
+    let (both, slow) = join(both, answering_late(arena, &mut slow)).await;
+    both.and(slow)
+}
+
+/// Two that die at the same beat, since a sweep may find only one of them, and when they were asked.
+async fn asked_at_once(arena: &Arena, mut pair: Vec<Client>) -> Checked<(Vec<Client>, Vec<Instant>)> {
+    // A server may ping each client at a time of its own, so it is not tried for ever.
+    let mut tries = 4;
+    loop {
+        let unanswered: Vec<_> = join_all(pair.iter_mut().map(asked)).await.into_iter().collect::<Checked<_>>()?;
+        let apart = unanswered[0].max(unanswered[1]) - unanswered[0].min(unanswered[1]);
+        tries -= 1;
+        if apart < arena.beat / 2 || tries == 0 {
+            return Ok((pair, unanswered));
+        }
+        // A sweep came between their joining.
+        pair = arena.join_many_mute(2).await?;
+    }
 }
 
 /// A client on a slow line: its pongs leave more than half an interval after the pings came, and count.

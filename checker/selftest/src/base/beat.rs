@@ -75,16 +75,14 @@ fn period(server: &Server) -> Duration {
 
 /// A timer of the connection's own, or what is one timer for all: the beats count from the server's start.
 fn ticks(server: &Server, period: Duration) -> Interval {
-    let now = Instant::now();
-    if !server.has(Twist::DropsOneABeat) {
-        let mut ticks = interval_at(now + period, period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        return ticks;
-    }
-    let into_the_beat = (now - server.started).as_nanos() % period.as_nanos();
-    let next = now + period - Duration::from_nanos(into_the_beat.try_into().unwrap_or(0));
-    let mut ticks = interval_at(next, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let (first, missed) = if server.has(Twist::DropsOneABeat) {
+        let beats = server.started.elapsed().as_nanos() / period.as_nanos();
+        (server.started + period * (beats as u32 + 1), MissedTickBehavior::Skip)
+    } else {
+        (Instant::now() + period, MissedTickBehavior::Delay)
+    };
+    let mut ticks = interval_at(first, period);
+    ticks.set_missed_tick_behavior(missed);
     ticks
 }
 

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use crate::age::Age;
 use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, request, within};
 use crate::evidence::Evidence;
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, TICK};
 use crate::grade::Lateness;
 use crate::server::output::Output;
 use crate::server::{Program, Server, StartError};
@@ -314,16 +314,17 @@ impl Arena {
             Trouble::Unknown(_) | Trouble::Busy(_) => true,
         };
         let Lateness { worst, limit } = self.lateness(since);
-        let why = if worst > limit {
-            format!("an answer that takes no time took {} ms", worst.as_millis())
-        } else {
-            // A single wait of this length is what tells an early beat from a right one (see the checks).
-            let waited = self.starved();
-            if !timed || waited <= self.beat * 3 / 10 {
+        let waited = self.starved();
+        let mut why = format!("an answer that takes no time took {} ms", worst.as_millis());
+        if worst <= limit {
+            // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
+            // can make a right beat look like an early one if they are as long as what tells the two apart (see the
+            // checks).
+            if !timed || worst + TICK + waited <= self.beat * 3 / 10 {
                 return None;
             }
-            format!("the server was kept waiting for a processor for {} ms", waited.as_millis())
-        };
+            why = format!("the server was kept waiting for a processor for {} ms, and {why}", waited.as_millis());
+        }
         let beat = self.beat.as_millis();
         Some(format!("this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"))
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::peer;
 
-/// How often the gauge looks.
-const TICK: Duration = Duration::from_millis(10);
+/// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor.
 #[derive(Clone)]

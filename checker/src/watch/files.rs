@@ -48,8 +48,9 @@ struct Contents {
 /// Tells of saves of these exercises from now on, until the receiver is dropped.
 pub fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> {
     let (told, saved) = mpsc::unbounded_channel();
+    // Not by the task, which may be late: what is saved before its turn would never be told of.
+    let mut seen = look(&exercises);
     tokio::spawn(async move {
-        let mut seen = look(&exercises);
         let (_watcher, mut events) = events(&exercises);
         while !told.is_closed() {
             tokio::select! {

@@ -314,17 +314,19 @@ impl Arena {
             Trouble::Unknown(_) | Trouble::Busy(_) => true,
         };
         let Lateness { worst, limit } = self.lateness(since);
-        let waited = self.starved();
-        let mut why = format!("an answer that takes no time took {} ms", worst.as_millis());
-        if worst <= limit {
+        let ours = format!("an answer that takes no time took {} ms", worst.as_millis());
+        let why = if worst > limit {
+            ours
+        } else {
             // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
             // can make a right beat look like an early one if they are as long as what tells the two apart (see the
             // checks).
+            let waited = self.starved();
             if !timed || worst + TICK + waited <= self.beat * 3 / 10 {
                 return None;
             }
-            why = format!("the server was kept waiting for a processor for {} ms, and {why}", waited.as_millis());
-        }
+            format!("the server was kept waiting for a processor for {} ms, and {ours}", waited.as_millis())
+        };
         let beat = self.beat.as_millis();
         Some(format!("this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"))
     }

@@ -2,6 +2,7 @@
 //! What comes from there, or from the echo server, is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use memchr::memchr2;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{LazyLock, Mutex};
@@ -110,9 +111,11 @@ async fn chat(ws: &mut Client, ping: &Notify, pong: &Notify, everyone: &Everyone
             for _ in 0..heard {
                 ws.feed(inbox.try_recv()?).await?; // the error: it lags so far that some are lost to it
             }
+            // Not `biased`: none of the three can starve the others. Were the socket always asked first, it
+            // would be asked, and its read buffer filled with zeros, twice for each message that is heard.
             tokio::select! {
-                biased;
                 () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
+                message = inbox.recv() => ws.feed(message?).await?,
                 message = next(ws) => match message {
                     // This never waits, so nobody waits for the slow; and it can't fail, as we listen.
                     Some(m) if m.is_text() || m.is_binary() => drop(everyone.send(reply(m))),
@@ -120,7 +123,6 @@ async fn chat(ws: &mut Client, ping: &Notify, pong: &Notify, everyone: &Everyone
                     Some(Message::Close(_)) | None => break 'open,
                     Some(_) => {}
                 },
-                message = inbox.recv() => ws.feed(message?).await?,
             }
             if heard > BACKLOG / 4 {
                 break; // while all talk at once, who has said one thing listens for a while
@@ -169,7 +171,7 @@ fn log(event: impl Display) {
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains('\n') || text.contains('\r') {
+    if memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
         return text.replace('\r', "\\r").replace('\n', "\\n").into();
     }
     text.into()

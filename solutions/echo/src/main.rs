@@ -1,6 +1,7 @@
 //! The finished echo server: it greets every client and sends each message back to its sender.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use memchr::memchr2;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{LazyLock, Mutex};
@@ -131,7 +132,7 @@ fn log(event: impl Display) {
 
 /// A message with line breaks is one event, too.
 fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains('\n') || text.contains('\r') {
+    if memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
         return text.replace('\r', "\\r").replace('\n', "\\n").into();
     }
     text.into()

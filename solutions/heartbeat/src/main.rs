@@ -2,6 +2,7 @@
 //! What comes from there is explained there.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use memchr::memchr2;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{LazyLock, Mutex};
@@ -153,7 +154,7 @@ fn log(event: impl Display) {
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains('\n') || text.contains('\r') {
+    if memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
         return text.replace('\r', "\\r").replace('\n', "\\n").into();
     }
     text.into()

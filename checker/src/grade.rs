@@ -116,8 +116,10 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     let began = Instant::now();
     let progress: BTreeMap<&'static str, watch::Sender<Progress>> =
         plan.checks.iter().map(|check| (check.id, watch::Sender::new(Progress::Pending))).collect();
+    let light = plan.checks.iter().filter(|check| check.is_light() && !check.timed).map(|check| check.id).collect();
     let shared = Arc::new(Shared {
         progress,
+        light_ones: light,
         gauge: Gauge::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
         target: plan.target,
@@ -156,6 +158,8 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     gauge: Gauge,
     light: Semaphore,
+    /// The checks that wait for a permit of it.
+    light_ones: Vec<&'static str>,
     target: Option<Target>,
     seed: u64,
     began: Instant,
@@ -170,7 +174,10 @@ impl Shared {
             None => match program {
                 Err(failure) => Outcome::Failed(Box::new(bare(check, *failure))),
                 Ok(program) => {
-                    let _light = if check.beats || check.heavy { None } else { self.light.acquire().await.ok() };
+                    if check.timed {
+                        self.light_ones_over().await;
+                    }
+                    let _light = if check.is_light() { self.light.acquire().await.ok() } else { None };
                     let _heavy = if check.heavy { HEAVY.acquire().await.ok() } else { None };
                     span.0 = self.now();
                     let outcome = self.run(check, &program, &mut lateness).await;
@@ -212,6 +219,13 @@ impl Shared {
             }
         }
         None
+    }
+
+    /// While all light checks begin, the processors are so busy that times say nothing, and the check would be run again.
+    async fn light_ones_over(&self) {
+        for id in &self.light_ones {
+            self.progress_of(id, Progress::is_over).await;
+        }
     }
 
     /// One cause, one failure: what another check's failure explains is blocked by it.

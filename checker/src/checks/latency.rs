@@ -32,6 +32,7 @@ const SHARE: u32 = 5;
 pub(super) const CHECKS: &[Check] = &[Check {
     needs: &["broadcast::welcome", "broadcast::everyone"],
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order", "broadcast::agreement"],
+    timed: true,
     hint: "Send a message on as soon as it is there: no timer, no collecting, TCP_NODELAY on the socket, and a flush after the last message that is ready.",
     lesson: "lessons/01-polling-and-pushing.md",
     least: Least { connections: 2, messages: FEWEST, ..LEAST },

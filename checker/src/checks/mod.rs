@@ -36,6 +36,8 @@ pub struct Check {
     pub beats: bool,
     /// Whether it keeps the processors busy; such checks wait for each other.
     pub heavy: bool,
+    /// Whether it compares times; such a check begins when those are over that only wait for their turn.
+    pub timed: bool,
     /// The least it must have seen to pass.
     pub least: Least,
     /// The first thing to think of when it fails.
@@ -44,6 +46,13 @@ pub struct Check {
     pub lesson: &'static str,
     /// The check itself.
     pub run: Run,
+}
+
+impl Check {
+    /// Whether it neither waits for heartbeats nor keeps the processors busy; only so many of these run at a time.
+    pub(crate) fn is_light(&self) -> bool {
+        !self.beats && !self.heavy
+    }
 }
 
 /// Every check, in the contract's order.
@@ -67,6 +76,7 @@ const fn check(id: &'static str, exercise: Exercise, contract: &'static str, run
         moot_after: &[],
         beats: false,
         heavy: false,
+        timed: false,
         least: LEAST,
         hint: "",
         lesson: "",

@@ -86,13 +86,13 @@ pub fn opcode_name(opcode: OpCode) -> &'static str {
 
 /// Masks or unmasks, which is the same (section 5.3); by words, since 1 MiB by bytes takes a debug build long.
 pub(crate) fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
-    let word = u32::from_ne_bytes(key);
-    let mut chunks = payload.chunks_exact_mut(4);
-    for chunk in &mut chunks {
-        let masked = u32::from_ne_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]) ^ word;
-        chunk.copy_from_slice(&masked.to_ne_bytes());
+    let [a, b, c, d] = key;
+    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = payload.as_chunks_mut::<8>();
+    for bytes in words {
+        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
     }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip(key) {
+    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
     }
 }

@@ -137,7 +137,7 @@ fn reply(message: Message) -> Message {
         bytes => String::from_utf8_lossy(&bytes.into_data()).into_owned().into(),
     };
     log(format_args!("Received: {}", one_line(&text)));
-    Message::text(format!("Server received: {text}"))
+    Message::text(["Server received: ", &text].concat())
 }
 
 fn setting(name: &str, default: &str) -> String {

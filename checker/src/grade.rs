@@ -291,6 +291,11 @@ impl Shared {
         if check.beats {
             *lateness = Some(arena.lateness(began));
         }
+        // No pass without evidence: this is a fault of the check, unless it was kept from seeing more.
+        let run = run.map(|run| match arena.evidence.lacks(check.least).filter(|_| run.is_ok()) {
+            Some(lack) => Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}"))),
+            None => run,
+        });
         Ok(match run {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
@@ -302,14 +307,10 @@ impl Shared {
                 }
                 (None, Trouble::Unknown(reason) | Trouble::Busy(reason)) => Outcome::Unknown(reason),
             },
-            Some(Ok(())) => match arena.evidence.lacks(check.least) {
-                // No pass without evidence: this is a fault of the check, and it says so.
-                Some(lack) => Outcome::Unknown(format!("the check saw too little to pass: {lack}")),
-                None => {
-                    arena.remember_age();
-                    Outcome::Passed
-                }
-            },
+            Some(Ok(())) => {
+                arena.remember_age();
+                Outcome::Passed
+            }
         })
     }
 

@@ -116,10 +116,11 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     let began = Instant::now();
     let progress: BTreeMap<&'static str, watch::Sender<Progress>> =
         plan.checks.iter().map(|check| (check.id, watch::Sender::new(Progress::Pending))).collect();
-    let light = plan.checks.iter().filter(|check| check.is_light() && !check.timed).map(|check| check.id).collect();
+    let light_ones =
+        plan.checks.iter().filter(|check| check.is_light() && !check.timed).map(|check| check.id).collect();
     let shared = Arc::new(Shared {
         progress,
-        light_ones: light,
+        light_ones,
         gauge: Gauge::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
         target: plan.target,
@@ -158,7 +159,7 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     gauge: Gauge,
     light: Semaphore,
-    /// The checks that wait for a permit of it.
+    /// The checks that run with a permit of it, and that a timed one waits for.
     light_ones: Vec<&'static str>,
     target: Option<Target>,
     seed: u64,
@@ -292,9 +293,11 @@ impl Shared {
             *lateness = Some(arena.lateness(began));
         }
         // No pass without evidence: this is a fault of the check, unless it was kept from seeing more.
-        let run = run.map(|run| match arena.evidence.lacks(check.least).filter(|_| run.is_ok()) {
-            Some(lack) => Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}"))),
-            None => run,
+        let run = run.map(|ran| {
+            ran.and_then(|()| match arena.evidence.lacks(check.least) {
+                None => Ok(()),
+                Some(lack) => Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}"))),
+            })
         });
         Ok(match run {
             None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),

@@ -36,7 +36,7 @@ pub struct Check {
     pub beats: bool,
     /// Whether it keeps the processors busy; such checks wait for each other.
     pub heavy: bool,
-    /// Whether it compares times; such a check begins when those are over that only wait for their turn.
+    /// Whether it compares times; such a check begins when the light ones are over.
     pub timed: bool,
     /// The least it must have seen to pass.
     pub least: Least,

@@ -86,7 +86,7 @@ impl Arena {
         let server = Server::start(&settings.program, Some(interval))
             .await
             .map_err(|(error, output)| (not_started(error), output))?;
-        let tap = Tap::new(server.port).await.map_err(|error| (error.into(), server.output.clone()))?;
+        let tap = Tap::new(server.port);
         Ok(Arena {
             waited: server.waited(),
             server,

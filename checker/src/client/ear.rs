@@ -4,18 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::mpsc;
 
 use super::inbox::Slot;
 use super::{Heard, Moment};
 use crate::evidence::Evidence;
-use crate::wire::frame::{Control, Data, Decoder, Frame, Item, OpCode, opcode_name};
+use crate::wire::frame::{Control, Data, Frame, Item, OpCode, opcode_name};
+use crate::wire::tap::Connection;
 use crate::wire::transcript::hex;
-
-/// No message that a check asks for is nearly as long, in bytes; what is longer is not kept.
-const LONGEST: usize = 16 << 20;
+use crate::wire::{Incoming, LONGEST};
 
 /// Listens to one connection: puts messages together, answers pings, and holds the server to RFC 6455.
 pub(super) struct Ear {
@@ -38,17 +35,19 @@ impl Ear {
     }
 
     /// Listens until the connection ends.
-    pub(super) async fn listen(mut self, mut from_server: OwnedReadHalf) {
-        let mut decoder = Decoder::new(LONGEST + 1);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match from_server.read(&mut buffer).await {
-                Ok(0) => return self.say(Heard::End(false)),
-                Err(_) => return self.say(Heard::End(true)),
-                Ok(read) => decoder.feed(&buffer[..read], |item| self.hear(item)),
+    pub(super) async fn listen(mut self, connection: Arc<Connection>, mut incoming: Incoming) {
+        let listening = async {
+            loop {
+                match incoming.read(|item| self.hear(item)).await {
+                    Ok(true) => incoming.rest_until(self.inbox.room()).await,
+                    Ok(false) => return false,
+                    Err(_) => return true,
+                }
             }
-            self.inbox.room().await;
-        }
+        };
+        let was_reset = connection.until_reset(listening).await.unwrap_or(true);
+        incoming.let_go();
+        self.say(Heard::End(was_reset));
     }
 
     fn say(&mut self, heard: Heard) {
@@ -97,8 +96,10 @@ impl Ear {
             OpCode::Control(Control::Pong) => self.say(Heard::Pong(frame.payload)),
             OpCode::Control(_) => self.say(Heard::Close(frame.close_code())),
             OpCode::Data(data) => {
-                let (kind, mut message) = self.message.take().unwrap_or((data, Vec::new()));
-                message.extend_from_slice(&frame.payload);
+                let (kind, message) = match self.message.take() {
+                    Some((kind, begun)) => (kind, [begun, frame.payload].concat()),
+                    None => (data, frame.payload),
+                };
                 if message.len() > LONGEST {
                     self.say(Heard::Violation(format!("a message of more than {} MiB", LONGEST >> 20)));
                 } else if !frame.fin {

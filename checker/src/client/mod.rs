@@ -14,8 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::ear::Ear;
@@ -26,6 +24,7 @@ use crate::peer;
 use crate::verdict::{Checked, Failure, Kind};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::tap::{Connection, Plumbing, Tap};
+use crate::wire::{Incoming, Outgoing};
 
 /// How long a client waits for anything at all before it calls the server silent. Long enough to end only a
 /// hang: no right server comes near it.
@@ -80,7 +79,7 @@ impl Client {
     /// # Errors
     /// When the server doesn't accept.
     pub async fn open(tap: &Tap, plumbing: Plumbing, evidence: Arc<Evidence>) -> Checked<Self> {
-        let (stream, connection) = match within(PATIENCE, tap.dial(plumbing)).await {
+        let (incoming, outgoing, connection) = match within(PATIENCE, tap.dial(plumbing)).await {
             Some(Ok(dialled)) => dialled,
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 return Err(refused("the port in the ready line refuses connections").into());
@@ -92,34 +91,36 @@ impl Client {
             None => return Err(refused("the server no longer accepts connections").into()),
         };
         evidence.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(Self::on(stream, connection, evidence))
+        Ok(Self::on(incoming, outgoing, connection, evidence))
     }
 
-    fn on(stream: TcpStream, connection: Arc<Connection>, evidence: Arc<Evidence>) -> Self {
-        let (from_server, mut to_server) = stream.into_split();
+    fn on(incoming: Incoming, mut to_server: Outgoing, connection: Arc<Connection>, evidence: Arc<Evidence>) -> Self {
         let (outgoing, mut bytes) = mpsc::unbounded_channel::<Vec<u8>>();
         let (slot, inbox) = inbox();
         let (written_in, written) = watch::channel(0);
         let answers_pings = Arc::new(AtomicBool::new(true));
         let hang_up = Arc::new(Notify::new());
         let hanging_up = hang_up.clone();
+        let its = connection.clone();
         tokio::spawn(async move {
-            loop {
-                let next = tokio::select! {
-                    biased;
-                    next = bytes.recv() => next,
-                    () = hanging_up.notified() => None,
-                };
-                let Some(bytes) = next else { break };
-                if to_server.write_all(&bytes).await.is_err() {
-                    return;
+            let speaking = async {
+                loop {
+                    let next = tokio::select! {
+                        biased;
+                        next = bytes.recv() => next,
+                        () = hanging_up.notified() => None,
+                    };
+                    let Some(bytes) = next else { break };
+                    to_server.write(&bytes).await;
+                    written_in.send_modify(|written| *written += bytes.len() as u64);
                 }
-                written_in.send_modify(|written| *written += bytes.len() as u64);
-            }
-            let _ = to_server.shutdown().await;
+                to_server.finish().await;
+            };
+            its.until_reset(speaking).await;
+            to_server.let_go();
         });
         let ear = Ear::new(slot, outgoing.downgrade(), answers_pings.clone(), evidence);
-        tokio::spawn(ear.listen(from_server));
+        tokio::spawn(ear.listen(connection.clone(), incoming));
         Client {
             connection,
             outgoing,
@@ -185,11 +186,6 @@ impl Client {
     /// A way to speak for this client while somebody else listens.
     pub fn mouth(&self) -> Mouth {
         Mouth { outgoing: self.outgoing.clone() }
-    }
-
-    /// How many of the bytes handed to `send…` the system has not taken yet.
-    pub fn unsent(&self) -> u64 {
-        self.queued.saturating_sub(*self.written.borrow())
     }
 
     /// Waits until the system has taken all but `rest` bytes. Never ends when the server doesn't read.

@@ -58,6 +58,7 @@ mod platform {
     use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
     use std::time::{Duration, Instant};
 
+    use memchr::memmem;
     use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
@@ -206,8 +207,7 @@ mod platform {
             }
             let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
             let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
-            let mark = format!("{}=", super::MARK);
-            let marked = environment.windows(mark.len()).any(|window| window == mark.as_bytes());
+            let marked = memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
             if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
                 let _ = kill_process(id, Signal::KILL);
                 let _ = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::NOHANG);
@@ -238,7 +238,7 @@ mod platform {
         for process in processes.flatten() {
             let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
             let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
-            let marked = environment.windows(mark.len()).any(|window| window == mark.as_bytes());
+            let marked = memmem::find(&environment, mark.as_bytes()).is_some();
             if let Some(id) = Pid::from_raw(id).filter(|_| marked) {
                 let _ = kill_process(id, Signal::KILL);
             }

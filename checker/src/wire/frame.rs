@@ -7,6 +7,8 @@ pub use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data,
 
 /// The longest HTTP head that is still taken for one, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
+/// So many bytes of a payload have their place before they come.
+const PREPARED: usize = 4 * 1024;
 
 /// One frame as it was on the wire, its payload unmasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,7 @@ pub enum Item {
 
 enum Phase {
     Head(Vec<u8>),
+    /// What has come of a header, if it came in pieces.
     Header(Vec<u8>),
     Payload(Frame, u64),
     Unreadable,
@@ -135,7 +138,7 @@ impl Decoder {
             let phase = std::mem::replace(&mut self.phase, Phase::Unreadable);
             (self.phase, bytes) = match phase {
                 Phase::Head(seen) => read_head(seen, bytes, &mut emit),
-                Phase::Header(seen) => read_header(seen, bytes, &mut emit),
+                Phase::Header(seen) => read_header(seen, self.keep, bytes, &mut emit),
                 Phase::Payload(frame, missing) => self.read_payload(frame, missing, bytes, &mut emit),
                 Phase::Unreadable => return,
             };
@@ -192,11 +195,21 @@ fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)
     (Phase::Head(seen), &[])
 }
 
-fn read_header<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
+fn read_header<'a>(
+    mut seen: Vec<u8>,
+    keep: usize,
+    bytes: &'a [u8],
+    emit: &mut impl FnMut(Item),
+) -> (Phase, &'a [u8]) {
     let before = seen.len();
     // A header is at most 14 bytes long.
-    seen.extend_from_slice(&bytes[..bytes.len().min(14 - before)]);
-    let mut cursor = Cursor::new(&seen);
+    let first = &bytes[..bytes.len().min(14 - before)];
+    let mut cursor = Cursor::new(if seen.is_empty() {
+        first
+    } else {
+        seen.extend_from_slice(first);
+        &seen
+    });
     match FrameHeader::parse(&mut cursor) {
         Ok(Some((header, len))) => {
             let used = cursor.position() as usize - before;
@@ -206,7 +219,8 @@ fn read_header<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Ite
                 opcode: header.opcode,
                 mask: header.mask,
                 len,
-                payload: Vec::new(),
+                // What is announced need not come.
+                payload: Vec::with_capacity(usize::try_from(len).unwrap_or(usize::MAX).min(keep).min(PREPARED)),
             };
             if len == 0 {
                 emit(Item::Frame(frame));
@@ -214,9 +228,9 @@ fn read_header<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Ite
             }
             (Phase::Payload(frame, len), &bytes[used..])
         }
-        Ok(None) => (Phase::Header(seen), &[]),
+        Ok(None) => (Phase::Header(cursor.into_inner().to_vec()), &[]),
         Err(error) => {
-            emit(Item::Garbage(seen, error.to_string()));
+            emit(Item::Garbage(cursor.into_inner().to_vec(), error.to_string()));
             (Phase::Unreadable, &[])
         }
     }

@@ -1,7 +1,7 @@
-//! The tap: a proxy that stands between a client and the server under test, forwards every byte
+//! The tap: where a client's bytes meet the socket to the server under test. It lets every byte through
 //! untouched, and remembers what it saw.
 //!
-//! It can also do what networks do: cut the cable (stop forwarding, close nothing), stop taking what the
+//! It can also do what networks do: cut the cable (let nothing through, close nothing), stop taking what the
 //! server sends, or reset the connection.
 
 use std::collections::VecDeque;
@@ -11,15 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
-use super::frame::{Decoder, Frame, Item};
+use super::ends::{Incoming, Outgoing};
+use super::frame::{Frame, Item};
 
 /// Of each payload this many bytes are remembered.
-const REMEMBERED_PAYLOAD: usize = 160;
+pub(super) const REMEMBERED_PAYLOAD: usize = 160;
 /// Of each connection this many of the first events are remembered, and of the last.
 const REMEMBERED_FIRST: usize = 24;
 const REMEMBERED_LAST: usize = 48;
@@ -50,10 +49,25 @@ pub enum What {
     Ended,
     /// The connection broke (RST).
     Reset,
-    /// The tap stopped forwarding; nobody was told.
+    /// The tap lets nothing through any more; nobody was told.
     Cut,
     /// The client stopped reading.
     StoppedReading,
+}
+
+impl What {
+    /// What is remembered of it.
+    pub(super) fn of(item: &Item) -> Self {
+        match item {
+            Item::Head(head) => What::Head(head.clone()),
+            Item::Body(body) => What::Body(body.clone()),
+            Item::Frame(frame) => {
+                let payload = frame.payload[..frame.payload.len().min(REMEMBERED_PAYLOAD)].to_vec();
+                What::Frame(Frame { payload, ..*frame })
+            }
+            Item::Garbage(bytes, why) => What::Garbage(bytes.clone(), why.clone()),
+        }
+    }
 }
 
 /// Something that happened on a tapped connection.
@@ -73,10 +87,9 @@ pub struct Event {
     pub received: Option<usize>,
 }
 
-/// Stands in front of one server.
+/// Stands before one server.
 pub struct Tap {
     port: u16,
-    listener: tokio::sync::Mutex<TcpListener>,
     clock: Arc<Clock>,
     connections: Mutex<Vec<Arc<Connection>>>,
 }
@@ -89,53 +102,36 @@ struct Clock {
 /// How a connection to the server is made.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plumbing {
-    /// Size of the tap's receive buffer in bytes, `None` for the system's choice. A small one lets a
+    /// Size of the socket's receive buffer in bytes, `None` for the system's choice. A small one lets a
     /// client that doesn't read push back on the server after kilobytes, not megabytes.
     pub receive_buffer: Option<u32>,
 }
 
 impl Tap {
-    /// A tap in front of the server that listens on this port of the loopback interface.
-    ///
-    /// # Errors
-    /// When no loopback port can be had.
-    pub async fn new(port: u16) -> io::Result<Self> {
-        Ok(Tap {
+    /// A tap before the server that listens on this port of the loopback interface.
+    pub fn new(port: u16) -> Self {
+        Tap {
             port,
-            listener: TcpListener::bind(("127.0.0.1", 0)).await?.into(),
             clock: Arc::new(Clock { began: Instant::now(), events: AtomicU64::new(0) }),
             connections: Mutex::default(),
-        })
+        }
     }
 
-    /// Connects to the server through the tap: the client's end, and the connection as the tap sees it.
+    /// Connects to the server: what is heard of it, what is said to it, and the connection as the tap sees it.
     ///
     /// # Errors
     /// When the server doesn't accept, or no socket can be had.
-    pub async fn dial(&self, plumbing: Plumbing) -> io::Result<(TcpStream, Arc<Connection>)> {
+    pub async fn dial(&self, plumbing: Plumbing) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {
         let server = self.reach(plumbing).await?;
-        let (client, near) = self.pair().await?;
-        for socket in [&server, &client, &near] {
-            socket.set_nodelay(true)?;
-        }
+        server.set_nodelay(true)?;
         let connection = {
             let mut connections = self.connections.lock().expect("no panic holds it");
             let connection = Connection::new(connections.len() + 1, self.clock.clone());
             connections.push(connection.clone());
             connection
         };
-        let (from_client, to_client) = near.into_split();
         let (from_server, to_server) = server.into_split();
-        for (direction, from, to) in
-            [(Direction::ToServer, from_client, to_server), (Direction::ToClient, from_server, to_client)]
-        {
-            let connection = connection.clone();
-            tokio::spawn(async move {
-                connection.pump(direction, from, to).await;
-                connection.pumps.send_modify(|running| *running -= 1);
-            });
-        }
-        Ok((client, connection))
+        Ok((Incoming::new(from_server, connection.clone()), Outgoing::new(to_server, connection.clone()), connection))
     }
 
     /// Connects to the server; a refusal is tried again for a while, since some servers announce
@@ -165,19 +161,6 @@ impl Tap {
         socket.connect(SocketAddr::new(host, self.port)).await
     }
 
-    /// The two ends of a loopback connection.
-    async fn pair(&self) -> io::Result<(TcpStream, TcpStream)> {
-        let listener = self.listener.lock().await;
-        let client = TcpStream::connect(listener.local_addr()?).await?;
-        loop {
-            let (near, peer) = listener.accept().await?;
-            // Any process of this machine may connect; only our own call is answered.
-            if peer == client.local_addr()? {
-                return Ok((client, near));
-            }
-        }
-    }
-
     /// All that the tap remembers, in order.
     pub fn events(&self) -> Vec<Event> {
         let connections = self.connections.lock().expect("no panic holds it");
@@ -196,24 +179,25 @@ impl Drop for Tap {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Valve {
+pub(super) enum Valve {
     Open,
     /// Nothing goes through either way.
     Cut,
     /// Nothing is taken from the server.
     NotReading,
-    /// Both sockets are to be reset.
+    /// The socket is to be reset.
     Reset,
 }
 
-/// One connection through the tap.
+/// One connection to the server.
 pub struct Connection {
     number: usize,
     clock: Arc<Clock>,
     log: Mutex<Log>,
-    valve: watch::Sender<Valve>,
+    pub(super) valve: watch::Sender<Valve>,
     lost: watch::Sender<Option<Instant>>,
-    pumps: watch::Sender<u8>,
+    /// How many of the two halves of the socket are held.
+    halves: watch::Sender<u8>,
 }
 
 #[derive(Default)]
@@ -231,7 +215,7 @@ impl Connection {
             log: Mutex::default(),
             valve: watch::Sender::new(Valve::Open),
             lost: watch::Sender::new(None),
-            pumps: watch::Sender::new(2),
+            halves: watch::Sender::new(2),
         })
     }
 
@@ -240,7 +224,7 @@ impl Connection {
         self.number
     }
 
-    /// Cuts the cable: from now on nothing is forwarded, and neither side is told.
+    /// Cuts the cable: from now on nothing goes through, and neither side is told.
     pub fn cut(&self) {
         self.record(Direction::ToServer, What::Cut);
         self.valve.send_replace(Valve::Cut);
@@ -253,12 +237,29 @@ impl Connection {
         self.valve.send_replace(Valve::NotReading);
     }
 
-    /// Breaks the connection with a TCP reset, towards the server too; when this returns, the reset is out.
+    /// Breaks the connection with a TCP reset; when this returns, the reset is out.
     pub async fn reset(&self) {
         self.record(Direction::ToServer, What::Reset);
         self.valve.send_replace(Valve::Reset);
-        let mut pumps = self.pumps.subscribe();
-        let _ = pumps.wait_for(|running| *running == 0).await;
+        let mut halves = self.halves.subscribe();
+        let _ = halves.wait_for(|held| *held == 0).await;
+    }
+
+    /// Does something with one half of the socket, but only until the connection is reset.
+    pub(crate) async fn until_reset<T>(&self, something: impl Future<Output = T>) -> Option<T> {
+        let mut valve = self.valve.subscribe();
+        tokio::select! {
+            done = something => Some(done),
+            _ = valve.wait_for(|valve| *valve == Valve::Reset) => None,
+        }
+    }
+
+    pub(super) fn is_reset(&self) -> bool {
+        *self.valve.borrow() == Valve::Reset
+    }
+
+    pub(super) fn let_go_of_half(&self) {
+        self.halves.send_modify(|held| *held -= 1);
     }
 
     /// When the server's end of the connection was found to be gone, by its FIN or RST or because it
@@ -269,7 +270,7 @@ impl Connection {
         lost.expect("waited for it")
     }
 
-    fn record(&self, direction: Direction, what: What) {
+    pub(super) fn record(&self, direction: Direction, what: What) {
         let mut log = self.log.lock().expect("no panic holds it");
         let from_server = direction == Direction::ToClient && matches!(what, What::Frame(_));
         let received = from_server.then_some(log.received);
@@ -297,98 +298,7 @@ impl Connection {
         log.first.iter().chain(&log.last).cloned().collect()
     }
 
-    fn mark_lost(&self) {
+    pub(super) fn mark_lost(&self) {
         self.lost.send_if_modified(|lost| lost.is_none() && lost.replace(Instant::now()).is_none());
     }
-
-    async fn pump(&self, direction: Direction, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-        let mut valve = self.valve.subscribe();
-        let ending = tokio::select! {
-            ending = self.forward(direction, &mut from, &mut to, self.valve.subscribe()) => ending,
-            _ = valve.wait_for(|valve| *valve == Valve::Reset) => {
-                return reset(from, to);
-            }
-        };
-        // A cut cable carries no news of the end either.
-        if *valve.borrow() == Valve::Cut {
-            if direction == Direction::ToClient {
-                self.mark_lost();
-            }
-            let _ = valve.wait_for(|valve| *valve == Valve::Reset).await;
-            return;
-        }
-        match ending {
-            Ending::Finished => {
-                self.record(direction, What::Ended);
-                let _ = to.shutdown().await;
-            }
-            Ending::Broken => {
-                self.record(direction, What::Reset);
-                // The other direction holds the other halves; only when it lets go does the reset go out.
-                self.valve.send_replace(Valve::Reset);
-                if direction == Direction::ToClient {
-                    self.mark_lost();
-                }
-                return reset(from, to);
-            }
-            Ending::ReceiverGone => {}
-        }
-        if direction == Direction::ToClient || ending == Ending::ReceiverGone {
-            self.mark_lost();
-        }
-    }
-
-    async fn forward(
-        &self,
-        direction: Direction,
-        from: &mut OwnedReadHalf,
-        to: &mut OwnedWriteHalf,
-        mut valve: watch::Receiver<Valve>,
-    ) -> Ending {
-        let mut decoder = Decoder::new(REMEMBERED_PAYLOAD);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            if direction == Direction::ToClient {
-                let _ = valve.wait_for(|valve| *valve != Valve::NotReading).await;
-            }
-            let read = match from.read(&mut buffer).await {
-                Ok(0) => return Ending::Finished,
-                Ok(read) => read,
-                Err(_) => return Ending::Broken,
-            };
-            if *valve.borrow() == Valve::Cut {
-                continue;
-            }
-            decoder.feed(&buffer[..read], |item| {
-                let what = match item {
-                    Item::Head(head) => What::Head(head),
-                    Item::Body(body) => What::Body(body),
-                    Item::Frame(frame) => What::Frame(frame),
-                    Item::Garbage(bytes, why) => What::Garbage(bytes, why),
-                };
-                self.record(direction, what);
-            });
-            if to.write_all(&buffer[..read]).await.is_err() {
-                return if direction == Direction::ToServer { Ending::ReceiverGone } else { Ending::Finished };
-            }
-        }
-    }
-}
-
-/// Lets go of one half of each socket so that the other half's end sends RST and not FIN.
-fn reset(from: OwnedReadHalf, to: OwnedWriteHalf) {
-    let _ = from.as_ref().set_zero_linger();
-    let _ = to.as_ref().set_zero_linger();
-    // Dropped, a write half says FIN first.
-    to.forget();
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// The sender said that it has finished.
-    Finished,
-    /// The connection broke on the sender's side.
-    Broken,
-    /// What the client sent was no longer taken by the server.
-    ReceiverGone,
 }

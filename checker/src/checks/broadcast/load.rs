@@ -50,9 +50,10 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
     })
 }
 
-/// How many messages of 1 KiB are sent past the slow client, and how many at a time.
-const FLOOD: usize = 40 * 1024;
+/// How many messages of 1 KiB are sent at a time.
 const AT_ONCE: usize = 512;
+/// How many times that makes a flood past the slow client: 40 MiB.
+const ROUNDS: usize = 80;
 /// How many such floods there are at most, where one does not tell enough.
 const FLOODS: usize = 4;
 
@@ -70,7 +71,7 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
     // and is not the student's: a server may take once more what it weighs when idle, if it then grows no further.
     let allowed = SLOW_COST + flood.before;
     let cost = |grown: u64| grown.saturating_sub(own);
-    while cost(grown) > SLOW_COST && cost(grown) <= allowed && flood.sent() < FLOODS * FLOOD {
+    while cost(grown) > SLOW_COST && cost(grown) <= allowed && flood.rounds < FLOODS * ROUNDS {
         grown = flood.pour(arena).await?;
     }
     if cost(grown) <= allowed {
@@ -116,14 +117,19 @@ impl Flood {
         Ok(flood)
     }
 
-    /// Sends the whole flood; by how many bytes the server had grown at most, since the beginning.
+    /// Sends a flood; by how many bytes the server had grown at most, since the beginning.
     async fn pour(&mut self, arena: &mut Arena) -> Checked<u64> {
         if let Some(slow) = &self.slow {
             slow.connection.stop_reading();
         }
         let mut most = 0;
-        for _ in 0..FLOOD / AT_ONCE {
+        let mut course = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
             most = most.max(self.round(arena).await?);
+            course.push(most);
+            if self.slow.is_some() && course.len() >= ROUNDS / 2 && outlook(&course) < SLOW_COST {
+                break;
+            }
         }
         Ok(most)
     }
@@ -165,6 +171,17 @@ impl Flood {
             format!("they did not all arrive in {} ms", self.limit.as_millis()),
         )
     }
+}
+
+/// What a server will have grown by at the flood's end that has grown like this with each round, in bytes: if it goes on
+/// as it did on the whole, or as lately, whichever is more. What is kept for a slow client grows by all that is sent, from
+/// when the system holds back no more for it (some MiB) until the server's own limit.
+fn outlook(course: &[u64]) -> u64 {
+    const LATELY: usize = 8;
+    let (done, most) = (course.len() as u64, course[course.len() - 1]);
+    let lately = most - course[course.len() - 1 - LATELY];
+    let to_come = ROUNDS as u64 - done;
+    most + (most * to_come / done).max(lately * to_come / LATELY as u64)
 }
 
 /// A number of messages of 1 KiB, from the first of these clients to all of them.

@@ -1,0 +1,143 @@
+//! The two directions of a tapped connection, each with its half of the socket.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
+
+use super::frame::{Decoder, Item};
+use super::tap::{Connection, Direction, REMEMBERED_PAYLOAD, Valve, What};
+
+/// No message that a check asks for is nearly as long, in bytes; what is longer is not kept.
+pub(crate) const LONGEST: usize = 16 << 20;
+/// How much is read or written at once, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// What the server says.
+pub struct Incoming {
+    half: OwnedReadHalf,
+    connection: Arc<Connection>,
+    valve: watch::Receiver<Valve>,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+impl Incoming {
+    pub(super) fn new(half: OwnedReadHalf, connection: Arc<Connection>) -> Self {
+        let valve = connection.valve.subscribe();
+        Incoming { half, connection, valve, decoder: Decoder::new(LONGEST + 1), buffer: vec![0; PIECE] }
+    }
+
+    /// Waits for the next bytes, and hands over what they complete; `false` at the end.
+    ///
+    /// # Errors
+    /// When the connection was broken from the other side.
+    pub async fn read(&mut self, mut hear: impl FnMut(Item)) -> io::Result<bool> {
+        loop {
+            let _ = self.valve.wait_for(|valve| *valve != Valve::NotReading).await;
+            let read = self.half.read(&mut self.buffer).await;
+            let ended = !matches!(read, Ok(1..));
+            if ended {
+                self.connection.mark_lost();
+            }
+            if *self.valve.borrow() == Valve::Cut {
+                // A cut cable carries no news of the end either.
+                if ended {
+                    pending::<()>().await;
+                }
+                continue;
+            }
+            let connection = &self.connection;
+            match read {
+                Ok(0) => connection.record(Direction::ToClient, What::Ended),
+                Ok(read) => self.decoder.feed(&self.buffer[..read], |item| {
+                    connection.record(Direction::ToClient, What::of(&item));
+                    hear(item);
+                }),
+                Err(error) => {
+                    connection.record(Direction::ToClient, What::Reset);
+                    connection.valve.send_replace(Valve::Reset);
+                    return Err(error);
+                }
+            }
+            return Ok(!ended);
+        }
+    }
+
+    /// Reads nothing until there is room for it. Behind a cut cable nothing needs room.
+    pub async fn rest_until(&mut self, room: impl Future<Output = ()>) {
+        tokio::select! {
+            () = room => {}
+            _ = self.valve.wait_for(|valve| *valve == Valve::Cut) => {}
+        }
+    }
+
+    /// Lets go of the socket.
+    pub fn let_go(self) {
+        if self.connection.is_reset() {
+            let _ = self.half.as_ref().set_zero_linger();
+        }
+        drop(self.half);
+        self.connection.let_go_of_half();
+    }
+}
+
+/// What is said to the server.
+pub struct Outgoing {
+    half: OwnedWriteHalf,
+    connection: Arc<Connection>,
+    valve: watch::Receiver<Valve>,
+    decoder: Decoder,
+    /// The server no longer takes anything.
+    refused: bool,
+}
+
+impl Outgoing {
+    pub(super) fn new(half: OwnedWriteHalf, connection: Arc<Connection>) -> Self {
+        let valve = connection.valve.subscribe();
+        Outgoing { half, connection, valve, decoder: Decoder::new(REMEMBERED_PAYLOAD), refused: false }
+    }
+
+    /// Writes all of this. What the cable or the server doesn't take is lost, and nobody is told: a client hears of that
+    /// by reading.
+    pub async fn write(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(PIECE) {
+            if self.refused || *self.valve.borrow() == Valve::Cut {
+                return;
+            }
+            let connection = &self.connection;
+            self.decoder.feed(piece, |item| connection.record(Direction::ToServer, What::of(&item)));
+            if self.half.write_all(piece).await.is_err() {
+                self.refused = true;
+                self.connection.mark_lost();
+            }
+        }
+    }
+
+    /// Says that nothing more will be said (FIN).
+    pub async fn finish(&mut self) {
+        if *self.valve.borrow() == Valve::Cut {
+            // Letting go of the socket would say it.
+            pending::<()>().await;
+        }
+        if !self.refused {
+            self.connection.record(Direction::ToServer, What::Ended);
+            let _ = self.half.shutdown().await;
+        }
+    }
+
+    /// Lets go of the socket.
+    pub fn let_go(self) {
+        if self.connection.is_reset() {
+            let _ = self.half.as_ref().set_zero_linger();
+            // Dropped, it says FIN first.
+            self.half.forget();
+        } else {
+            drop(self.half);
+        }
+        self.connection.let_go_of_half();
+    }
+}

@@ -16,7 +16,8 @@ use super::plan::Contestant;
 use super::relay;
 use crate::client::{PATIENCE, within};
 use crate::polling;
-use crate::server::process::{Process, kill, ran};
+use crate::server::process::{Process, kill};
+use crate::server::usage::ran;
 use crate::server::{Program, Server, StartError};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 

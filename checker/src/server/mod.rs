@@ -4,6 +4,7 @@ pub mod build;
 pub mod output;
 pub mod process;
 mod socket;
+pub(crate) mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 use output::{Output, Stream};
 use process::Process;
 use socket::Listening;
+use usage::Before;
 
 use crate::age::Age;
 
@@ -83,6 +85,7 @@ pub struct Server {
     /// When its process was started.
     pub started: Instant,
     id: u32,
+    before: Before,
     ended: watch::Receiver<Option<ExitStatus>>,
     _seat: Seat,
 }
@@ -124,7 +127,7 @@ impl Server {
     ) -> Result<Self, (StartError, Arc<Output>)> {
         let output = Output::new();
         let failed = |error| (error, output.clone());
-        let before = Listening::now();
+        let (before, listening) = (Before::now(), Listening::now());
         let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
             .map_err(|error| failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line()))))?;
         let started = Instant::now();
@@ -141,7 +144,7 @@ impl Server {
             // On Windows the job lasts as long as the process is held.
             ended.closed().await;
         });
-        let mut server = Server { port: 0, output: output.clone(), started, id, ended: watching, _seat: seat };
+        let mut server = Server { port: 0, output: output.clone(), started, id, before, ended: watching, _seat: seat };
         let ended = async {
             server.exit_status().await;
         };
@@ -160,7 +163,7 @@ impl Server {
         }
         let line = output.ready().unwrap_or_default();
         server.port = port(&line).ok_or_else(|| failed(StartError::NoPort(line.clone())))?;
-        if socket::is_of_another(server.port, &before) {
+        if socket::is_of_another(server.port, &listening) {
             return Err(failed(StartError::AnothersPort(line)));
         }
         Ok(server)
@@ -188,12 +191,12 @@ impl Server {
 
     /// How long the server's threads have waited for a processor, all together, `None` where the system doesn't tell.
     pub fn waited(&self) -> Option<Duration> {
-        process::waited(self.id)
+        usage::waited(self.id, &self.before)
     }
 
     /// Resident memory of the server in bytes, `None` where the system doesn't tell.
     pub fn memory(&self) -> Option<u64> {
-        process::memory(self.id)
+        usage::memory(self.id, &self.before)
     }
 }
 

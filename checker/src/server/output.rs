@@ -1,12 +1,13 @@
 //! What a server prints: read without end, so that it never blocks on a full pipe; remembered with a cap.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
+
+use crate::wire::lossy;
 
 /// How many lines are remembered.
 const LINES: usize = 2_000;
@@ -77,8 +78,7 @@ impl Output {
 
     fn remember(&self, stream: Stream, line: &[u8]) {
         let line = &line[..line.len().min(LINE_BYTES)];
-        // Text is told from other bytes much faster than these are replaced, and servers log a lot of it.
-        let line = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+        let line = lossy(line);
         let line = line.trim_end_matches(['\n', '\r']).to_string();
         let mut seen = self.seen.lock().expect("no panic holds it");
         let panics = stream == Stream::Stderr && line.contains("panicked at");

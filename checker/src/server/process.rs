@@ -7,7 +7,6 @@
 
 use std::io;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
@@ -270,69 +269,11 @@ mod platform {
     pub fn kill_all() {}
 }
 
-/// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
-pub fn memory(id: u32) -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    return linux_memory(id);
-    #[cfg(all(unix, not(target_os = "linux")))]
-    {
-        // Every member of the group; ps counts in KiB.
-        let output = std::process::Command::new("ps").args(["-A", "-o", "pgid=,rss="]).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let rows = text.lines().filter_map(|line| {
-            let mut words = line.split_whitespace();
-            Some((words.next()?.parse::<u32>().ok()?, words.next()?.parse::<u64>().ok()?))
-        });
-        let total: u64 = rows.filter(|(group, _)| *group == id).map(|(_, kib)| kib * 1024).sum();
-        (total > 0).then_some(total)
-    }
-    #[cfg(windows)]
-    {
-        let filter = format!("PID eq {id}");
-        let output =
-            std::process::Command::new("tasklist").args(["/FI", &filter, "/FO", "CSV", "/NH"]).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let digits: String = text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
-        Some(digits.parse::<u64>().ok()? * 1024)
-    }
-}
-
-/// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
-/// system doesn't tell.
-pub fn waited(id: u32) -> Option<Duration> {
-    scheduled(id, 1)
-}
-
-/// How long they have run on one; `None` where the system doesn't tell.
-pub fn ran(id: u32) -> Option<Duration> {
-    scheduled(id, 0)
-}
-
-/// One column of the scheduler's statistics, in nanoseconds, summed up: time on a processor, time waiting for one.
-fn scheduled(id: u32, column: usize) -> Option<Duration> {
-    #[cfg(target_os = "linux")]
-    {
-        let nanos = members(id)?.into_iter().flat_map(|process| {
-            let threads = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
-            threads.filter_map(|thread| {
-                let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-                stat.split_whitespace().nth(column)?.parse::<u64>().ok()
-            })
-        });
-        Some(Duration::from_nanos(nanos.sum()))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (id, column);
-        None
-    }
-}
-
 /// The ids a process is related by.
 #[cfg(target_os = "linux")]
-struct Kin {
+pub(super) struct Kin {
     parent: u32,
-    group: u32,
+    pub(super) group: u32,
     /// Zero where the session began outside this namespace of processes, as in a container.
     session: u32,
 }
@@ -340,30 +281,11 @@ struct Kin {
 #[cfg(target_os = "linux")]
 impl Kin {
     /// Reads them for the process of this folder below `/proc`; `None` when it is not one, or gone.
-    fn of(process: &std::path::Path) -> Option<Kin> {
+    pub(super) fn of(process: &std::path::Path) -> Option<Kin> {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
         // The name, in parentheses, may hold anything; state, parent, group and session follow it.
         let (_, after) = stat.rsplit_once(')')?;
         let mut ids = after.split_whitespace().skip(1).map(|word| word.parse().ok());
         Some(Kin { parent: ids.next()??, group: ids.next()??, session: ids.next()?? })
     }
-}
-
-/// The folders below `/proc` of all processes of this group.
-#[cfg(target_os = "linux")]
-fn members(group: u32) -> Option<Vec<std::path::PathBuf>> {
-    let processes = std::fs::read_dir("/proc").ok()?.flatten().map(|process| process.path());
-    Some(processes.filter(|process| Kin::of(process).is_some_and(|kin| kin.group == group)).collect())
-}
-
-#[cfg(target_os = "linux")]
-fn linux_memory(group: u32) -> Option<u64> {
-    let mut total = 0;
-    for process in members(group)? {
-        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
-        let rss = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = rss.and_then(|rss| rss.split_whitespace().next()?.parse::<u64>().ok());
-        total += kib.unwrap_or(0) * 1024;
-    }
-    (total > 0).then_some(total)
 }

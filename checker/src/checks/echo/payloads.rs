@@ -6,6 +6,7 @@ use crate::arena::Arena;
 use crate::client::{Client, Heard, reply_to};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
+use crate::wire::lossy;
 
 pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
@@ -43,13 +44,20 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
 /// A text of this many bytes, most of them in characters of three or four bytes, so that wherever a buffer ends, it is
 /// likely to end inside one.
 fn long_text(arena: &mut Arena, length: usize) -> String {
-    let mut text = String::with_capacity(length);
-    text.push_str(&arena.token());
-    while text.len() + 4 <= length {
+    // Thrown for each character of the longest, the dice would keep a debug build longer than the server.
+    const THROWN: usize = 16 * 1024;
+    let mut text = arena.token();
+    while text.len() + 4 <= length.min(THROWN) {
         // On a terminal, one column each: letters of mathematics, four bytes, and patterns of braille, three.
         let dice: u32 = arena.rng.random();
         let (first, count) = if dice.is_multiple_of(2) { (0x1D400, 84) } else { (0x2801, 255) };
         text.push(char::from_u32(first + dice / 2 % count).expect("a character"));
+    }
+    if length > THROWN {
+        // Of an odd length: repeated, it meets each boundary of a buffer elsewhere.
+        text.push_str(if text.len().is_multiple_of(2) { "x" } else { "" });
+        text = text.repeat(length / text.len() + 1);
+        text.truncate((0..=length).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default());
     }
     text.push_str(&"xyz"[..length.saturating_sub(text.len()).min(3)]);
     text
@@ -62,7 +70,7 @@ async fn exchange(client: &mut Client, data: Data, bytes: &[u8]) -> Checked {
     let wanted = format!("the reply to {kind} of {} bytes", bytes.len());
     let moment = client.next_but_heartbeats(&wanted).await?;
     let Heard::Text(heard) = &moment.heard else { return Err(client.instead(&moment, &wanted)) };
-    let expected = reply_to(&String::from_utf8_lossy(bytes));
+    let expected = reply_to(&lossy(bytes));
     if *heard == expected {
         return Ok(());
     }

@@ -1,0 +1,113 @@
+//! What a server, with all that it starts, takes of the machine.
+
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
+
+#[cfg(target_os = "linux")]
+use super::process::Kin;
+
+/// The processes that there were before a server: none of them is its own. What the system tells of a process is dear,
+/// and there may be hundreds.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    #[cfg(target_os = "linux")]
+    processes: BTreeSet<OsString>,
+}
+
+impl Before {
+    /// Those of now.
+    pub(super) fn now() -> Self {
+        #[cfg(target_os = "linux")]
+        let before = Before { processes: processes().map(|process| process.file_name()).collect() };
+        #[cfg(not(target_os = "linux"))]
+        let before = Before {};
+        before
+    }
+}
+
+/// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
+pub(super) fn memory(id: u32, before: &Before) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux_memory(id, before);
+    #[cfg(not(target_os = "linux"))]
+    let Before {} = before;
+    #[cfg(all(unix, not(target_os = "linux")))]
+    {
+        // Every member of the group; ps counts in KiB.
+        let output = std::process::Command::new("ps").args(["-A", "-o", "pgid=,rss="]).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = text.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?.parse::<u32>().ok()?, words.next()?.parse::<u64>().ok()?))
+        });
+        let total: u64 = rows.filter(|(group, _)| *group == id).map(|(_, kib)| kib * 1024).sum();
+        (total > 0).then_some(total)
+    }
+    #[cfg(windows)]
+    {
+        let filter = format!("PID eq {id}");
+        let output =
+            std::process::Command::new("tasklist").args(["/FI", &filter, "/FO", "CSV", "/NH"]).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let digits: String = text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
+        Some(digits.parse::<u64>().ok()? * 1024)
+    }
+}
+
+/// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
+/// system doesn't tell.
+pub(super) fn waited(id: u32, before: &Before) -> Option<Duration> {
+    scheduled(id, before, 1)
+}
+
+/// How long they have run on one; `None` where the system doesn't tell.
+pub(crate) fn ran(id: u32) -> Option<Duration> {
+    scheduled(id, &Before::default(), 0)
+}
+
+/// One column of the scheduler's statistics, in nanoseconds, summed up: time on a processor, time waiting for one.
+fn scheduled(id: u32, before: &Before, column: usize) -> Option<Duration> {
+    #[cfg(target_os = "linux")]
+    {
+        let nanos = members(id, before).flat_map(|process| {
+            let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+            threads.filter_map(|thread| {
+                let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+                stat.split_whitespace().nth(column)?.parse::<u64>().ok()
+            })
+        });
+        Some(Duration::from_nanos(nanos.sum()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (id, before, column);
+        None
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn linux_memory(group: u32, before: &Before) -> Option<u64> {
+    let mut total = 0;
+    for process in members(group, before) {
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let rss = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = rss.and_then(|rss| rss.split_whitespace().next()?.parse::<u64>().ok());
+        total += kib.unwrap_or(0) * 1024;
+    }
+    (total > 0).then_some(total)
+}
+
+/// The folders below `/proc` of all processes of this group.
+#[cfg(target_os = "linux")]
+fn members(group: u32, before: &Before) -> impl Iterator<Item = PathBuf> {
+    let new = processes().filter(|process| !before.processes.contains(&process.file_name()));
+    new.map(|process| process.path()).filter(move |process| Kin::of(process).is_some_and(|kin| kin.group == group))
+}
+
+/// All that is below `/proc`, which is mostly processes.
+#[cfg(target_os = "linux")]
+fn processes() -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir("/proc").into_iter().flatten().flatten()
+}

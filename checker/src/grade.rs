@@ -14,6 +14,7 @@ use crate::checks::Check;
 use crate::client::within;
 use crate::exercise::{Exercise, Target};
 use crate::gauge::Gauge;
+pub use crate::gauge::Lateness;
 use crate::plan::Plan;
 use crate::server::Program;
 use crate::server::output::Output;
@@ -70,15 +71,6 @@ pub struct Graded {
     pub span: (u64, u64),
     /// How late things happened meanwhile, where that matters.
     pub lateness: Option<Lateness>,
-}
-
-/// How late things happened on this machine while heartbeats were judged.
-#[derive(Debug, Clone, Copy)]
-pub struct Lateness {
-    /// The longest that the checker or its reference peer was kept waiting.
-    pub worst: Duration,
-    /// From when on no failure would have been believed.
-    pub limit: Duration,
 }
 
 /// What came out of a check.

@@ -4,33 +4,25 @@
 //! a [`client`], the [`wire::tap`] sees every byte, [`grade`] decides what ran and what it means, and
 //! [`report`] says so.
 
-pub mod age;
-pub mod arena;
 pub mod checks;
 pub mod cli;
-pub mod client;
 pub mod contrast;
-pub mod evidence;
-pub mod exercise;
 pub mod familiar;
 pub mod foreign;
-pub mod gauge;
 pub mod grade;
 pub mod hints;
 pub mod interrupt;
 pub mod museum;
-pub mod peer;
 pub mod plan;
 pub mod play;
 pub mod points;
 pub mod polling;
 pub mod report;
 pub mod reset;
-pub mod server;
 pub mod skeleton;
 pub mod soak;
 pub mod state;
-pub mod verdict;
 pub mod watch;
 pub mod why;
-pub mod wire;
+
+pub use contract::{age, arena, client, evidence, exercise, gauge, peer, server, verdict, wire};

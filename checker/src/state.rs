@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use contract::store::{read, write};
+use serde::{Deserialize, Serialize};
 
 use crate::exercise::{Exercise, Target};
 use crate::grade::{Graded, Outcome};
@@ -79,21 +79,4 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Blocked(_) => "blocked",
         Outcome::Unknown(_) => "unknown",
     }
-}
-
-fn folder() -> PathBuf {
-    workspace().join("target/checker")
-}
-
-pub(crate) fn read<T: DeserializeOwned + Default>(name: &str) -> T {
-    let text = fs::read_to_string(folder().join(name)).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
-}
-
-pub(crate) fn write<T: Serialize>(name: &str, value: &T) -> io::Result<()> {
-    fs::create_dir_all(folder())?;
-    // Whoever reads meanwhile gets the old file or the new one.
-    let new = folder().join(format!("{name}.{}", std::process::id()));
-    fs::write(&new, serde_json::to_string_pretty(value).map_err(io::Error::other)?)?;
-    fs::rename(new, folder().join(name))
 }

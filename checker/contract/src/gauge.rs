@@ -9,6 +9,15 @@ use crate::peer;
 /// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
 pub const TICK: Duration = Duration::from_millis(10);
 
+/// How late things happened on this machine while heartbeats were judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Lateness {
+    /// The longest that the checker or its reference peer was kept waiting.
+    pub worst: Duration,
+    /// From when on no failure would have been believed.
+    pub limit: Duration,
+}
+
 /// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor.
 #[derive(Clone)]
 pub struct Gauge {

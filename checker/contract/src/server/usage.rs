@@ -63,7 +63,7 @@ pub(super) fn waited(id: u32, before: &Before) -> Option<Duration> {
 }
 
 /// How long they have run on one; `None` where the system doesn't tell.
-pub(crate) fn ran(id: u32) -> Option<Duration> {
+pub fn ran(id: u32) -> Option<Duration> {
     scheduled(id, &Before::default(), 0)
 }
 

@@ -4,7 +4,7 @@ pub mod build;
 pub mod output;
 pub mod process;
 mod socket;
-pub(crate) mod usage;
+pub mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};

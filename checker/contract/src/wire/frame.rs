@@ -87,7 +87,7 @@ pub fn opcode_name(opcode: OpCode) -> &'static str {
 }
 
 /// Masks or unmasks, which is the same (section 5.3); by words, since 1 MiB by bytes takes a debug build long.
-pub(crate) fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
+pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
     let [a, b, c, d] = key;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let (words, rest) = payload.as_chunks_mut::<8>();
@@ -195,12 +195,7 @@ fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)
     (Phase::Head(seen), &[])
 }
 
-fn read_header<'a>(
-    mut seen: Vec<u8>,
-    keep: usize,
-    bytes: &'a [u8],
-    emit: &mut impl FnMut(Item),
-) -> (Phase, &'a [u8]) {
+fn read_header<'a>(mut seen: Vec<u8>, keep: usize, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
     let before = seen.len();
     // A header is at most 14 bytes long.
     let first = &bytes[..bytes.len().min(14 - before)];

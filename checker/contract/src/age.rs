@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state;
+use crate::store;
 
 const FILE: &str = "ages.json";
 
@@ -53,10 +53,10 @@ impl Age {
     pub fn remember(&self) -> io::Result<()> {
         let mut stamps = stamps();
         stamps.insert(self.path.clone(), self.stamp.clone());
-        state::write(FILE, &stamps)
+        store::write(FILE, &stamps)
     }
 }
 
 fn stamps() -> BTreeMap<PathBuf, Stamp> {
-    state::read(FILE)
+    store::read(FILE)
 }

@@ -7,8 +7,7 @@ pub mod transcript;
 
 use std::borrow::Cow;
 
-pub(crate) use self::ends::LONGEST;
-pub use self::ends::{Incoming, Outgoing};
+pub use self::ends::{Incoming, LONGEST, Outgoing};
 
 /// As [`String::from_utf8_lossy`], but much faster where all is text, as it nearly always is.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {

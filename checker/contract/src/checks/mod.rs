@@ -1,0 +1,80 @@
+//! The checks of the exercises: one folder an exercise, one function a row of the contract, in the contract's order.
+
+pub mod broadcast;
+pub mod echo;
+pub mod heartbeat;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::arena::Arena;
+use crate::evidence::Least;
+use crate::exercise::Exercise;
+use crate::verdict::Checked;
+
+/// What a check does, as a function of its arena.
+pub type Run = for<'a> fn(&'a mut Arena) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>>;
+
+/// One row of the contract, and how it is judged.
+#[derive(Debug)]
+pub struct Check {
+    /// Its public name.
+    pub id: &'static str,
+    /// The exercise whose server it talks to.
+    pub exercise: Exercise,
+    /// What the server must do, in one sentence.
+    pub contract: &'static str,
+    /// Checks without which this one makes no sense: if what everything stands on fails there, this one is
+    /// blocked.
+    pub needs: &'static [&'static str],
+    /// Checks whose failure, of whatever kind, explains a failure of this one.
+    pub explained_by: &'static [&'static str],
+    /// Checks whose failure explains that there was nothing to see for this one.
+    pub moot_after: &'static [&'static str],
+    /// Whether the server under test is to send heartbeats at the pace of the check.
+    pub beats: bool,
+    /// Whether it keeps the processors busy; such checks wait for each other.
+    pub heavy: bool,
+    /// Whether it compares times; such a check begins when the light ones are over.
+    pub timed: bool,
+    /// The least it must have seen to pass.
+    pub least: Least,
+    /// The first thing to think of when it fails.
+    pub hint: &'static str,
+    /// Where the lessons speak of it.
+    pub lesson: &'static str,
+    /// The check itself.
+    pub run: Run,
+}
+
+impl Check {
+    /// Whether it neither waits for heartbeats nor keeps the processors busy; only so many of these run at a time.
+    pub fn is_light(&self) -> bool {
+        !self.beats && !self.heavy
+    }
+}
+
+/// The checks of each exercise, in the contract's order.
+pub const ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CHECKS];
+
+/// What most checks have in common.
+pub const fn check(id: &'static str, exercise: Exercise, contract: &'static str, run: Run) -> Check {
+    Check {
+        id,
+        exercise,
+        contract,
+        needs: &[],
+        explained_by: &[],
+        moot_after: &[],
+        beats: false,
+        heavy: false,
+        timed: false,
+        least: LEAST,
+        hint: "",
+        lesson: "",
+        run,
+    }
+}
+
+/// A check that asks for no more than this has seen a connection.
+pub const LEAST: Least = Least { connections: 1, messages: 0, pings: 0, pongs: 0, closes: 0, ends: 0 };

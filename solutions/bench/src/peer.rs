@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use checker::exercise::{Exercise, Target};
 use checker::foreign::{self, Language};
 use checker::server::process::{self, Process};
+use checker::server::usage::{self, Before};
 
 use crate::machine;
 
@@ -178,7 +179,7 @@ impl Server {
 
     /// How long it has run on a processor; `None` where the system doesn't tell.
     pub fn processor_time(&self) -> Option<Duration> {
-        process::ran(self.process.id())
+        usage::ran(self.process.id())
     }
 
     /// How long it has run since it had run for so long.
@@ -188,7 +189,7 @@ impl Server {
 
     /// Its own memory, in bytes; `None` where the system doesn't tell.
     pub fn memory(&self) -> Option<u64> {
-        process::memory(self.process.id())
+        usage::memory(self.process.id(), &Before::default())
     }
 }
 

@@ -9,16 +9,16 @@ use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
 use super::process::Kin;
 
 /// The processes that there were before a server: none of them is its own. What the system tells of a process is dear,
-/// and there may be hundreds.
+/// and there may be hundreds. By default there were none.
 #[derive(Debug, Default)]
-pub(super) struct Before {
+pub struct Before {
     #[cfg(target_os = "linux")]
     processes: BTreeSet<OsString>,
 }
 
 impl Before {
     /// Those of now.
-    pub(super) fn now() -> Self {
+    pub fn now() -> Self {
         #[cfg(target_os = "linux")]
         let before = Before { processes: processes().map(|process| process.file_name()).collect() };
         #[cfg(not(target_os = "linux"))]
@@ -28,7 +28,7 @@ impl Before {
 }
 
 /// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
-pub(super) fn memory(id: u32, before: &Before) -> Option<u64> {
+pub fn memory(id: u32, before: &Before) -> Option<u64> {
     #[cfg(target_os = "linux")]
     return linux_memory(id, before);
     #[cfg(not(target_os = "linux"))]
@@ -58,7 +58,7 @@ pub(super) fn memory(id: u32, before: &Before) -> Option<u64> {
 
 /// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
 /// system doesn't tell.
-pub(super) fn waited(id: u32, before: &Before) -> Option<Duration> {
+pub fn waited(id: u32, before: &Before) -> Option<Duration> {
     scheduled(id, before, 1)
 }
 

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use checker::exercise::{Exercise, Target};
 use checker::foreign::{self, Language};
+use checker::server::proc::Before;
 use checker::server::process::{self, Process};
-use checker::server::usage::{self, Before};
+use checker::server::usage;
 
 use crate::machine;
 

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod output;
+pub mod proc;
 pub mod process;
 mod socket;
 pub mod usage;
@@ -16,9 +17,9 @@ use tokio::process::Command;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 
 use output::{Output, Stream};
+use proc::Before;
 use process::Process;
 use socket::Listening;
-use usage::Before;
 
 use crate::age::Age;
 

@@ -61,6 +61,8 @@ mod platform {
     use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
+    use super::super::proc::Before;
+
     pub(super) type Child = tokio::process::Child;
 
     /// Kills what is left when its input ends, which it does with the checker, however that ends.
@@ -100,6 +102,8 @@ mod platform {
 
     struct Groups {
         living: BTreeMap<u32, String>,
+        /// What was there before any server.
+        before: Before,
         guard: Option<ChildStdin>,
         /// Set when the checker is about to end: nothing is started any more.
         closed: bool,
@@ -118,6 +122,7 @@ mod platform {
             // Without `sh` servers still end with the checker, unless it is killed with signal 9.
             Groups {
                 living: BTreeMap::new(),
+                before: Before::now(),
                 guard: guard.ok().and_then(|mut guard| guard.stdin.take()),
                 closed: false,
             }
@@ -161,8 +166,9 @@ mod platform {
         let mut groups = groups();
         let Some(mark) = groups.living.remove(&id) else { return };
         kill_group(id);
-        kill_marked(&mark);
-        kill_orphans(&groups.living);
+        groups.before.forget_the_gone();
+        kill_marked(&mark, &groups.before);
+        kill_orphans(&groups.living, &groups.before);
         groups.tell('-', id, &mark);
     }
 
@@ -193,19 +199,17 @@ mod platform {
 
     /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
     #[cfg(target_os = "linux")]
-    fn kill_orphans(living: &BTreeMap<u32, String>) {
-        use super::Kin;
+    fn kill_orphans(living: &BTreeMap<u32, String>, before: &Before) {
+        use super::super::proc::Kin;
 
         let ours = std::process::id();
         let Some(own) = Kin::of(std::path::Path::new("/proc/self")) else { return };
-        let Ok(processes) = std::fs::read_dir("/proc") else { return };
-        for process in processes.flatten() {
-            let Some(kin) = Kin::of(&process.path()) else { continue };
+        for (id, process) in before.newer() {
+            let Some(kin) = Kin::of(&process) else { continue };
             if kin.parent != ours || kin.session == own.session {
                 continue;
             }
-            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
             let marked = memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
             if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
                 let _ = kill_process(id, Signal::KILL);
@@ -215,7 +219,7 @@ mod platform {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn kill_orphans(_living: &BTreeMap<u32, String>) {}
+    fn kill_orphans(_living: &BTreeMap<u32, String>, _before: &Before) {}
 
     fn exists(id: u32) -> bool {
         group(id).is_some_and(|group| test_kill_process_group(group).is_ok())
@@ -231,14 +235,12 @@ mod platform {
         }
     }
 
-    fn kill_marked(mark: &str) {
+    fn kill_marked(mark: &str, before: &Before) {
         let mark = format!("{}={mark}\0", super::MARK);
-        let Ok(processes) = std::fs::read_dir("/proc") else { return };
-        for process in processes.flatten() {
-            let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-            let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
+        for (id, process) in before.newer() {
+            let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
             let marked = memmem::find(&environment, mark.as_bytes()).is_some();
-            if let Some(id) = Pid::from_raw(id).filter(|_| marked) {
+            if let Some(id) = group(id).filter(|_| marked) {
                 let _ = kill_process(id, Signal::KILL);
             }
         }
@@ -267,25 +269,4 @@ mod platform {
 
     /// Nothing to do: all jobs end with the checker.
     pub fn kill_all() {}
-}
-
-/// The ids a process is related by.
-#[cfg(target_os = "linux")]
-pub(super) struct Kin {
-    parent: u32,
-    pub(super) group: u32,
-    /// Zero where the session began outside this namespace of processes, as in a container.
-    session: u32,
-}
-
-#[cfg(target_os = "linux")]
-impl Kin {
-    /// Reads them for the process of this folder below `/proc`; `None` when it is not one, or gone.
-    pub(super) fn of(process: &std::path::Path) -> Option<Kin> {
-        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
-        // The name, in parentheses, may hold anything; state, parent, group and session follow it.
-        let (_, after) = stat.rsplit_once(')')?;
-        let mut ids = after.split_whitespace().skip(1).map(|word| word.parse().ok());
-        Some(Kin { parent: ids.next()??, group: ids.next()??, session: ids.next()?? })
-    }
 }

@@ -3,36 +3,18 @@
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
-use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
+use super::proc::Before;
 #[cfg(target_os = "linux")]
-use super::process::Kin;
-
-/// The processes that there were before a server: none of them is its own. What the system tells of a process is dear,
-/// and there may be hundreds. By default there were none.
-#[derive(Debug, Default)]
-pub struct Before {
-    #[cfg(target_os = "linux")]
-    processes: BTreeSet<OsString>,
-}
-
-impl Before {
-    /// Those of now.
-    pub fn now() -> Self {
-        #[cfg(target_os = "linux")]
-        let before = Before { processes: processes().map(|process| process.file_name()).collect() };
-        #[cfg(not(target_os = "linux"))]
-        let before = Before {};
-        before
-    }
-}
+use super::proc::Kin;
 
 /// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
 pub fn memory(id: u32, before: &Before) -> Option<u64> {
     #[cfg(target_os = "linux")]
     return linux_memory(id, before);
     #[cfg(not(target_os = "linux"))]
-    let Before {} = before;
+    let _ = before;
     #[cfg(all(unix, not(target_os = "linux")))]
     {
         // Every member of the group; ps counts in KiB.
@@ -102,12 +84,6 @@ fn linux_memory(group: u32, before: &Before) -> Option<u64> {
 /// The folders below `/proc` of all processes of this group.
 #[cfg(target_os = "linux")]
 fn members(group: u32, before: &Before) -> impl Iterator<Item = PathBuf> {
-    let new = processes().filter(|process| !before.processes.contains(&process.file_name()));
-    new.map(|process| process.path()).filter(move |process| Kin::of(process).is_some_and(|kin| kin.group == group))
-}
-
-/// All that is below `/proc`, which is mostly processes.
-#[cfg(target_os = "linux")]
-fn processes() -> impl Iterator<Item = fs::DirEntry> {
-    fs::read_dir("/proc").into_iter().flatten().flatten()
+    let new = before.newer().map(|(_, process)| process);
+    new.filter(move |process| Kin::of(process).is_some_and(|kin| kin.group == group))
 }

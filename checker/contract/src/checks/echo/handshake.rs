@@ -9,10 +9,18 @@ use crate::verdict::{Checked, Fundamental, Kind, Trouble};
 use crate::wire::transcript::Mark;
 
 /// Fundamental: without it there is nothing to talk to.
-pub(in crate::checks) async fn handshake(arena: &mut Arena) -> Checked {
-    let sample = "dGhlIHNhbXBsZSBub25jZQ==";
-    upgrade(arena, sample, &[], Way::Plain).await.fundamental()?;
+pub(super) async fn handshake(arena: &mut Arena) -> Checked {
+    plainly(arena).await.fundamental()?;
     arena.sound();
+    in_all_ways(arena).await
+}
+
+/// With the key of the RFC's example (section 1.3).
+pub(in crate::checks) async fn plainly(arena: &mut Arena) -> Checked {
+    upgrade(arena, "dGhlIHNhbXBsZSBub25jZQ==", &[], Way::Plain).await
+}
+
+pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let key = chance_key(arena);
     upgrade(arena, &key, &[], Way::Plain).await?;
     // Nothing says that a server must speak one of these; only that it may not invent others.

@@ -202,14 +202,16 @@ fn metronome(period: Duration) -> tokio::time::Interval {
 }
 
 async fn still_echo(arena: &mut Arena) -> Checked {
+    // What all checks of heartbeats stand on comes first: they wait for it.
+    echo::handshake::plainly(arena).await.fundamental()?;
     arena.hold_back(true);
-    echo::handshake::handshake(arena).await.fundamental()?;
     echo::talk::welcome(arena).await?;
     arena.hold_back(false);
-    // More than a simple message is asked of echo itself.
     let mut client = arena.join().await?;
     client.exchange(&arena.token()).await.fundamental()?;
     arena.sound();
+    echo::handshake::in_all_ways(arena).await?;
+    // More than a simple message is asked of echo itself.
     for text in [format!(" {} ", arena.token()), String::new(), arena.token()] {
         client.exchange(&text).await?;
     }

@@ -39,7 +39,7 @@ impl Ear {
         let listening = async {
             loop {
                 match incoming.read(|item| self.hear(item)).await {
-                    Ok(true) => incoming.rest_until(self.inbox.room()).await,
+                    Ok(true) => self.inbox.room().await,
                     Ok(false) => return false,
                     Err(_) => return true,
                 }

@@ -1,6 +1,5 @@
 //! The two directions of a tapped connection, each with its half of the socket.
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
 
@@ -36,42 +35,29 @@ impl Incoming {
     /// # Errors
     /// When the connection was broken from the other side.
     pub async fn read(&mut self, mut hear: impl FnMut(Item)) -> io::Result<bool> {
-        loop {
-            let _ = self.valve.wait_for(|valve| *valve != Valve::NotReading).await;
-            let read = self.half.read(&mut self.buffer).await;
-            let ended = !matches!(read, Ok(1..));
-            if ended {
-                self.connection.mark_lost();
+        let _ = self.valve.wait_for(|valve| *valve != Valve::NotReading).await;
+        let read = self.half.read(&mut self.buffer).await;
+        let connection = &self.connection;
+        if !matches!(read, Ok(1..)) {
+            connection.mark_lost();
+        }
+        match read {
+            Ok(0) => {
+                connection.record(Direction::ToClient, What::Ended);
+                Ok(false)
             }
-            if *self.valve.borrow() == Valve::Cut {
-                // A cut cable carries no news of the end either.
-                if ended {
-                    pending::<()>().await;
-                }
-                continue;
-            }
-            let connection = &self.connection;
-            match read {
-                Ok(0) => connection.record(Direction::ToClient, What::Ended),
-                Ok(read) => self.decoder.feed(&self.buffer[..read], |item| {
+            Ok(read) => {
+                self.decoder.feed(&self.buffer[..read], |item| {
                     connection.record(Direction::ToClient, What::of(&item));
                     hear(item);
-                }),
-                Err(error) => {
-                    connection.record(Direction::ToClient, What::Reset);
-                    connection.valve.send_replace(Valve::Reset);
-                    return Err(error);
-                }
+                });
+                Ok(true)
             }
-            return Ok(!ended);
-        }
-    }
-
-    /// Reads nothing until there is room for it. Behind a cut cable nothing needs room.
-    pub async fn rest_until(&mut self, room: impl Future<Output = ()>) {
-        tokio::select! {
-            () = room => {}
-            _ = self.valve.wait_for(|valve| *valve == Valve::Cut) => {}
+            Err(error) => {
+                connection.record(Direction::ToClient, What::Reset);
+                connection.valve.send_replace(Valve::Reset);
+                Err(error)
+            }
         }
     }
 
@@ -89,7 +75,6 @@ impl Incoming {
 pub struct Outgoing {
     half: OwnedWriteHalf,
     connection: Arc<Connection>,
-    valve: watch::Receiver<Valve>,
     decoder: Decoder,
     /// The server no longer takes anything.
     refused: bool,
@@ -97,15 +82,13 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(half: OwnedWriteHalf, connection: Arc<Connection>) -> Self {
-        let valve = connection.valve.subscribe();
-        Outgoing { half, connection, valve, decoder: Decoder::new(REMEMBERED_PAYLOAD), refused: false }
+        Outgoing { half, connection, decoder: Decoder::new(REMEMBERED_PAYLOAD), refused: false }
     }
 
-    /// Writes all of this. What the cable or the server doesn't take is lost, and nobody is told: a client hears of that
-    /// by reading.
+    /// Writes all of this. What the server doesn't take is lost, and nobody is told: a client hears of that by reading.
     pub async fn write(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
-            if self.refused || *self.valve.borrow() == Valve::Cut {
+            if self.refused {
                 return;
             }
             let connection = &self.connection;
@@ -119,10 +102,6 @@ impl Outgoing {
 
     /// Says that nothing more will be said (FIN).
     pub async fn finish(&mut self) {
-        if *self.valve.borrow() == Valve::Cut {
-            // Letting go of the socket would say it.
-            pending::<()>().await;
-        }
         if !self.refused {
             self.connection.record(Direction::ToServer, What::Ended);
             let _ = self.half.shutdown().await;

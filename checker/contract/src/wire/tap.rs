@@ -1,8 +1,7 @@
 //! The tap: where a client's bytes meet the socket to the server under test. It lets every byte through
 //! untouched, and remembers what it saw.
 //!
-//! It can also do what networks do: cut the cable (let nothing through, close nothing), stop taking what the
-//! server sends, or reset the connection.
+//! It can also do what clients and networks do: stop taking what the server sends, or reset the connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -49,8 +48,6 @@ pub enum What {
     Ended,
     /// The connection broke (RST).
     Reset,
-    /// The tap lets nothing through any more; nobody was told.
-    Cut,
     /// The client stopped reading.
     StoppedReading,
 }
@@ -181,8 +178,6 @@ impl Drop for Tap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Valve {
     Open,
-    /// Nothing goes through either way.
-    Cut,
     /// Nothing is taken from the server.
     NotReading,
     /// The socket is to be reset.
@@ -222,12 +217,6 @@ impl Connection {
     /// The connection's number, from 1 in the order of connecting.
     pub fn number(&self) -> usize {
         self.number
-    }
-
-    /// Cuts the cable: from now on nothing goes through, and neither side is told.
-    pub fn cut(&self) {
-        self.record(Direction::ToServer, What::Cut);
-        self.valve.send_replace(Valve::Cut);
     }
 
     /// Takes nothing more from the server, as a client that stops reading. What the client sends still

@@ -128,7 +128,6 @@ fn describe(event: &Event) -> (&'static str, Option<bool>, Option<u64>, String) 
         What::Garbage(bytes, why) => plain("bytes", &format!("{} ({why})", hex(bytes, 8))),
         What::Ended => plain("end", "TCP connection ended (FIN)"),
         What::Reset => plain("end", "TCP connection reset (RST)"),
-        What::Cut => plain("cut", "cable cut: nothing is forwarded from here on"),
         What::StoppedReading => plain("stall", "the client stops reading"),
     }
 }

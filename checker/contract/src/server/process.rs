@@ -61,7 +61,7 @@ mod platform {
     use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
-    use super::super::proc::Before;
+    use crate::server::proc::Before;
 
     pub(super) type Child = tokio::process::Child;
 
@@ -200,7 +200,7 @@ mod platform {
     /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
     #[cfg(target_os = "linux")]
     fn kill_orphans(living: &BTreeMap<u32, String>, before: &Before) {
-        use super::super::proc::Kin;
+        use crate::server::proc::Kin;
 
         let ours = std::process::id();
         let Some(own) = Kin::of(std::path::Path::new("/proc/self")) else { return };

@@ -77,8 +77,7 @@ impl Output {
     }
 
     fn remember(&self, stream: Stream, line: &[u8]) {
-        let line = &line[..line.len().min(LINE_BYTES)];
-        let line = lossy(line);
+        let line = lossy(&line[..line.len().min(LINE_BYTES)]);
         let line = line.trim_end_matches(['\n', '\r']).to_string();
         let mut seen = self.seen.lock().expect("no panic holds it");
         let panics = stream == Stream::Stderr && line.contains("panicked at");

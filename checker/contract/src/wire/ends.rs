@@ -11,7 +11,7 @@ use super::frame::{Decoder, Item};
 use super::tap::{Connection, Direction, REMEMBERED_PAYLOAD, Valve, What};
 
 /// No message that a check asks for is nearly as long, in bytes; what is longer is not kept.
-pub const LONGEST: usize = 16 << 20;
+pub(crate) const LONGEST: usize = 16 << 20;
 /// How much is read or written at once, in bytes.
 const PIECE: usize = 64 * 1024;
 

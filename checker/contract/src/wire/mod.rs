@@ -7,7 +7,8 @@ pub mod transcript;
 
 use std::borrow::Cow;
 
-pub use self::ends::{Incoming, LONGEST, Outgoing};
+pub(crate) use self::ends::LONGEST;
+pub use self::ends::{Incoming, Outgoing};
 
 /// As [`String::from_utf8_lossy`], but much faster where all is text, as it nearly always is.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {

@@ -235,7 +235,7 @@ impl Connection {
     }
 
     /// Does something with one half of the socket, but only until the connection is reset.
-    pub async fn until_reset<T>(&self, something: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn until_reset<T>(&self, something: impl Future<Output = T>) -> Option<T> {
         let mut valve = self.valve.subscribe();
         tokio::select! {
             done = something => Some(done),

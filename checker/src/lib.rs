@@ -11,6 +11,7 @@ pub mod familiar;
 pub mod foreign;
 pub mod grade;
 pub mod hints;
+pub mod http;
 pub mod interrupt;
 pub mod museum;
 pub mod plan;

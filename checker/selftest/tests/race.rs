@@ -220,6 +220,52 @@ async fn the_baseline_can_be_asked_in_every_way() {
     serving.abort();
 }
 
+/// The baseline's answer to these bytes: its first line and what it says.
+fn asked(address: std::net::SocketAddr, request: &str) -> (String, String) {
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    stream.write_all(request.replace('\n', "\r\n").as_bytes()).expect("it takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers and closes");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.lines().next().expect("a status").to_string(), body.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let serving = tokio::spawn(server::serve(listener));
+    let asking = |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
+    for (line, status, word) in [
+        ("GET /messages?since=soon", "400", "since is `soon`; wanted: a whole number"),
+        ("GET /messages?since=0&wait=-1", "400", "wait is `-1`; wanted: a whole number"),
+        ("GET /events?keep_alive=x", "400", "keep_alive is `x`"),
+        ("GET /message", "404", "/messages and /events"),
+        ("PUT /messages", "405", ""),
+        ("POST /events", "405", ""),
+    ] {
+        let (said, body) = asking(line);
+        assert!(said.contains(status) && body.contains(word), "{line}: {said}: {body}");
+    }
+    let posting = |how: &str, body: &str| {
+        asked(address, &format!("POST /messages HTTP/1.1\nhost: here\nconnection: close\n{how}\n\n{body}"))
+    };
+    let megabyte = format!("100000\n{}\n", "x".repeat(1 << 20));
+    for (said, body) in [
+        posting("content-length: 3000000", ""),
+        posting("transfer-encoding: chunked", &format!("{megabyte}{megabyte}1\nx\n0\n\n")),
+    ] {
+        assert!(said.contains("413") && body.contains("2097152 bytes"), "{said}: {body}");
+    }
+    let http = Http::new(address, false).expect("a client");
+    assert_eq!(http.poll(0, None).await.expect("polled").next, 0, "what was refused was not published");
+    // An end of a line is an end of a line, however it is written.
+    let mut events = http.events(None).await.expect("events");
+    http.publish("one\rtwo\r\nthree").await.expect("published");
+    assert_eq!(events.next().await.expect("an event").0, Heard::Message("one\ntwo\nthree".to_string()));
+    serving.abort();
+}
+
 /// Runs the checker, which must give up with this code and one line that has these words.
 fn gives_up(args: &[&str], code: i32, words: &[&str]) {
     let output = checker().args(args).output().expect("it runs");

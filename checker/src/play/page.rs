@@ -7,15 +7,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use hyper::upgrade::OnUpgrade;
+use hyper::header::{self, HeaderValue};
+use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,20 +17,21 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::control::talk;
 use super::session::Session;
+use crate::http::{self, Request, Response, header as text, parameter, response, said};
 
 const FILES: &[(&str, &str, &str)] = &[
-    ("/", "text/html", include_str!("page/index.html")),
-    ("/style.css", "text/css", include_str!("page/style.css")),
-    ("/main.js", "text/javascript", include_str!("page/main.js")),
-    ("/control.js", "text/javascript", include_str!("page/control.js")),
-    ("/clients.js", "text/javascript", include_str!("page/clients.js")),
-    ("/wire.js", "text/javascript", include_str!("page/wire.js")),
-    ("/dissect.js", "text/javascript", include_str!("page/dissect.js")),
-    ("/sequence.js", "text/javascript", include_str!("page/sequence.js")),
-    ("/server.js", "text/javascript", include_str!("page/server.js")),
-    ("/polling.js", "text/javascript", include_str!("page/polling.js")),
-    ("/class.js", "text/javascript", include_str!("page/class.js")),
-    ("/dom.js", "text/javascript", include_str!("page/dom.js")),
+    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
+    ("/main.js", "text/javascript; charset=utf-8", include_str!("page/main.js")),
+    ("/control.js", "text/javascript; charset=utf-8", include_str!("page/control.js")),
+    ("/clients.js", "text/javascript; charset=utf-8", include_str!("page/clients.js")),
+    ("/wire.js", "text/javascript; charset=utf-8", include_str!("page/wire.js")),
+    ("/dissect.js", "text/javascript; charset=utf-8", include_str!("page/dissect.js")),
+    ("/sequence.js", "text/javascript; charset=utf-8", include_str!("page/sequence.js")),
+    ("/server.js", "text/javascript; charset=utf-8", include_str!("page/server.js")),
+    ("/polling.js", "text/javascript; charset=utf-8", include_str!("page/polling.js")),
+    ("/class.js", "text/javascript; charset=utf-8", include_str!("page/class.js")),
+    ("/dom.js", "text/javascript; charset=utf-8", include_str!("page/dom.js")),
 ];
 
 /// Nothing but our own files is loaded, no markup of a payload could run, and nobody frames us.
@@ -48,92 +43,92 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve(listener: TcpListener, session: Arc<Session>) -> std::io::Result<()> {
-    let mut router = Router::new().route("/control", get(control)).route("/wire.json", get(saved));
-    for (path, kind, text) in FILES {
-        router = router.route(path, get(move |State(session), headers| file(session, headers, kind, text)));
-    }
-    axum::serve(listener, router.with_state(session)).await
+    http::serve(listener, move |request| std::future::ready(answer(&session, request))).await
 }
 
-async fn file(session: Arc<Session>, headers: HeaderMap, kind: &'static str, text: &'static str) -> Response {
-    if !ours(&session, &headers) {
+fn answer(session: &Arc<Session>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return response(StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "");
+    }
+    match request.uri().path() {
+        "/control" => control(session, request),
+        "/wire.json" => saved(session, &request),
+        path => match FILES.iter().find(|(name, ..)| *name == path) {
+            Some((_, kind, text)) => file(session, request.headers(), kind, text),
+            None => said(StatusCode::NOT_FOUND, "there is no such page here"),
+        },
+    }
+}
+
+fn file(session: &Session, headers: &HeaderMap, kind: &'static str, text: &'static str) -> Response {
+    if !ours(session, headers) {
         return refused("this is not the name of this machine");
     }
     let headers = [
-        (header::CONTENT_TYPE, format!("{kind}; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, POLICY.to_string()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_string()),
-        (header::REFERRER_POLICY, "no-referrer".to_string()),
-        (header::CACHE_CONTROL, "no-store".to_string()),
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, text).into_response()
+    response(StatusCode::OK, headers, text)
 }
 
-#[derive(Deserialize)]
-struct Token {
-    #[serde(default)]
-    token: String,
+/// Whether the request has the token of the page's address.
+fn meant_for(session: &Session, request: &Request) -> bool {
+    parameter(request, "token").is_some_and(|token| token == session.token)
 }
 
-async fn saved(
-    State(session): State<Arc<Session>>,
-    headers: HeaderMap,
-    Query(Token { token }): Query<Token>,
-) -> Response {
-    if !ours(&session, &headers) || token != session.token {
+fn saved(session: &Session, request: &Request) -> Response {
+    if !ours(session, request.headers()) || !meant_for(session, request) {
         return refused("the token of the page's address is missing or wrong");
     }
-    let text = session.journal.saved().to_string();
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"wire.json\""),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, text).into_response()
+    response(StatusCode::OK, headers, session.journal.saved().to_string())
 }
 
-async fn control(
-    State(session): State<Arc<Session>>,
-    Query(Token { token }): Query<Token>,
-    mut request: Request,
-) -> Response {
+fn control(session: &Arc<Session>, request: Request) -> Response {
     let headers = request.headers();
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !ours(&session, headers) || text(header::ORIGIN) != format!("http://{}", text(header::HOST)) {
+    let origin = text(headers, header::ORIGIN);
+    if !ours(session, headers) || origin != format!("http://{}", text(headers, header::HOST)) {
         return refused("a page of another origin does not drive this one");
     }
-    if token != session.token {
+    if !meant_for(session, &request) {
         return refused("the token of the page's address is missing or wrong");
     }
-    let key = text(header::SEC_WEBSOCKET_KEY).to_string();
-    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let (Some(upgrade), false) = (upgrade, key.is_empty()) else {
-        return (StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here\n").into_response();
-    };
+    let key = text(headers, header::SEC_WEBSOCKET_KEY);
+    let upgrades = text(headers, header::UPGRADE).eq_ignore_ascii_case("websocket");
+    if key.is_empty() || !upgrades {
+        return said(StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here");
+    }
+    let mut response = response(
+        StatusCode::SWITCHING_PROTOCOLS,
+        [(header::CONNECTION, "upgrade"), (header::UPGRADE, "websocket")],
+        "",
+    );
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    let session = session.clone();
     tokio::spawn(async move {
-        if let Ok(upgraded) = upgrade.await {
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
             talk(session, WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await).await;
         }
     });
-    let accept = derive_accept_key(key.as_bytes());
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&accept) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
     response
 }
 
 fn refused(why: &str) -> Response {
-    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+    said(StatusCode::FORBIDDEN, why)
 }
 
 /// Whether the request was made to this machine by a name that nobody else can give it.
 fn ours(session: &Session, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = text(headers, header::HOST);
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

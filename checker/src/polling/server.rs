@@ -12,22 +12,22 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::get;
-use axum::serve::ListenerExt;
-use axum::{Json, Router};
-use futures_util::Stream;
-use futures_util::stream::unfold;
-use serde::Deserialize;
+use futures_util::stream::{Stream, StreamExt, unfold};
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Body, Bytes, Frame};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use hyper::{Method, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::{Batch, EVENTS_KEEP_ALIVE};
+use crate::http::{self, Request, Response, header, parameter, response, said};
 
 /// How many messages are remembered; who asks for older ones gets what there is.
 const REMEMBERED: usize = 10_000;
+/// The longest message, in bytes.
+const LONGEST: usize = 1 << 21;
 /// The longest a long poll may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -36,15 +36,24 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve(listener: TcpListener) -> io::Result<()> {
-    let router = Router::new()
-        .route("/messages", get(messages).post(publish).delete(clear))
-        .route("/events", get(events))
-        .with_state(Arc::new(Room::default()));
-    // Without it the system may hold a small answer back; push is given the same.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).await
+    let room = Arc::new(Room::default());
+    http::serve(listener, move |request| answer(room.clone(), request)).await
+}
+
+async fn answer(room: Arc<Room>, request: Request) -> Response {
+    let answered = match (request.uri().path(), request.method()) {
+        ("/messages", &Method::GET | &Method::HEAD) => messages(&room, &request).await,
+        ("/messages", &Method::POST) => publish(&room, request).await,
+        ("/messages", &Method::DELETE) => {
+            room.change(|said| *said = Said::default());
+            Ok(response(StatusCode::NO_CONTENT, [], ""))
+        }
+        ("/messages", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD, POST, DELETE")], "")),
+        ("/events", &Method::GET | &Method::HEAD) => events(room, &request),
+        ("/events", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "")),
+        (path, _) => Err((StatusCode::NOT_FOUND, format!("there is no {path} here; there are /messages and /events"))),
+    };
+    answered.unwrap_or_else(|(status, words)| said(status, &words))
 }
 
 /// What was said.
@@ -81,23 +90,38 @@ impl Room {
     }
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    since: usize,
-    wait: Option<u64>,
+/// An answer, or the status and the words of a refusal.
+type Answered = Result<Response, (StatusCode, String)>;
+
+/// The whole number of this name in the request's query, if there is one.
+fn number<N: std::str::FromStr>(request: &Request, name: &str) -> Result<Option<N>, (StatusCode, String)> {
+    let Some(text) = parameter(request, name) else { return Ok(None) };
+    let wrong = |_| (StatusCode::BAD_REQUEST, format!("{name} is `{text}`; wanted: a whole number"));
+    text.parse().map(Some).map_err(wrong)
 }
 
-async fn messages(State(room): State<Arc<Room>>, Query(wanted): Query<Wanted>) -> Json<Batch> {
-    if let Some(wait) = wanted.wait {
+async fn messages(room: &Room, request: &Request) -> Answered {
+    let since = number(request, "since")?.unwrap_or(0);
+    if let Some(wait) = number(request, "wait")? {
         let mut next = room.next.subscribe();
-        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
-        let _ = tokio::time::timeout(wait, next.wait_for(|next| *next > wanted.since)).await;
+        let _ = timeout(Duration::from_millis(wait).min(LONGEST_WAIT), next.wait_for(|next| *next > since)).await;
     }
-    Json(room.since(wanted.since))
+    let body = serde_json::to_vec(&room.since(since)).expect("a batch can be written as JSON");
+    Ok(response(StatusCode::OK, [(CONTENT_TYPE, "application/json")], body))
 }
 
-async fn publish(State(room): State<Arc<Room>>, text: String) -> StatusCode {
+async fn publish(room: &Room, request: Request) -> Answered {
+    let too_long = || (StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {LONGEST} bytes"));
+    // What says that it is too long need not be read to be refused.
+    if request.body().size_hint().lower() > LONGEST as u64 {
+        return Err(too_long());
+    }
+    let body = Limited::new(request.into_body(), LONGEST).collect().await.map_err(|error| match error {
+        error if error.is::<LengthLimitError>() => too_long(),
+        error => (StatusCode::BAD_REQUEST, format!("the message did not come whole: {error}")),
+    })?;
+    let not_text = |_| (StatusCode::BAD_REQUEST, "a message is text in UTF-8".to_string());
+    let text = String::from_utf8(body.to_bytes().into()).map_err(not_text)?;
     room.change(|said| {
         said.messages.push_back(text);
         if said.messages.len() > REMEMBERED {
@@ -105,40 +129,44 @@ async fn publish(State(room): State<Arc<Room>>, text: String) -> StatusCode {
             said.forgotten += 1;
         }
     });
-    StatusCode::NO_CONTENT
-}
-
-async fn clear(State(room): State<Arc<Room>>) -> StatusCode {
-    room.change(|said| *said = Said::default());
-    StatusCode::NO_CONTENT
-}
-
-#[derive(Deserialize)]
-struct Stay {
-    /// Milliseconds between signs of life.
-    keep_alive: Option<u64>,
+    Ok(response(StatusCode::NO_CONTENT, [], ""))
 }
 
 /// From now on; or, for a client that comes back, from where it was cut off.
-async fn events(
-    State(room): State<Arc<Room>>,
-    Query(stay): Query<Stay>,
-    headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<usize>().ok());
+fn events(room: Arc<Room>, request: &Request) -> Answered {
+    let keep_alive = number(request, "keep_alive")?;
+    let every = keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis: u64| Duration::from_millis(millis.max(1)));
+    let last = header(request.headers(), HeaderName::from_static("last-event-id")).parse().ok();
     let first = last.unwrap_or_else(|| *room.next.borrow());
+    let blocks = blocks(room, first, every).map(|block| Ok::<_, Infallible>(Frame::data(block)));
+    let mut response = response(StatusCode::OK, [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], "");
+    *response.body_mut() = StreamBody::new(blocks).boxed_unsync();
+    Ok(response)
+}
+
+/// The messages from this number on, each as an event; and a comment whenever there was none for so long.
+fn blocks(room: Arc<Room>, first: usize, every: Duration) -> impl Stream<Item = Bytes> {
     let changed = room.next.subscribe();
-    let stream = unfold((room, first, changed), |(room, number, mut changed)| async move {
+    unfold((room, first, changed), move |(room, number, mut changed)| async move {
         loop {
             // Looked at before the message: what comes in between is then seen as a change.
             changed.mark_unchanged();
             if let Some(message) = room.message(number) {
-                let event = Event::default().id((number + 1).to_string()).data(message);
-                return Some((Ok(event), (room, number + 1, changed)));
+                return Some((event(number + 1, &message), (room, number + 1, changed)));
             }
-            changed.changed().await.ok()?;
+            match timeout(every, changed.changed()).await {
+                Ok(changed) => changed.ok()?,
+                Err(_) => return Some((Bytes::from_static(b":\n\n"), (room, number, changed))),
+            }
         }
-    });
-    let every = stay.keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis| Duration::from_millis(millis.max(1)));
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(every))
+    })
+}
+
+/// One event as it is written (the WHATWG's HTML standard, section 9.2). Any of its ends of a line begins a new `data`.
+fn event(id: usize, message: &str) -> Bytes {
+    let mut text = format!("id: {id}\n");
+    for line in message.replace("\r\n", "\n").split(['\r', '\n']) {
+        text.extend(["data: ", line, "\n"]);
+    }
+    (text + "\n").into()
 }

@@ -14,8 +14,8 @@ pub mod hints;
 pub mod http;
 pub mod interrupt;
 pub mod museum;
+pub mod place;
 pub mod plan;
-pub mod play;
 pub mod points;
 pub mod polling;
 pub mod report;
@@ -23,7 +23,6 @@ pub mod reset;
 pub mod skeleton;
 pub mod soak;
 pub mod state;
-pub mod watch;
 pub mod why;
 
 pub use contract::{age, arena, client, evidence, exercise, gauge, peer, server, verdict, wire};

@@ -8,17 +8,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use checker::contrast::cost::Cost;
 use checker::contrast::host::{Baseline, Pushed};
 use checker::contrast::line::Bytes;
 use checker::contrast::plan::{Contestant, Plan};
-use checker::contrast::run::{Settings, run};
 use checker::contrast::socket::upgrade_request;
-use checker::contrast::summary::Race;
 use checker::polling::client::{Heard, Http};
 use checker::polling::{Batch, server};
 use checker::server::Program;
 use common::{checker, museum};
+use playground::race::cost::Cost;
+use playground::race::run::{Settings, run};
+use playground::race::summary::Race;
 
 const SEED: u64 = 21;
 const APART: Duration = Duration::from_millis(30);

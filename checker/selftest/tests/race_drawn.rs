@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use checker::contrast::chart::{figure, svg};
-use checker::contrast::cost::Cost;
-use checker::contrast::idle::Idle;
 use checker::contrast::line::Bytes;
 use checker::contrast::measure::Sample;
 use checker::contrast::plan::Contestant;
-use checker::contrast::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
-use checker::contrast::{csv, page, table};
+use playground::race::chart::{figure, svg};
+use playground::race::cost::Cost;
+use playground::race::idle::Idle;
+use playground::race::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
+use playground::race::{csv, page, table};
 
 /// Five messages; each contestant takes ten times as long as the next.
 fn made_up() -> Race {

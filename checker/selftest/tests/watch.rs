@@ -190,7 +190,7 @@ fn what_is_saved_comes_first() {
     let workbook = Workbook::copy();
     let mut terminal = Terminal::open(&workbook, &["watch"], 40, 80);
     // In the middle of the first round, which is then given up.
-    terminal.wait_for("first build", |screen| screen.contains("building"));
+    terminal.wait_for("first build", |screen| screen.contains("building") && screen.contains("q quit"));
     let heartbeat = skeleton::of(Exercise::Heartbeat).replace("let local =", "let = local");
     workbook.write(Exercise::Heartbeat, &heartbeat);
     terminal.wait_for("heartbeat", |screen| {

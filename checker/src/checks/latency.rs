@@ -11,10 +11,9 @@ use crate::arena::Arena;
 use crate::contrast::clock::Clock;
 use crate::contrast::host::Host;
 use crate::contrast::lane::{Ear, Lane, Mouth};
-use crate::contrast::measure::race;
+use crate::contrast::measure::{Sample, race};
 use crate::contrast::plan::{Contestant, Plan};
 use crate::contrast::relay::Caller;
-use crate::contrast::summary::median;
 use crate::evidence::Least;
 use crate::exercise::Exercise::Broadcast;
 use crate::polling::client::Http;
@@ -44,6 +43,13 @@ pub(super) const CHECKS: &[Check] = &[Check {
     )
 }];
 
+/// The median time of what was measured.
+fn median(samples: Vec<Sample>) -> Duration {
+    let mut times: Vec<_> = samples.iter().map(|sample| sample.latency).collect();
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
 async fn push(arena: &mut Arena) -> Checked {
     let (sender, receiver) = try_join(arena.join(), arena.join()).await?;
     let push = Lane {
@@ -63,8 +69,7 @@ async fn push(arena: &mut Arena) -> Checked {
     };
     let plan = Arc::new(Plan::new(arena.rng.random(), WINDOW, WINDOW / EVENTS));
     let samples = race(vec![polling, push, floor], &plan, &Clock::start()?, Instant::now()).await?;
-    let medians: Vec<Duration> =
-        samples.iter().map(|samples| median(samples.iter().map(|sample| sample.latency))).collect();
+    let medians: Vec<Duration> = samples.into_iter().map(median).collect();
     let [poll, push, floor] = medians[..] else { unreachable!("three lanes, three medians") };
     if push * SHARE <= poll {
         return Ok(());

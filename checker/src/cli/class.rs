@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args;
 
-use super::{UNKNOWN, complain};
+use super::become_it;
 use crate::server::build::workspace;
 
 #[derive(Args)]
@@ -44,19 +44,4 @@ fn classroom(options: &[&str]) -> Command {
     let manifest = workspace().join("Cargo.toml");
     command.args(["run", "--package", "classroom"]).args(options).arg("--manifest-path").arg(manifest).arg("--");
     command
-}
-
-#[cfg(unix)]
-fn become_it(command: &mut Command) -> ExitCode {
-    use std::os::unix::process::CommandExt;
-    let error = command.exec();
-    complain(UNKNOWN, &format!("cannot run cargo: {error}"))
-}
-
-#[cfg(not(unix))]
-fn become_it(command: &mut Command) -> ExitCode {
-    match command.status() {
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)),
-        Err(error) => complain(UNKNOWN, &format!("cannot run cargo: {error}")),
-    }
 }

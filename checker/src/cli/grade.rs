@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
 use super::class::converted;
-use super::{UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
+use super::{TargetArg, UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
 use crate::checks::Check;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome};
@@ -68,14 +68,6 @@ enum Verdicts {
     GithubAnnotations,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum TargetArg {
-    /// Yours, in day1/
-    Day1,
-    /// The reference, in solutions/
-    Solutions,
-}
-
 /// Grades and tells.
 pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let checks = match plan::select(&args.what) {
@@ -94,11 +86,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let plan = match &args.command {
         Some(command) => command_plan(checks, command, seed),
         None => {
-            let target = match args.target {
-                TargetArg::Day1 => Target::Day1,
-                TargetArg::Solutions => Target::Solutions,
-            };
-            let building = plan::built(checks, target, seed);
+            let building = plan::built(checks, args.target.into(), seed);
             moving("building", building).await.map(Plan::remembering).map_err(|error| (UNKNOWN, error))
         }
     };

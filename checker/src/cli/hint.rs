@@ -51,7 +51,7 @@ pub(super) fn stuck_at() -> Option<&'static Check> {
 }
 
 /// The rungs of the check's ladder that have been asked for, one more than the last time.
-pub(super) fn next_rung(check: &Check, again: bool) -> String {
+pub fn next_rung(check: &Check, again: bool) -> String {
     let ladder = hints::ladder(check.id);
     let mut rungs = state::rungs();
     let before = if again { 0 } else { rungs.get(check.id).copied().unwrap_or_default() };

@@ -4,15 +4,12 @@ mod class;
 mod completions;
 mod explain;
 mod grade;
-mod hint;
+pub mod hint;
 mod list;
+pub mod live;
 mod museum;
-mod play;
-mod polling;
-mod race;
 mod reset;
 mod soak;
-mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -21,13 +18,13 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::checks::{self, Check};
-use crate::exercise::Exercise;
+use crate::exercise::{Exercise, Target};
 use crate::interrupt::{INTERRUPTED, interrupted};
 
 /// Exit code for a command line that makes no sense.
-const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// Exit code for what could not be judged.
-const UNKNOWN: u8 = 3;
+pub const UNKNOWN: u8 = 3;
 
 #[derive(Parser)]
 #[command(
@@ -51,7 +48,7 @@ enum Command {
     /// Grade an exercise again each time you save it
     ///
     /// Keys: h the next hint, l the lesson, a all failures or the first, r run again, q quit.
-    Watch(watch::WatchArgs),
+    Watch(live::WatchArgs),
     /// Give a hint for a check; ask again for the next one
     ///
     /// The first hint is a question, the next ones name places to look at, the last says in words what the code looks
@@ -80,15 +77,15 @@ enum Command {
     /// Play with a server on a page: see the wire live, and pull the cable
     ///
     /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
-    Play(play::PlayArgs),
+    Play(live::PlayArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     ///
     /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
-    Polling(polling::PollingArgs),
+    Polling(live::PollingArgs),
     /// Race push against polling, on your own broadcast server
     ///
     /// Exit codes: 0 measured, 1 the server failed, 2 the command line makes no sense, 3 it could not be measured.
-    Race(race::RaceArgs),
+    Race(live::RaceArgs),
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -99,19 +96,41 @@ enum Format {
     Json,
 }
 
+/// Whose servers.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum TargetArg {
+    /// Yours, in day1/
+    Day1,
+    /// The reference, in solutions/
+    Solutions,
+}
+
+impl From<TargetArg> for Target {
+    fn from(target: TargetArg) -> Self {
+        match target {
+            TargetArg::Day1 => Target::Day1,
+            TargetArg::Solutions => Target::Solutions,
+        }
+    }
+}
+
 /// Runs the command line and says with what to exit.
 pub fn main() -> ExitCode {
-    let command = match Cli::parse().command {
-        Command::Class(args) => return class::run(args),
-        command => command,
-    };
+    match Cli::parse().command {
+        Command::Class(args) => class::run(args),
+        command => until_interrupted(run(command)),
+    }
+}
+
+/// Runs a command to its end, or until Ctrl-C; says with what to exit.
+pub fn until_interrupted(running: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(UNKNOWN, &format!("this machine does not let the checker work: {error}")),
     };
     let code = runtime.block_on(async {
         tokio::select! {
-            code = run(command) => code,
+            code = running => code,
             () = interrupted() => ExitCode::from(INTERRUPTED),
         }
     });
@@ -124,7 +143,7 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Class(args) => class::run(args),
         Command::Grade(args) => grade::run(args).await,
-        Command::Watch(args) => watch::run(args).await,
+        Command::Watch(_) => live::hand_over("watcher").await,
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
@@ -132,9 +151,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Soak(args) => soak::run(args).await,
-        Command::Play(args) => play::run(args).await,
-        Command::Polling(args) => polling::run(args).await,
-        Command::Race(args) => race::run(args).await,
+        Command::Play(_) | Command::Polling(_) | Command::Race(_) => live::hand_over("playground").await,
     }
 }
 
@@ -159,7 +176,8 @@ fn check(id: &str) -> Result<&'static Check, String> {
     })
 }
 
-fn complain(code: u8, message: &str) -> ExitCode {
+/// Says on stderr why not; the exit code for it.
+pub fn complain(code: u8, message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
 }
@@ -170,7 +188,8 @@ pub fn fresh_seed() -> u64 {
     rand::random_range(100_000..1_000_000)
 }
 
-fn progress(text: &str) {
+/// Shows this on a terminal, in place of what was shown before.
+pub fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
         // Back to the first column, and what was there is erased.
         eprint!("\r\x1b[2K{text}");
@@ -195,5 +214,21 @@ async fn moving<F: Future>(text: &str, what: F) -> F::Output {
                 passed += 1;
             }
         }
+    }
+}
+
+/// Goes on as that program, Ctrl-C included.
+#[cfg(unix)]
+fn become_it(command: &mut std::process::Command) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    complain(UNKNOWN, &format!("cannot run cargo: {error}"))
+}
+
+#[cfg(not(unix))]
+fn become_it(command: &mut std::process::Command) -> ExitCode {
+    match command.status() {
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)),
+        Err(error) => complain(UNKNOWN, &format!("cannot run cargo: {error}")),
     }
 }

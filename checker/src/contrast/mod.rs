@@ -1,23 +1,13 @@
-//! The race between push and polling: measure, summarise, draw.
+//! Push against polling: who takes part, over which lines, and how fast each is.
 //!
-//! [`run`] lets everybody [`measure::race`] in real time, [`cost::count`]s what each takes on the wire, and puts it
-//! into a [`summary::Race`], which [`table`], [`chart`], [`page`] and [`csv`] tell.
+//! [`measure::race`] lets [`lane`]s race in real time by a [`plan`]; the check of latency does so for a second, and
+//! `cargo checker race` for longer.
 
-pub mod chart;
 pub mod clock;
-pub mod cost;
-pub mod csv;
-pub mod heat;
 pub mod host;
-pub mod idle;
 pub mod lane;
 pub mod line;
 pub mod measure;
-pub mod page;
-pub mod place;
 pub mod plan;
 pub mod relay;
-pub mod run;
 pub mod socket;
-pub mod summary;
-pub mod table;

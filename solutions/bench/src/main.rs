@@ -10,7 +10,7 @@ use bench::figures::Figures;
 use bench::peer::{GENERATOR, Peer, Peers};
 use bench::workload::Load;
 use bench::{machine, show};
-use checker::contrast::place;
+use checker::place;
 use clap::Parser;
 
 /// Measures the solutions against servers that keep the same contract in other ways.

@@ -58,7 +58,8 @@ mod platform {
     use std::time::{Duration, Instant};
 
     use memchr::memmem;
-    use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+    use nix::sys::signal::{Signal, kill as signal, killpg};
+    use nix::unistd::Pid;
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
     use crate::server::proc::Before;
@@ -191,7 +192,7 @@ mod platform {
     /// From now on a daemon's parent is the checker, and so it can be found whatever it did to its environment.
     #[cfg(target_os = "linux")]
     fn adopt_orphans() {
-        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        let _ = nix::sys::prctl::set_child_subreaper(true);
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -212,8 +213,8 @@ mod platform {
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
             let marked = memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
             if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
-                let _ = kill_process(id, Signal::KILL);
-                let _ = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::NOHANG);
+                let _ = signal(id, Signal::SIGKILL);
+                let _ = nix::sys::wait::waitpid(id, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
             }
         }
     }
@@ -222,16 +223,16 @@ mod platform {
     fn kill_orphans(_living: &BTreeMap<u32, String>, _before: &Before) {}
 
     fn exists(id: u32) -> bool {
-        group(id).is_some_and(|group| test_kill_process_group(group).is_ok())
+        group(id).is_some_and(|group| killpg(group, None).is_ok())
     }
 
     fn group(id: u32) -> Option<Pid> {
-        i32::try_from(id).ok().and_then(Pid::from_raw)
+        i32::try_from(id).ok().filter(|id| *id > 0).map(Pid::from_raw)
     }
 
     fn kill_group(id: u32) {
         if let Some(group) = group(id) {
-            let _ = kill_process_group(group, Signal::KILL);
+            let _ = killpg(group, Signal::SIGKILL);
         }
     }
 
@@ -241,7 +242,7 @@ mod platform {
             let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
             let marked = memmem::find(&environment, mark.as_bytes()).is_some();
             if let Some(id) = group(id).filter(|_| marked) {
-                let _ = kill_process(id, Signal::KILL);
+                let _ = signal(id, Signal::SIGKILL);
             }
         }
     }

@@ -38,8 +38,9 @@ pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
 mod diag {
     use std::collections::BTreeSet;
     use std::io;
+    use std::os::fd::{AsRawFd, RawFd};
 
-    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
     /// `struct nlmsghdr`: length, type, flags, sequence number, port.
     const HEADER: usize = 16;
@@ -58,11 +59,11 @@ mod diag {
 
     pub(super) fn listening() -> io::Result<BTreeSet<(u16, u64)>> {
         let socket =
-            socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
+            socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
         let mut found = BTreeSet::new();
-        for family in [AddressFamily::INET, AddressFamily::INET6] {
-            send(&socket, &request(u8::try_from(family.as_raw()).unwrap_or_default()), SendFlags::empty())?;
-            while answers(&socket, &mut found)? {}
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            send(socket.as_raw_fd(), &request(family as u8), MsgFlags::empty())?;
+            while answers(socket.as_raw_fd(), &mut found)? {}
         }
         Ok(found)
     }
@@ -81,9 +82,9 @@ mod diag {
     }
 
     /// Reads one datagram of answers; whether there are more.
-    fn answers(socket: impl std::os::fd::AsFd, found: &mut BTreeSet<(u16, u64)>) -> io::Result<bool> {
+    fn answers(socket: RawFd, found: &mut BTreeSet<(u16, u64)>) -> io::Result<bool> {
         let mut buffer = [0; 32 * 1024];
-        let (_, length) = recv(socket, &mut buffer, RecvFlags::empty())?;
+        let length = recv(socket, &mut buffer, MsgFlags::empty())?;
         let mut rest = &buffer[..length];
         while let Some((message, after)) = first(rest) {
             match u16::from_ne_bytes([message[4], message[5]]) {

@@ -7,6 +7,7 @@
 pub(crate) mod terminal;
 pub(crate) mod workbook;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command as StdCommand;
 use std::sync::OnceLock;
@@ -14,28 +15,31 @@ use std::sync::OnceLock;
 use assert_cmd::Command;
 use serde_json::Value;
 
-/// The program of a package of the workspace, built when it is first asked for.
-fn built(package: &'static str, path: &'static OnceLock<PathBuf>) -> &'static PathBuf {
-    path.get_or_init(|| {
+/// The checker's program, built when it is first asked for, and with it those that it hands over to.
+fn built() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let mut built = runtime.block_on(checker::server::build::build(&[package])).expect("cargo runs");
-        built.remove(package).expect("cargo speaks of it").unwrap_or_else(|complaint| panic!("{package}: {complaint}"))
+        let building = checker::server::build::build(&["checker", "playground", "watcher"]);
+        let built = runtime.block_on(building).expect("cargo runs").into_iter();
+        let built: HashMap<_, _> = built
+            .map(|(package, path)| {
+                (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
+            })
+            .collect();
+        built["checker"].clone()
     })
 }
 
 /// The checker's command line, as `cargo checker` runs it.
 pub(crate) fn checker() -> Command {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(built("checker", &PATH));
-    // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
-    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
-    command
+    Command::from_std(running_checker())
 }
 
 /// The same, for a test that talks to the running process.
 pub(crate) fn running_checker() -> StdCommand {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = StdCommand::new(built("checker", &PATH));
+    let mut command = StdCommand::new(built());
+    // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
     command
 }

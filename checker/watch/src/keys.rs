@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 /// What the student wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// The next hint.
     Hint,
     /// The lesson.
@@ -24,14 +24,14 @@ pub enum Key {
 }
 
 /// While this lives, keys come one by one, and aren't shown.
-pub struct Keyboard(());
+pub(crate) struct Keyboard(());
 
 impl Keyboard {
     /// Listens to the terminal, if there is one.
     ///
     /// # Errors
     /// When the terminal can't be switched to single keys.
-    pub fn open() -> io::Result<Option<(Self, mpsc::UnboundedReceiver<Key>)>> {
+    pub(crate) fn open() -> io::Result<Option<(Self, mpsc::UnboundedReceiver<Key>)>> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Ok(None);
         }

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::clock::Clock;
 use super::cost::{Cost, count};
 use super::heat::{Finished, Starter, heat};
-use super::host::{Baseline, Host, Pushed};
 use super::idle::idle;
-use super::lane::{Connecting, Lane, Wiring, of};
-use super::line::Distance;
-use super::plan::{Contestant, Plan};
 use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
-use crate::polling::client::Http;
-use crate::verdict::{Checked, Trouble};
+use checker::contrast::clock::Clock;
+use checker::contrast::host::{Baseline, Host, Pushed};
+use checker::contrast::lane::{Connecting, Lane, Wiring, of};
+use checker::contrast::line::Distance;
+use checker::contrast::plan::{Contestant, Plan};
+use checker::polling::client::Http;
+use checker::verdict::{Checked, Trouble};
 
 /// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
 /// is some thousands a second.

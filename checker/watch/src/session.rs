@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::files::{Saved, saves};
-use super::keys::{Key, Keyboard};
-use super::round::{News, Round};
-use super::screen::Screen;
-use crate::checks::{self, Check};
-use crate::exercise::{Exercise, Target};
-use crate::grade::{Graded, Outcome, Report};
-use crate::report::{brief, human};
-use crate::skeleton;
-use crate::state;
+use crate::files::{Saved, saves};
+use crate::keys::{Key, Keyboard};
+use crate::round::{News, Round};
+use crate::screen::Screen;
+use checker::checks::{self, Check};
+use checker::exercise::{Exercise, Target};
+use checker::grade::{Graded, Outcome, Report};
+use checker::report::{brief, human};
+use checker::skeleton;
+use checker::state;
 
 /// What stands above the status.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum View {
 }
 
 /// Watches these exercises until it is told to quit.
-pub struct Session {
+pub(crate) struct Session {
     exercises: Vec<Exercise>,
     seed: u64,
     screen: Screen,
@@ -50,7 +50,7 @@ pub struct Session {
 
 impl Session {
     /// A session on these exercises.
-    pub fn new(exercises: Vec<Exercise>, seed: u64) -> Self {
+    pub(crate) fn new(exercises: Vec<Exercise>, seed: u64) -> Self {
         Session {
             exercises,
             seed,
@@ -72,7 +72,7 @@ impl Session {
     ///
     /// # Errors
     /// When the terminal can't be used.
-    pub async fn run(mut self, hint: fn(&Check) -> String) -> std::io::Result<()> {
+    pub(crate) async fn run(mut self, hint: fn(&Check) -> String) -> std::io::Result<()> {
         let (_keyboard, mut keys) = Keyboard::open()?.unzip();
         self.screen = Screen::new(keys.is_some());
         let mut saved = saves(self.exercises.clone());

@@ -9,11 +9,11 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::lane::{Connecting, Lane, Wiring, of};
-use super::line::Bytes;
-use super::measure::{Sample, race};
-use super::plan::{Contestant, Plan};
-use crate::verdict::{Checked, Trouble};
+use checker::contrast::lane::{Connecting, Lane, Wiring, of};
+use checker::contrast::line::Bytes;
+use checker::contrast::measure::{Sample, race};
+use checker::contrast::plan::{Contestant, Plan};
+use checker::verdict::{Checked, Trouble};
 
 /// Time for everybody to take their place before the first event.
 const LEAD: Duration = Duration::from_millis(20);

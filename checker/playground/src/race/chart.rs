@@ -9,9 +9,9 @@ use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::plan::Contestant;
 use super::summary::{Point, Race, Result as Shown};
 use super::table::{count, short};
+use checker::contrast::plan::Contestant;
 
 const SIZE: (u32, u32) = (900, 860);
 const FONT: &str = "sans-serif";

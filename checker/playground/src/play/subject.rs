@@ -8,11 +8,11 @@ use notify::{RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use crate::contrast::line::Endpoint;
-use crate::exercise::{Exercise, Target};
-use crate::server::build::{build, workspace};
-use crate::server::output::{Output, Stream};
-use crate::server::{Program, Server, StartError};
+use checker::contrast::line::Endpoint;
+use checker::exercise::{Exercise, Target};
+use checker::server::build::{build, workspace};
+use checker::server::output::{Output, Stream};
+use checker::server::{Program, Server, StartError};
 
 /// Of what the server printed, so many of the last lines are shown.
 const LAST_LINES: usize = 40;

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::checks;
-use crate::exercise::{Exercise, Target};
-use crate::grade::{self, Graded};
-use crate::plan;
+use checker::checks;
+use checker::exercise::{Exercise, Target};
+use checker::grade::{self, Graded};
+use checker::plan;
 
 /// What a round tells.
 #[derive(Debug)]
-pub enum News {
+pub(crate) enum News {
     /// It was built, or failed to build, which the verdicts will say.
     Built(Duration),
     /// A check has its verdict.
@@ -23,17 +23,17 @@ pub enum News {
 }
 
 /// A round that is under way. When it is dropped, it is given up.
-pub struct Round {
+pub(crate) struct Round {
     /// What is built and graded.
-    pub exercises: Vec<Exercise>,
+    pub(crate) exercises: Vec<Exercise>,
     /// What it tells. It ends with `Complete` or `Over`.
-    pub news: mpsc::UnboundedReceiver<News>,
+    pub(crate) news: mpsc::UnboundedReceiver<News>,
     given_up: watch::Sender<bool>,
 }
 
 impl Round {
     /// Starts one.
-    pub fn start(exercises: Vec<Exercise>, seed: u64) -> Self {
+    pub(crate) fn start(exercises: Vec<Exercise>, seed: u64) -> Self {
         let (tell, news) = mpsc::unbounded_channel();
         let given_up = watch::Sender::new(false);
         tokio::spawn(run(exercises.clone(), seed, tell, given_up.subscribe()));
@@ -42,7 +42,7 @@ impl Round {
 
     /// Gives it up. It goes on to build, for a compiler that is killed may leave half a program; it grades nothing any
     /// more, and says so by [`News::Over`].
-    pub fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.given_up.send_replace(true);
     }
 }

@@ -3,25 +3,15 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{UNKNOWN, complain};
-use crate::contrast::relay;
-use crate::polling::server::serve;
-
-#[derive(Args)]
-pub(super) struct PollingArgs {
-    /// Where to listen; port 0 means any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
-    addr: String,
-    /// Serve a bare TCP relay instead, the floor of the race
-    #[arg(long, hide = true)]
-    relay: bool,
-}
+use checker::cli::live::PollingArgs;
+use checker::cli::{UNKNOWN, complain};
+use checker::contrast::relay;
+use checker::polling::server::serve;
 
 /// Serves until it is killed.
-pub(super) async fn run(args: PollingArgs) -> ExitCode {
+pub(crate) async fn run(args: PollingArgs) -> ExitCode {
     let addr = &args.addr;
     let listener = match TcpListener::bind(addr).await {
         Ok(listener) => listener,

@@ -14,8 +14,8 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::exercise::{Exercise, Target};
-use crate::server::build::workspace;
+use checker::exercise::{Exercise, Target};
+use checker::server::build::workspace;
 
 /// How often it looks without having been told.
 const LOOK: Duration = Duration::from_millis(120);
@@ -28,13 +28,13 @@ const RECENT: Duration = Duration::from_secs(2);
 
 /// Exercises that were saved.
 #[derive(Debug, Clone)]
-pub struct Saved {
+pub(crate) struct Saved {
     /// Which.
-    pub exercises: Vec<Exercise>,
+    pub(crate) exercises: Vec<Exercise>,
     /// When the file was written, as far as its time can be believed.
-    pub at: Instant,
+    pub(crate) at: Instant,
     /// When that was noticed.
-    pub noticed: Instant,
+    pub(crate) noticed: Instant,
 }
 
 /// What is in an exercise's files: a fingerprint, when it was last written, and whether anything is there.
@@ -46,7 +46,7 @@ struct Contents {
 }
 
 /// Tells of saves of these exercises from now on, until the receiver is dropped.
-pub fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> {
+pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> {
     let (told, saved) = mpsc::unbounded_channel();
     // Not by the task, which may be late: what is saved before its turn would never be told of.
     let mut seen = look(&exercises);

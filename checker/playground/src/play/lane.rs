@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::cable::{Cable, Knobs};
 use super::journal::{Journal, Way, What};
-use crate::contrast::line::Endpoint;
+use checker::contrast::line::Endpoint;
 
 /// Where the server listens; `None` while there is none.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;

@@ -1,84 +1,28 @@
 //! `cargo checker race`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-
-use super::{UNKNOWN, USAGE, complain, fresh_seed, progress};
-use crate::checks;
-use crate::contrast::host::{Baseline, Pushed};
-use crate::contrast::line::Endpoint;
-use crate::contrast::run::{self, Settings};
-use crate::contrast::summary::Race;
-use crate::contrast::{chart, csv, page, place, table};
-use crate::exercise::{Exercise, Target};
-use crate::plan;
-use crate::server::Program;
-use crate::verdict::{Checked, Trouble};
+use checker::checks;
+use checker::cli::live::{RaceArgs, RaceFormat};
+use checker::cli::{UNKNOWN, USAGE, complain, fresh_seed, progress};
+use checker::contrast::host::{Baseline, Pushed};
+use checker::contrast::line::Endpoint;
+use checker::exercise::{Exercise, Target};
+use checker::place;
+use checker::plan;
+use checker::server::Program;
+use checker::verdict::{Checked, Trouble};
+use playground::race::run::{self, Settings};
+use playground::race::summary::Race;
+use playground::race::{chart, csv, page, table};
 
 /// Exit code for a server that fails.
 const FAILED: u8 = 1;
 
-#[derive(Args)]
-pub(super) struct RaceArgs {
-    /// Whose `broadcast` server races
-    #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
-    target: TargetArg,
-    /// Let this program race instead, in whatever language
-    #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
-    command: Option<String>,
-    /// Let a server race that runs already
-    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["target", "command"])]
-    url: Option<String>,
-    /// In 5 s instead of 20: rougher
-    #[arg(long)]
-    quick: bool,
-    /// How far away everybody is: a round trip in milliseconds
-    #[arg(long, value_name = "MILLIS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=2_000))]
-    rtt: u64,
-    /// How far events are apart, on the average, in milliseconds
-    #[arg(long, value_name = "MILLIS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=1_000))]
-    every: u64,
-    /// A new connection for each request of those who ask, instead of one that is kept
-    #[arg(long)]
-    reconnect: bool,
-    /// Repeat a race: all moments and messages follow from its seed
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// How to tell what came out
-    #[arg(long, value_enum, default_value_t = RaceFormat::Human)]
-    format: RaceFormat,
-    /// Draw it as well
-    #[arg(long, value_name = "FILE.svg")]
-    chart: Option<PathBuf>,
-    /// Make a page of it as well; it needs no network
-    #[arg(long, value_name = "FILE.html")]
-    html: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum TargetArg {
-    /// Yours, in day1/
-    Day1,
-    /// The reference, in solutions/
-    Solutions,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RaceFormat {
-    /// For people
-    Human,
-    /// One JSON object on stdout
-    Json,
-    /// Every single message
-    Csv,
-}
-
 /// Races and tells.
-pub(super) async fn run(args: RaceArgs) -> ExitCode {
+pub(crate) async fn run(args: RaceArgs) -> ExitCode {
     let told = async {
         // Before the race, and not after it, one wants to hear that its picture can't be kept.
         for path in [&args.chart, &args.html].into_iter().flatten() {
@@ -135,10 +79,7 @@ async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
         let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
         return Ok((Pushed::Program(Program::new(argv, directory)), command.clone()));
     }
-    let target = match args.target {
-        TargetArg::Day1 => Target::Day1,
-        TargetArg::Solutions => Target::Solutions,
-    };
+    let target = Target::from(args.target);
     progress("building …");
     let checks = checks::find("latency::push").into_iter().collect();
     let mut plan = plan::built(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;

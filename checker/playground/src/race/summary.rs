@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::cost::Cost;
 use super::idle::Idle;
-use super::line::Bytes;
-use super::measure::Sample;
-use super::plan::Contestant;
+use checker::contrast::line::Bytes;
+use checker::contrast::measure::Sample;
+use checker::contrast::plan::Contestant;
 
 /// A race, as `--format json` tells it.
 #[derive(Debug, Clone, Serialize)]
@@ -133,11 +133,6 @@ pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
         histogram.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1));
     }
     histogram
-}
-
-/// The median of some times.
-pub fn median(times: impl IntoIterator<Item = Duration>) -> Duration {
-    Duration::from_micros(histogram(times).value_at_quantile(0.5))
 }
 
 impl Latency {

@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
 use super::journal::{Journal, Said, Way};
-use crate::client::PREFIX;
-use crate::contrast::clock::Clock;
-use crate::contrast::line::{Distance, Endpoint, Line};
-use crate::polling::client::Http;
-use crate::polling::server::serve;
+use checker::client::PREFIX;
+use checker::contrast::clock::Clock;
+use checker::contrast::line::{Distance, Endpoint, Line};
+use checker::polling::client::Http;
+use checker::polling::server::serve;
 
 /// So many messages may be under way, unanswered, before the oldest are no longer timed.
 const UNDER_WAY: usize = 1_000;

@@ -1,73 +1,27 @@
 //! `cargo checker play`.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
-use super::{UNKNOWN, USAGE, complain, progress};
-use crate::contrast::line::Endpoint;
-use crate::exercise::{Exercise, Target};
-use crate::play::page;
-use crate::play::session::Session;
-use crate::play::subject::{Source, Subject};
-use crate::server::Program;
+use checker::cli::live::{ExerciseArg, PlayArgs};
+use checker::cli::{UNKNOWN, USAGE, complain, progress};
+use checker::contrast::line::Endpoint;
+use checker::exercise::{Exercise, Target};
+use checker::server::Program;
+use playground::play::page;
+use playground::play::session::Session;
+use playground::play::subject::{Source, Subject};
 
 /// So many ports above the one that is taken are tried, to name one that is free.
 const TRIED: u16 = 50;
 
-#[derive(Args)]
-pub(super) struct PlayArgs {
-    /// The exercise to play with
-    #[arg(value_enum, value_name = "EXERCISE", default_value_t = ExerciseArg::Broadcast)]
-    exercise: ExerciseArg,
-    /// Whose server to play with
-    #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
-    target: TargetArg,
-    /// Play with this program instead, in whatever language
-    #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
-    command: Option<String>,
-    /// Play with a server that runs already
-    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["target", "command", "watch", "interval"])]
-    url: Option<String>,
-    /// The port of the page; 0 means any free one
-    #[arg(long, value_name = "PORT", default_value_t = 3000)]
-    port: u16,
-    /// The server's heartbeat interval in milliseconds: short, so that a beat is seen
-    #[arg(long, value_name = "MILLIS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
-    interval: u64,
-    /// The interface that others reach the page and the server by; only this machine if nobody says
-    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    host: IpAddr,
-    /// Build and start the server again whenever its source is saved
-    #[arg(long, conflicts_with = "command")]
-    watch: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum ExerciseArg {
-    /// Says back what it hears
-    Echo,
-    /// The same with heartbeats
-    Heartbeat,
-    /// Says to everybody what it hears
-    Broadcast,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum TargetArg {
-    /// Yours, in day1/
-    Day1,
-    /// The reference, in solutions/
-    Solutions,
-}
-
 /// Serves until it is killed.
-pub(super) async fn run(args: PlayArgs) -> ExitCode {
+pub(crate) async fn run(args: PlayArgs) -> ExitCode {
     match play(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, message)) => complain(code, &message),
@@ -142,10 +96,7 @@ async fn source(args: &PlayArgs) -> Result<(Source, String, String), (u8, String
         ExerciseArg::Heartbeat => Exercise::Heartbeat,
         ExerciseArg::Broadcast => Exercise::Broadcast,
     };
-    let target = match args.target {
-        TargetArg::Day1 => Target::Day1,
-        TargetArg::Solutions => Target::Solutions,
-    };
+    let target = Target::from(args.target);
     Ok((Source::Crate(exercise, target), exercise.source(target), root))
 }
 

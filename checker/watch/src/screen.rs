@@ -15,7 +15,7 @@ const DIM: Style = Style::new().dimmed();
 const KEYS: &str = "h hint  l lesson  a all  r run again  q quit";
 
 /// The terminal, or whatever the output goes to.
-pub struct Screen {
+pub(crate) struct Screen {
     /// Whether it can be cleared, and there are keys.
     interactive: bool,
     colours: bool,
@@ -24,13 +24,13 @@ pub struct Screen {
 
 impl Screen {
     /// The screen of this process.
-    pub fn new(interactive: bool) -> Self {
+    pub(crate) fn new(interactive: bool) -> Self {
         let colours = AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Screen { interactive, colours, last: String::new() }
     }
 
     /// Shows `body`, cut to what has room unless `whole`, and below it `status`.
-    pub fn show(&mut self, body: &str, status: &str, whole: bool) {
+    pub(crate) fn show(&mut self, body: &str, status: &str, whole: bool) {
         if !self.interactive {
             // A log: each state once, and nothing that moves.
             let text = format!("{body}{status}");

@@ -12,13 +12,13 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use super::lane::{Ear, Lane, Lines, Mouth, WAIT, of};
-use super::line::Bytes;
-use super::plan::Plan;
-use crate::client::{PATIENCE, within};
-use crate::polling::Batch;
-use crate::polling::client::Http;
-use crate::verdict::{Checked, Failure, Kind, Trouble};
+use checker::client::{PATIENCE, within};
+use checker::contrast::lane::{Ear, Lane, Lines, Mouth, WAIT, of};
+use checker::contrast::line::Bytes;
+use checker::contrast::plan::Plan;
+use checker::polling::Batch;
+use checker::polling::client::Http;
+use checker::verdict::{Checked, Failure, Kind, Trouble};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

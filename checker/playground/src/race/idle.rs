@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::host::{Host, Pushed};
-use super::line::{Bytes, Distance, Line};
-use super::plan::Contestant;
-use super::relay::Caller;
-use super::socket::{self, Socket};
-use crate::client::{PATIENCE, within};
-use crate::polling::client::{Heard, Http};
-use crate::polling::{EVENTS_KEEP_ALIVE, LONG_WAIT};
-use crate::verdict::{Checked, Trouble};
+use checker::client::{PATIENCE, within};
+use checker::contrast::host::{Host, Pushed};
+use checker::contrast::line::{Bytes, Distance, Line};
+use checker::contrast::plan::Contestant;
+use checker::contrast::relay::Caller;
+use checker::contrast::socket::{self, Socket};
+use checker::polling::client::{Heard, Http};
+use checker::polling::{EVENTS_KEEP_ALIVE, LONG_WAIT};
+use checker::verdict::{Checked, Trouble};
 
 /// The pace at which cycles are watched that take long in earnest.
 const PACE: Duration = Duration::from_millis(100);

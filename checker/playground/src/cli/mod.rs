@@ -1,0 +1,5 @@
+//! The commands, one file each.
+
+pub(crate) mod play;
+pub(crate) mod polling;
+pub(crate) mod race;

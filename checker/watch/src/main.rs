@@ -1,0 +1,44 @@
+//! `cargo checker watch`, which the checker hands over to: grades again what is saved.
+//!
+//! [`files`] tells of saves, [`round`] builds and grades, [`screen`] shows what came out, [`keys`] are pressed, and
+//! [`session`] brings them together.
+
+mod files;
+mod keys;
+mod round;
+mod screen;
+mod session;
+
+use std::process::ExitCode;
+
+use checker::cli::live::WatchArgs;
+use checker::cli::{UNKNOWN, complain, fresh_seed, hint, until_interrupted};
+use checker::exercise::Exercise;
+use clap::Parser;
+
+use session::Session;
+
+#[derive(Parser)]
+#[command(name = "cargo checker", bin_name = "cargo checker", version)]
+enum Command {
+    /// Grade an exercise again each time you save it
+    Watch(WatchArgs),
+}
+
+fn main() -> ExitCode {
+    let Command::Watch(args) = Command::parse();
+    until_interrupted(run(args))
+}
+
+/// Watches until the student quits.
+async fn run(args: WatchArgs) -> ExitCode {
+    let exercises = args.exercise.map_or_else(|| Exercise::ALL.to_vec(), |exercise| vec![exercise]);
+    let session = Session::new(exercises, args.seed.unwrap_or_else(fresh_seed));
+    match session.run(|check| hint::next_rung(check, false)).await {
+        Ok(()) => {
+            println!();
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain(UNKNOWN, &format!("this terminal gives no keys: {error}")),
+    }
+}

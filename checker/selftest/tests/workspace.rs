@@ -19,14 +19,14 @@ fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
     rows.map(|(package, features)| (package.to_string(), features.trim_end_matches("(*)").trim().to_string())).collect()
 }
 
-/// What the servers are built from has the same features as when the checker is built, so that neither is compiled a
-/// second time for the other: see the root `Cargo.toml`.
+/// What the servers are built from, the programs that the checker hands over to, and these tests, has the same features
+/// as when the checker is built, so that nothing is compiled a second time for another: see the root `Cargo.toml`.
 #[test]
 fn nothing_is_compiled_twice() {
     let grading = resolved("checker", "normal,build,dev");
-    let packages = ["echo", "heartbeat", "broadcast", "solution-echo", "solution-heartbeat", "solution-broadcast"];
-    for package in packages {
-        let own = resolved(package, "normal,build");
+    let servers = ["echo", "heartbeat", "broadcast", "solution-echo", "solution-heartbeat", "solution-broadcast"];
+    for package in servers.into_iter().chain(["watcher", "playground", "classroom", "selftest"]) {
+        let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
         let twice: BTreeSet<_> = own
             .iter()

@@ -15,20 +15,18 @@ use std::sync::OnceLock;
 use assert_cmd::Command;
 use serde_json::Value;
 
-/// The checker's program, built when it is first asked for, and with it those that it hands over to.
-fn built() -> &'static PathBuf {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let building = checker::server::build::build(&["checker", "playground", "watcher"]);
-        let built = runtime.block_on(building).expect("cargo runs").into_iter();
-        let built: HashMap<_, _> = built
-            .map(|(package, path)| {
-                (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
-            })
-            .collect();
-        built["checker"].clone()
-    })
+/// Programs of these packages of the workspace, built when they are first asked for.
+fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let built = runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();
+    built
+        .map(|(package, path)| (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}"))))
+        .collect()
+}
+
+/// What grades classes, without the checker before it.
+pub(crate) fn classroom() -> Command {
+    Command::new(&built(&["classroom"])["classroom"])
 }
 
 /// The checker's command line, as `cargo checker` runs it.
@@ -38,7 +36,10 @@ pub(crate) fn checker() -> Command {
 
 /// The same, for a test that talks to the running process.
 pub(crate) fn running_checker() -> StdCommand {
-    let mut command = StdCommand::new(built());
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    // With those that it hands over to, which else it would build itself, in the middle of a test.
+    let path = PATH.get_or_init(|| built(&["checker", "playground", "watcher"])["checker"].clone());
+    let mut command = StdCommand::new(path);
     // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
     command

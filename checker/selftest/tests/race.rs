@@ -305,6 +305,22 @@ fn a_race_that_can_t_be_run_says_why() {
     assert_eq!(files(directory.path()), [""; 0]);
 }
 
+/// What the checker hands over to can't be built where there is no cargo; words that make no sense are told all the same.
+#[test]
+fn without_cargo_there_is_no_race_and_it_says_so() {
+    for (args, code, word) in [
+        (&["race"][..], 3, "/no/such/cargo"),
+        (&["play", "--port", "0"], 3, "/no/such/cargo"),
+        (&["watch"], 3, "/no/such/cargo"),
+        (&["race", "--rtt", "9999"], 2, "9999"),
+    ] {
+        let output = checker().args(args).env("CARGO", "/no/such/cargo").output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(word), "{args:?}: {said}");
+    }
+}
+
 #[test]
 fn a_url_that_answers_404_and_a_port_in_use_are_told() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -222,13 +222,13 @@ async fn moving<F: Future>(text: &str, what: F) -> F::Output {
 fn become_it(command: &mut std::process::Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    complain(UNKNOWN, &format!("cannot run cargo: {error}"))
+    complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display()))
 }
 
 #[cfg(not(unix))]
 fn become_it(command: &mut std::process::Command) -> ExitCode {
     match command.status() {
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)),
-        Err(error) => complain(UNKNOWN, &format!("cannot run cargo: {error}")),
+        Err(error) => complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display())),
     }
 }

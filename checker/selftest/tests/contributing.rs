@@ -69,7 +69,7 @@ fn an_exercise_is_added_as_it_says() {
     let (_, rest) = guide.split_once("<!-- the places -->\n```diff\n").expect("the places");
     change(&workbook, rest.split("\n```").next().expect("an end"));
 
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = checker::server::build::cargo();
     let checker = |args: &[&str]| {
         let mut command = Command::new(&cargo);
         command.args(["run", "--quiet", "--offline", "--package", "checker", "--"]).args(args);

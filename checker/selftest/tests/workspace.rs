@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Name, version and features of every package that is built for `package`.
 fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = checker::server::build::cargo();
     let output = Command::new(cargo)
         .args(["tree", "--locked", "--package", package, "--edges", edges])
         .args(["--prefix", "none", "--format", "{p} features: {f}"])

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use clap::Args;
 
 use super::become_it;
-use crate::server::build::workspace;
+use crate::server::build::{cargo, workspace};
 
 #[derive(Args)]
 #[command(disable_help_flag = true)]
@@ -40,7 +40,7 @@ pub(super) fn converted(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String
 
 /// Cargo's command that builds the other program, with these options, and runs it.
 fn classroom(options: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(cargo());
     let manifest = workspace().join("Cargo.toml");
     command.args(["run", "--package", "classroom"]).args(options).arg("--manifest-path").arg(manifest).arg("--");
     command

@@ -9,14 +9,13 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
 use super::class::converted;
-use super::{TargetArg, UNKNOWN, USAGE, complain, fresh_seed, moving, progress};
+use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, moving, progress};
 use crate::checks::Check;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome};
 use crate::plan::{self, Plan};
 use crate::report::json::Totals;
 use crate::report::{brief, human, json, timings};
-use crate::server::Program;
 use crate::state;
 
 #[derive(Args)]
@@ -152,10 +151,7 @@ fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result
             "--command grades one program against one exercise: name it, as in `cargo checker grade echo --command …`";
         return Err((USAGE, message.to_string()));
     }
-    let argv = shlex::split(command).filter(|argv| !argv.is_empty());
-    let argv = argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
-    let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
-    let programs = BTreeMap::from([(exercise, Ok(Program::new(argv, directory)))]);
+    let programs = BTreeMap::from([(exercise, Ok(commanded(command)?))]);
     Ok(Plan { checks, programs, target: None, seed })
 }
 

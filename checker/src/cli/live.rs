@@ -3,7 +3,6 @@
 //! Their words are read here, so that help, complaints and completions need nothing to be built.
 
 use std::env::consts::EXE_SUFFIX;
-use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -13,6 +12,7 @@ use tokio::process::Command;
 
 use super::{TargetArg, UNKNOWN, become_it, complain, moving, progress};
 use crate::exercise::Exercise;
+use crate::server::build::cargo;
 
 /// Builds this package's program if something changed, and becomes it, with this process's own words.
 pub(super) async fn hand_over(package: &str) -> ExitCode {
@@ -31,7 +31,7 @@ async fn built(package: &str) -> Result<PathBuf, String> {
     let folder = own.parent().ok_or_else(lost)?;
     let (Some(profile), Some(target)) = (folder.file_name(), folder.parent()) else { return Err(lost()) };
     let profile = if profile == "debug" { "dev".into() } else { profile.to_os_string() };
-    let cargo: OsString = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.args(["build", "--quiet", "--package", package, "--profile"]).arg(profile);
     command.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));

@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::checks::{self, Check};
 use crate::exercise::{Exercise, Target};
 use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::server::Program;
 
 /// Exit code for a command line that makes no sense.
 pub const USAGE: u8 = 2;
@@ -180,6 +181,17 @@ fn check(id: &str) -> Result<&'static Check, String> {
 pub fn complain(code: u8, message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
+}
+
+/// The program that `--command` names, started where this one was; or the exit code and the words of a refusal.
+///
+/// # Errors
+/// When it is no command line, or there is no current directory.
+pub fn commanded(command: &str) -> Result<Program, (u8, String)> {
+    let argv = shlex::split(command).filter(|argv| !argv.is_empty());
+    let argv = argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
+    let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+    Ok(Program::new(argv, directory))
 }
 
 /// What all chance in a run follows from, if nobody says.

@@ -133,7 +133,7 @@ impl Peers {
 fn build() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("where the bench is can't be told: {error}"))?;
     let folder = own.parent().ok_or("the bench is in no folder")?.to_path_buf();
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::new(checker::server::build::cargo());
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");

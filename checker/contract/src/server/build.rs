@@ -1,6 +1,7 @@
 //! Builds the packages to be graded with cargo.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -22,13 +23,18 @@ pub fn workspace() -> PathBuf {
         .to_path_buf()
 }
 
+/// The cargo that runs this, or the one in the path.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 /// Builds these packages of the workspace in one run of cargo, so that one that doesn't compile keeps no
 /// other from being built.
 ///
 /// # Errors
 /// When cargo can't be run at all.
 pub async fn build(packages: &[&str]) -> Result<Built, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.args(["build", "--quiet", "--keep-going", "--message-format=json"]);
     for package in packages {

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use checker::cli::live::{ExerciseArg, PlayArgs};
-use checker::cli::{UNKNOWN, USAGE, complain, progress};
-use checker::contrast::line::Endpoint;
+use checker::cli::{UNKNOWN, commanded, complain, progress};
 use checker::exercise::{Exercise, Target};
-use checker::server::Program;
 use playground::play::page;
 use playground::play::session::Session;
 use playground::play::subject::{Source, Subject};
+
+use super::far::{Far, far};
 
 /// So many ports above the one that is taken are tried, to name one that is free.
 const TRIED: u16 = 50;
@@ -80,16 +80,13 @@ async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, (u8, String)> {
 
 async fn source(args: &PlayArgs) -> Result<(Source, String, String), (u8, String)> {
     if let Some(url) = &args.url {
-        let (endpoint, path) = far(url).await?;
+        let Far { endpoint, path, .. } = far(url).await?;
+        endpoint.connect().await.map_err(|error| (UNKNOWN, format!("nothing answers at {url}: {error}")))?;
         return Ok((Source::Far(endpoint), url.clone(), path));
     }
     let root = "/".to_string();
     if let Some(command) = &args.command {
-        let argv = shlex::split(command).filter(|argv| !argv.is_empty());
-        let argv =
-            argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
-        let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
-        return Ok((Source::Command(Program::new(argv, directory)), command.clone(), root));
+        return Ok((Source::Command(commanded(command)?), command.clone(), root));
     }
     let exercise = match args.exercise {
         ExerciseArg::Echo => Exercise::Echo,
@@ -98,17 +95,4 @@ async fn source(args: &PlayArgs) -> Result<(Source, String, String), (u8, String
     };
     let target = Target::from(args.target);
     Ok((Source::Crate(exercise, target), exercise.source(target), root))
-}
-
-async fn far(url: &str) -> Result<(Endpoint, String), (u8, String)> {
-    let usage = |why: &str| (USAGE, format!("--url {url}: {why}; wanted: ws://HOST:PORT or ws://HOST:PORT/PATH"));
-    let rest = url.strip_prefix("ws://").ok_or_else(|| usage("only ws:// is spoken here"))?;
-    let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
-    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let named = if port.is_some() { host.to_string() } else { format!("{host}:80") };
-    let found = tokio::net::lookup_host(named).await;
-    let found = found.map_err(|error| (UNKNOWN, format!("--url {url}: {host} can't be found: {error}")))?;
-    let endpoint = Endpoint(found.collect());
-    endpoint.connect().await.map_err(|error| (UNKNOWN, format!("nothing answers at {url}: {error}")))?;
-    Ok((endpoint, path.to_string()))
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use checker::checks;
 use checker::cli::live::{RaceArgs, RaceFormat};
-use checker::cli::{UNKNOWN, USAGE, complain, fresh_seed, progress};
+use checker::cli::{UNKNOWN, commanded, complain, fresh_seed, progress};
 use checker::contrast::host::{Baseline, Pushed};
-use checker::contrast::line::Endpoint;
 use checker::exercise::{Exercise, Target};
 use checker::place;
 use checker::plan;
-use checker::server::Program;
 use checker::verdict::{Checked, Trouble};
 use playground::race::run::{self, Settings};
 use playground::race::summary::Race;
 use playground::race::{chart, csv, page, table};
+
+use super::far::{Far, far};
 
 /// Exit code for a server that fails.
 const FAILED: u8 = 1;
@@ -70,14 +70,11 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
 /// The server that takes part, and what to call it.
 async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
     if let Some(url) = &args.url {
-        return Ok((far(url).await?, url.clone()));
+        let Far { endpoint, host, path } = far(url).await?;
+        return Ok((Pushed::Far { endpoint, host, path }, url.clone()));
     }
     if let Some(command) = &args.command {
-        let argv = shlex::split(command).filter(|argv| !argv.is_empty());
-        let argv =
-            argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
-        let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
-        return Ok((Pushed::Program(Program::new(argv, directory)), command.clone()));
+        return Ok((Pushed::Program(commanded(command)?), command.clone()));
     }
     let target = Target::from(args.target);
     progress("building …");
@@ -89,21 +86,6 @@ async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
         Some(Err(failure)) => Err((FAILED, format!("{source} does not compile: {}", failure.got))),
         None => Err((UNKNOWN, format!("cargo said nothing about {source}"))),
     }
-}
-
-async fn far(url: &str) -> Result<Pushed, (u8, String)> {
-    let usage = |why: &str| (USAGE, format!("--url {url}: {why}; wanted: ws://HOST:PORT or ws://HOST:PORT/PATH"));
-    let rest = url.strip_prefix("ws://").ok_or_else(|| usage("only ws:// is spoken here"))?;
-    let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
-    let named = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        host.to_string()
-    } else {
-        format!("{host}:80")
-    };
-    let found = tokio::net::lookup_host(named).await;
-    let addresses: Vec<_> =
-        found.map_err(|error| (UNKNOWN, format!("--url {url}: {host} can't be found: {error}")))?.collect();
-    Ok(Pushed::Far { endpoint: Endpoint(addresses), host: host.to_string(), path: path.to_string() })
 }
 
 fn tell(args: &RaceArgs, race: &Race) -> Result<(), String> {

@@ -231,7 +231,7 @@ fn commands_can_be_typed() {
 }
 
 fn packages() -> BTreeSet<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = checker::server::build::cargo();
     let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
     let output = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");

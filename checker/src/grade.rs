@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::arena::{Arena, Settings};
-use crate::checks::Check;
+use crate::checks::{self, Check};
 use crate::client::within;
 use crate::exercise::{Exercise, Target};
 use crate::gauge::Gauge;
@@ -162,22 +163,27 @@ impl Shared {
     async fn judge(&self, check: &'static Check, program: Result<Program, Box<Failure>>) -> Graded {
         let mut span = (self.now(), self.now());
         let mut lateness = None;
-        let outcome = match self.blocked_by(check).await {
-            Some(outcome) => outcome,
-            None => match program {
-                Err(failure) => Outcome::Failed(Box::new(bare(check, *failure))),
-                Ok(program) => {
-                    if check.timed {
-                        self.light_ones_over().await;
-                    }
-                    let _light = if check.is_light() { self.light.acquire().await.ok() } else { None };
-                    let _heavy = if check.heavy { HEAVY.acquire().await.ok() } else { None };
-                    span.0 = self.now();
+        // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
+        // falls with it in the end.
+        let (beside, before): (Vec<_>, Vec<_>) =
+            check.needs.iter().partition(|need| checks::find(need).is_some_and(|need| need.beats));
+        let outcome = match (self.blocked_by(&before).await, program) {
+            (Some(outcome), _) => outcome,
+            (None, Err(failure)) => Outcome::Failed(Box::new(bare(check, *failure))),
+            (None, Ok(program)) => {
+                if check.timed {
+                    self.light_ones_over().await;
+                }
+                let _light = if check.is_light() { self.light.acquire().await.ok() } else { None };
+                let _heavy = if check.heavy { HEAVY.acquire().await.ok() } else { None };
+                span.0 = self.now();
+                let run = async {
                     let outcome = self.run(check, &program, &mut lateness).await;
                     span.1 = self.now();
                     outcome
-                }
-            },
+                };
+                self.unless_blocked(&beside, run).await
+            }
         };
         // What others wait for is what was seen, not what explains it: two checks may explain each other's silence.
         self.progress[check.id].send_replace(match &outcome {
@@ -199,9 +205,9 @@ impl Shared {
         progress.wait_for(enough).await.map(|progress| progress.clone()).unwrap_or(Progress::Unknown)
     }
 
-    /// Waits for what the check needs.
-    async fn blocked_by(&self, check: &Check) -> Option<Outcome> {
-        for need in check.needs {
+    /// Waits for what a check needs; why it makes no sense to judge it, if so.
+    async fn blocked_by(&self, needs: &[&'static str]) -> Option<Outcome> {
+        for need in needs {
             match self.progress_of(need, |progress| *progress != Progress::Pending).await {
                 Progress::Failed { fundamental: true } => return Some(Outcome::Blocked(need)),
                 Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
@@ -212,6 +218,18 @@ impl Shared {
             }
         }
         None
+    }
+
+    /// What comes out of a check that runs beside those it needs; it is given up when one of them blocks it.
+    async fn unless_blocked(&self, needs: &[&'static str], run: impl Future<Output = Outcome>) -> Outcome {
+        let mut run = pin!(run);
+        tokio::select! {
+            outcome = &mut run => self.blocked_by(needs).await.unwrap_or(outcome),
+            blocked = self.blocked_by(needs) => match blocked {
+                Some(blocked) => blocked,
+                None => run.await,
+            },
+        }
     }
 
     /// While all light checks begin, the processors are so busy that times say nothing, and the check would be run again.
@@ -313,13 +331,11 @@ impl Shared {
         // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
         // its process is later still.
         let output = &arena.server.output;
-        let last_words = async {
-            output.wait_for(|output| !output.panic().is_empty(), std::future::pending()).await;
-            if output.main_panicked() {
-                arena.server.exit_status().await;
-            }
-        };
+        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending());
         within(Duration::from_millis(100), last_words).await;
+        if output.main_panicked() {
+            within(Duration::from_secs(2), arena.server.exit_status()).await;
+        }
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| arena.tap.events());
         let failure = match output.todo() {
             Some(todo) if check.needs.is_empty() && failure.fundamental => self.untouched(check, failure, &todo),

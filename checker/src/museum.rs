@@ -65,7 +65,6 @@ pub struct Row {
     /// What each check made of it: `caught`, `blocked`, `passed` or `unknown`.
     pub outcomes: BTreeMap<&'static str, &'static str>,
     /// How it fails, if all of its checks could be judged.
-    #[serde(skip)]
     pub signature: Option<Signature>,
     /// What is wrong with the checks, going by this row.
     #[serde(skip)]

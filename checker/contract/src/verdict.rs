@@ -15,6 +15,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Says of a failure in what circumstances it came about.
+    pub fn amid(mut self, circumstances: &str) -> Self {
+        if let Trouble::Failed(failure) = &mut self {
+            failure.summary = format!("{circumstances}{}", failure.summary);
+        }
+        self
+    }
+
     /// Takes the conversation of a failure from this tap, which is not that of the check's own server.
     pub fn seen_by(mut self, tap: &Tap) -> Self {
         if let Trouble::Failed(failure) = &mut self {

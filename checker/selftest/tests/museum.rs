@@ -23,25 +23,37 @@ fn every_fault_is_caught() {
         let (done, _rows) = mpsc::unbounded_channel();
         museum::matrix(program, catalogue.faults, JOBS, SEED, done).await
     });
+    let mut complaints = matrix.complaints(true);
+    complaints.extend(mistaken(&matrix));
     // Before the matrix: of so long an output, build machines often keep the beginning only.
-    let complaints = matrix.complaints(true);
     println!("{}\n{}", complaints.join("\n"), report::matrix::matrix(&matrix, true));
     assert_eq!(complaints, Vec::<String>::new());
-    recognised(&matrix);
 }
 
 /// What the report says of a familiar mistake is never another's, and mostly it says something.
-fn recognised(matrix: &Matrix) {
-    let mut recognised = 0;
+fn mistaken(matrix: &Matrix) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut recognised = BTreeSet::new();
     for row in matrix.faults.iter().filter_map(Row::familiar) {
         let exercise = Exercise::named(&row.exercise).expect("an exercise");
         let Some(piece) = familiar::failing_so(&row.signature, exercise) else { continue };
-        assert_eq!(piece.name, row.name, "{} is taken for {}", row.name, piece.name);
-        assert_eq!(piece.sentence, row.sentence, "write the signatures anew: {} has another sentence", row.name);
-        recognised += 1;
+        if piece.name != row.name {
+            complaints.push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));
+        } else if piece.sentence != row.sentence {
+            complaints.push(format!("write the signatures anew: {} has another sentence", row.name));
+        } else {
+            recognised.insert(row.name);
+        }
     }
-    println!("{recognised} of the {} familiar mistakes were recognised", familiar::table().len());
-    assert!(recognised * 10 >= familiar::table().len() * 9, "only {recognised} were recognised");
+    let (all, known) = (familiar::table().len(), recognised.len());
+    println!("{known} of the {all} familiar mistakes were recognised");
+    if known * 10 < all * 9 {
+        complaints.push(format!("only {known} of the {all} familiar mistakes were recognised"));
+        let strange = matrix.faults.iter().filter(|row| !recognised.contains(&row.fault.name));
+        let strange = strange.filter(|row| familiar::table().iter().any(|piece| piece.name == row.fault.name));
+        complaints.extend(strange.map(|row| format!("{} was not: {:?}", row.fault.name, row.signature)));
+    }
+    complaints
 }
 
 /// The catalogue is what a reader would expect of it.

@@ -96,7 +96,7 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     for text in arena.tokens(24) {
         clients[0].send_text(text.as_str());
         let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
-        heard.and(newcomer.map(|_| ()))?;
+        heard.map_err(|trouble| trouble.amid("while another client joins, ")).and(newcomer.map(|_| ()))?;
     }
     let last = arena.token();
     clients[count - 1].send_text(last.as_str());
@@ -294,13 +294,11 @@ async fn leave(mut client: Client, manner: Manner) -> Checked {
 }
 
 fn after(trouble: Trouble, manner: Manner) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
     let how = match manner {
         Manner::Politely => "said goodbye",
         Manner::Reset => "reset its connection",
         Manner::Silently => "ended its connection without a close frame",
         Manner::InMidFrame => "vanished in the middle of a frame",
     };
-    failure.summary = format!("after a client {how}, {}", failure.summary);
-    Trouble::Failed(failure)
+    trouble.amid(&format!("after a client {how}, "))
 }

@@ -80,15 +80,13 @@ async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str],
 
 /// What was special about a request that was not answered well.
 fn written(trouble: Trouble, way: Way) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
     let what = match way {
-        Way::Plain => return failure.into(),
+        Way::Plain => return trouble,
         Way::Browser => "a request as a browser writes it, with `Connection: keep-alive, Upgrade`",
         Way::LowerCase => "a request with lower-case header names and `upgrade:WebSocket`",
         Way::TwoPieces => "a request that came in two pieces",
     };
-    failure.summary = format!("{what}: {}", failure.summary);
-    failure.into()
+    trouble.amid(&format!("{what}: "))
 }
 
 /// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.

@@ -254,12 +254,23 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
         Ok::<_, Trouble>(())
     }));
     let (_, living) = join(ended, living).await;
-    living.into_iter().collect()
+    let all = living.iter().all(Result::is_err);
+    living.into_iter().collect::<Checked>().map_err(|trouble| match trouble {
+        // To drop one too many is another mistake than to drop everybody.
+        Trouble::Failed(failure) if all => {
+            let summary = failure.summary.replace(SUFFERED, "and so suffered all others");
+            Failure { summary, ..*failure }.into()
+        }
+        other => other,
+    })
 }
+
+/// What is said of one of those that live.
+const SUFFERED: &str = "and this one suffered";
 
 fn disturbed(trouble: Trouble) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
-    failure.summary = format!("another client was dropped as dead, and this one suffered: {}", failure.summary);
+    failure.summary = format!("another client was dropped as dead, {SUFFERED}: {}", failure.summary);
     failure.clients = Vec::new();
     Trouble::Failed(failure)
 }

@@ -86,6 +86,10 @@ async fn write_signatures(file: &Path, program: &Path, faults: &[Fault], args: &
         }
     }
     let telling = familiar::telling(&rounds);
+    for piece in familiar::table().iter().filter(|piece| telling.iter().all(|telling| telling.name != piece.name)) {
+        let ways = familiar::ways(&rounds, piece);
+        let _ = writeln!(anstream::stderr(), "no longer told by its failure: {} {ways:?}", piece.name);
+    }
     let text = serde_json::to_string_pretty(&telling).expect("a table can be written as JSON") + "\n";
     if let Err(error) = std::fs::write(file, text) {
         return complain(USAGE, &format!("cannot write {}: {error}", file.display()));

@@ -44,7 +44,8 @@ fn manner(failure: &Failure) -> String {
     format!("{:?}: {} ({came})", failure.kind, steady(&failure.summary))
 }
 
-/// A sentence without what is quoted in it and without its measurements. Other numbers stay: a 404 is not a 200.
+/// A sentence without what is quoted in it, without its measurements, and without which messages fell out of order, which
+/// is chance. Other numbers stay: a 404 is not a 200.
 fn steady(sentence: &str) -> String {
     let unquoted: String = sentence.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
     let words: Vec<&str> = unquoted.split(' ').collect();
@@ -54,8 +55,11 @@ fn steady(sentence: &str) -> String {
             ["ms", "s", "MiB", "KiB", "intervals", "messages", "bytes"].contains(&unit)
         })
     };
+    // The first that is missing tells how long a queue is; of two that changed places neither tells anything.
+    let out_of_order = |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
     let number = |word: &str| word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
-    let told = words.iter().enumerate().map(|(n, word)| if number(word) && measured(n) { "#" } else { *word });
+    let chance = |n: usize| measured(n) || out_of_order(n);
+    let told = words.iter().enumerate().map(|(n, word)| if number(word) && chance(n) { "#" } else { *word });
     told.collect::<Vec<_>>().join(" ")
 }
 
@@ -143,4 +147,17 @@ pub fn telling(rounds: &[Vec<Familiar>]) -> Vec<Familiar> {
         }
     }
     telling
+}
+
+/// In which ways a piece failed, and who failed likewise: why it is not telling.
+pub fn ways<'a>(rounds: &'a [Vec<Familiar>], piece: &Familiar) -> BTreeMap<&'a Signature, BTreeSet<&'a str>> {
+    let of_exercise = || rounds.iter().flatten().filter(|other| other.exercise == piece.exercise);
+    let mut ways: BTreeMap<&Signature, BTreeSet<&str>> =
+        of_exercise().filter(|way| way.name == piece.name).map(|way| (&way.signature, BTreeSet::new())).collect();
+    for other in of_exercise() {
+        if let Some(names) = ways.get_mut(&other.signature) {
+            names.insert(&other.name);
+        }
+    }
+    ways
 }

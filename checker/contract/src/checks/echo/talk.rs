@@ -121,21 +121,37 @@ pub(in crate::checks) async fn in_order(client: &mut Client, texts: &[String]) -
         match &moment.heard {
             Heard::Text(heard) if *heard == reply_to(text) => {}
             Heard::Text(heard) => {
-                let position = texts.iter().position(|text| *heard == reply_to(text));
-                let what = match position {
-                    Some(other) if other < i => {
-                        format!("the reply to message {} came a second time, or late", other + 1)
+                let expected = reply_to(text);
+                let what = match texts.iter().position(|text| *heard == reply_to(text)) {
+                    // All before it came in their order.
+                    Some(other) if other < i => format!("the reply to message {} came a second time", other + 1),
+                    Some(other) if comes_yet(client, &expected, texts.len()).await => {
+                        format!("the reply to message {} came before that to message {}", other + 1, i + 1)
                     }
-                    Some(other) => format!("the reply to message {} came before that to message {}", other + 1, i + 1),
+                    Some(other) => {
+                        format!("the reply to message {} came, and that to message {} never did", other + 1, i + 1)
+                    }
                     None => format!("the reply to message {} is wrong", i + 1),
                 };
                 let failure = client.failure(Kind::WrongMessage, what);
-                return Err(failure.literally(reply_to(text), heard.as_str()).at(client.mark(&moment)).into());
+                return Err(failure.literally(expected, heard.as_str()).at(client.mark(&moment)).into());
             }
             _ => return Err(client.instead(&moment, &wanted)),
         }
     }
     Ok(())
+}
+
+/// Whether this text is among the next so many: who is overtaken comes later, who is lost does not.
+async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
+    for _ in 0..at_most {
+        match client.next_but_heartbeats("a reply that is late").await {
+            Ok(moment) if matches!(&moment.heard, Heard::Text(heard) if heard == text) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {

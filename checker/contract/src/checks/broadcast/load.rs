@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use rand::RngExt;
 
 use super::SLOW_COST;
-use super::talk::{collect, in_company};
+use super::talk::{collect, together};
 use crate::arena::Arena;
 use crate::checks::echo;
 use crate::client::{Client, PATIENCE, reply_to, within};
@@ -21,8 +21,7 @@ pub(super) async fn crowd(arena: &mut Arena) -> Checked {
             client.send_text(text.as_str());
         }
     }
-    let heard = try_join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
-    heard.map_err(in_company)?;
+    together(join_all(clients.iter_mut().map(|client| collect(client, &texts))).await)?;
     // It gets thick between three of another server, since a hundred would take this machine long.
     let arena = &mut arena.alike().await?;
     let mut clients = arena.join_many(3).await?;
@@ -43,10 +42,7 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
     let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, texts));
     let bytes: usize = texts.iter().map(String::len).sum();
     join_all(heard).await.into_iter().collect::<Checked>().map_err(|trouble| {
-        let Trouble::Failed(mut failure) = trouble else { return trouble };
-        failure.summary =
-            format!("with {} messages of {} KiB in all on their way, {}", texts.len(), bytes / 1024, failure.summary);
-        Trouble::Failed(failure)
+        trouble.amid(&format!("with {} messages of {} KiB in all on their way, ", texts.len(), bytes / 1024))
     })
 }
 

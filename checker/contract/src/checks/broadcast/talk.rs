@@ -118,18 +118,27 @@ pub(super) async fn all_hear(clients: &mut [Client], text: &str) -> Checked {
     let wanted = format!("\"{PREFIX}\" with {}", quoted(text));
     let expected = reply_to(text);
     let heard = clients.iter_mut().map(|client| client.expect_text(&expected, &wanted));
-    // All are waited for, so that the first failure told is the first client's and not the quickest.
-    join_all(heard).await.into_iter().collect::<Checked>().map_err(in_company)
+    together(join_all(heard).await).map(|_| ())
 }
 
-/// Shows everybody's conversation and not only that of the client that noticed.
-pub(super) fn in_company(trouble: Trouble) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
-    if let [client] = failure.clients[..] {
-        failure.summary = format!("client {client}: {}", failure.summary);
-    }
-    failure.clients = Vec::new();
-    Trouble::Failed(failure)
+/// What all of these clients heard. All are waited for, so that the first failure told is the first client's and not the
+/// quickest; it shows everybody's conversation, and says whether everybody has it.
+pub(super) fn together<T>(heard: Vec<Checked<T>>) -> Checked<Vec<T>> {
+    let kind = |heard: &Checked<T>| match heard {
+        Err(Trouble::Failed(failure)) => Some(failure.kind),
+        _ => None,
+    };
+    let all = heard.len() > 1 && heard.iter().all(|other| kind(other).is_some() && kind(other) == kind(&heard[0]));
+    heard.into_iter().collect::<Checked<_>>().map_err(|trouble| {
+        let Trouble::Failed(mut failure) = trouble else { return trouble };
+        let who = match failure.clients[..] {
+            _ if all => "every client: ".to_string(),
+            [client] => format!("client {client}: "),
+            _ => String::new(),
+        };
+        failure.clients = Vec::new();
+        Trouble::Failed(failure).amid(&who)
+    })
 }
 
 /// So many messages are sent at once where it is not the number that matters.
@@ -174,7 +183,7 @@ async fn all_agree(arena: &mut Arena, clients: &mut [Client], each: usize) -> Ch
         }
     }
     let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
-    let heard: Vec<Vec<String>> = heard.into_iter().collect::<Checked<_>>().map_err(in_company)?;
+    let heard: Vec<Vec<String>> = together(heard)?;
     for (client, theirs) in clients.iter().zip(&heard).skip(1) {
         let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
         let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);

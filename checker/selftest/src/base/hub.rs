@@ -189,6 +189,9 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
         eprintln!("thread 'tokio-runtime-worker' panicked: called `Result::unwrap()` on an `Err` value: SendError");
         return from.kill();
     }
+    if server.has(Twist::NobodyHears) || server.has(Twist::SilentAfterALeaver) && !left.is_empty() {
+        return;
+    }
     let upwards = server.hub.sent.load(SeqCst).is_multiple_of(2);
     for (index, to) in clients.values().enumerate() {
         let own = to.id == from.id;

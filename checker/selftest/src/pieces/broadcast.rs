@@ -69,6 +69,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server answers the sender alone; it is still an echo, and nobody else hears a word.",
     ),
     broadcast(
+        "nobody-hears",
+        &[Twist::NobodyHears],
+        &[EVERYONE],
+        "Your server sends what a client says into a channel, and no connection takes it out again: nobody hears a word.",
+    ),
+    broadcast(
         "others-get-it-bare",
         &[Twist::OthersGetItBare],
         &[EVERYONE],
@@ -133,6 +139,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your loop over the clients ends at the first send that fails, so a client that has left silences those after it.",
     ),
     broadcast(
+        "silent-after-a-leaver",
+        &[Twist::SilentAfterALeaver],
+        &[LEAVER],
+        "Once a client has left, nobody hears anything more: its task took the lock on the list with it.",
+    ),
+    broadcast(
         "panics-at-a-leaver",
         &[Twist::PanicsAtLeaver],
         &[LEAVER],
@@ -175,8 +187,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "queue-of-sixteen",
         &[Twist::QueueOfSixteen],
         &[CROWD, ORDER, AGREEMENT],
-        "Each client has a queue of sixteen, and what does not fit is dropped without a word; a short burst is no \
-         reason to lose messages.",
+        "Each client has a short queue, and what does not fit is dropped without a word; a burst of a few messages is no \
+         reason to lose any.",
     ),
     broadcast(
         "queue-of-256",

@@ -113,6 +113,9 @@ pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {
     client.exchange(&arena.token()).await
 }
 
+/// The advice where a reply is not late but missing.
+const NONE_LOST: &str = "Messages that arrive together are answered together: look for what leaves one out when several wait, a queue that is full (`try_send`), or a read of which only the first message is answered.";
+
 /// The replies to these texts come, one for one and in their order.
 pub(in crate::checks) async fn in_order(client: &mut Client, texts: &[String]) -> Checked {
     for (i, text) in texts.iter().enumerate() {
@@ -122,19 +125,21 @@ pub(in crate::checks) async fn in_order(client: &mut Client, texts: &[String]) -
             Heard::Text(heard) if *heard == reply_to(text) => {}
             Heard::Text(heard) => {
                 let expected = reply_to(text);
-                let what = match texts.iter().position(|text| *heard == reply_to(text)) {
-                    // All before it came in their order.
-                    Some(other) if other < i => format!("the reply to message {} came a second time", other + 1),
-                    Some(other) if comes_yet(client, &expected, texts.len()).await => {
-                        format!("the reply to message {} came before that to message {}", other + 1, i + 1)
+                let other = texts.iter().position(|text| *heard == reply_to(text));
+                // All before it came in their order.
+                let again = other.is_some_and(|other| other < i);
+                let lost = !again && other.is_some() && !comes_yet(client, &expected, texts.len()).await;
+                let what = match other.map(|other| other + 1) {
+                    Some(other) if again => format!("the reply to message {other} came a second time"),
+                    Some(other) if lost => {
+                        format!("the reply to message {other} came, and that to message {} never did", i + 1)
                     }
-                    Some(other) => {
-                        format!("the reply to message {} came, and that to message {} never did", other + 1, i + 1)
-                    }
+                    Some(other) => format!("the reply to message {other} came before that to message {}", i + 1),
                     None => format!("the reply to message {} is wrong", i + 1),
                 };
                 let failure = client.failure(Kind::WrongMessage, what);
-                return Err(failure.literally(expected, heard.as_str()).at(client.mark(&moment)).into());
+                let failure = failure.literally(expected, heard.as_str()).at(client.mark(&moment));
+                return Err(if lost { failure.hint(NONE_LOST) } else { failure }.into());
             }
             _ => return Err(client.instead(&moment, &wanted)),
         }

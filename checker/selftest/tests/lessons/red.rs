@@ -1,0 +1,74 @@
+//! *If it stays red*: what a lesson says of a mistake is what the one who made it reads.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use checker::checks;
+use checker::grade::{self, Outcome};
+use checker::plan::{Plan, with_needs};
+use checker::server::Program;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::commands;
+use crate::markdown::{Page, kebab, lessons, names, root};
+
+/// The mistakes that a page has one make on purpose: the check that is graded, and the fault.
+fn mistakes(page: &Page) -> Vec<(String, String)> {
+    let mistake = |command: String| {
+        let fault = names(&command, "--fault ", kebab).next()?.to_string();
+        let check = command.split_whitespace().skip_while(|word| *word != "grade").nth(1)?.to_string();
+        Some((check, fault))
+    };
+    commands(page).into_iter().filter_map(mistake).collect()
+}
+
+/// What a page quotes of this check's complaints, in italics.
+fn quotes<'a>(page: &'a Page, check: &str) -> Vec<&'a str> {
+    let item = format!("- `{check}`: ");
+    let items = page.text.split("\n").filter_map(|line| line.strip_prefix(item.as_str()));
+    items.flat_map(|line| line.split('*').skip(1).step_by(2)).map(|quote| quote.trim_end_matches('.')).collect()
+}
+
+/// It says which check finds a mistake: it does not find it only in passing.
+#[test]
+fn mistakes_are_found_by_the_check_that_the_lesson_names() {
+    let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
+    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let faults = list["faults"].as_array().expect("faults");
+    let mut count = 0;
+    for page in &lessons() {
+        for (check, name) in mistakes(page) {
+            let fault = faults.iter().find(|fault| fault["name"] == *name).unwrap_or_else(|| panic!("no {name}"));
+            assert_eq!(fault["violates"][0], *check, "{}: {name}", page.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count} mistakes only");
+}
+
+/// Who looks for the words of the red screen in the lesson finds them.
+#[test]
+fn the_complaint_is_the_one_that_the_lesson_quotes() {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut count = 0;
+    for page in &lessons() {
+        for (id, fault) in mistakes(page) {
+            let quotes = quotes(page, &id);
+            if quotes.is_empty() {
+                continue;
+            }
+            count += 1;
+            let check = checks::find(&id).unwrap_or_else(|| panic!("{}: no check {id}", page.name));
+            let argv = [env!("CARGO_BIN_EXE_selftest"), "--fault", &fault].map(String::from).to_vec();
+            let plan = Plan::of(check.exercise, Program::new(argv, root()), 1);
+            let plan = Plan { checks: with_needs(BTreeSet::from([check.id])), ..plan };
+            let graded = runtime.block_on(grade::grade_all(plan));
+            let outcome = graded.into_iter().find(|graded| graded.check.id == id).expect("it was run").outcome;
+            let Outcome::Failed(report) = outcome else { panic!("{}: {fault}: {outcome:?}", page.name) };
+            let said = &report.failure.summary;
+            assert!(quotes.iter().any(|quote| said.contains(quote)), "{}: {fault}: {said}: {quotes:?}", page.name);
+        }
+    }
+    assert!(count >= 9, "{count} mistakes only");
+}

@@ -258,7 +258,7 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
     living.into_iter().collect::<Checked>().map_err(|trouble| match trouble {
         // To drop one too many is another mistake than to drop everybody.
         Trouble::Failed(failure) if all => {
-            let summary = failure.summary.replace(SUFFERED, "and so suffered all others");
+            let summary = failure.summary.replace(SUFFERED, "and all others suffered");
             Failure { summary, ..*failure }.into()
         }
         other => other,

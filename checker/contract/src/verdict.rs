@@ -23,6 +23,14 @@ impl Trouble {
         self
     }
 
+    /// Shows everybody's conversation and not only that of the client that noticed.
+    pub fn in_company(mut self) -> Self {
+        if let Trouble::Failed(failure) = &mut self {
+            failure.clients = Vec::new();
+        }
+        self
+    }
+
     /// Takes the conversation of a failure from this tap, which is not that of the check's own server.
     pub fn seen_by(mut self, tap: &Tap) -> Self {
         if let Trouble::Failed(failure) = &mut self {

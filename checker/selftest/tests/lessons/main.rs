@@ -16,6 +16,7 @@ use std::process::Command;
 use checker::checks;
 use checker::contrast::plan::Contestant;
 use checker::exercise::{Exercise, Target};
+use checker::museum::{Catalogue, Fault};
 use checker::wire::frame::{Control, Data, Frame, OpCode};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -190,7 +191,7 @@ fn commands_can_be_typed() {
         help(&[]).lines().filter_map(|line| Some(line.strip_prefix("  ")?.split(' ').next()?.to_string())).collect();
     let mut options: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let packages = packages();
-    let faults = faults();
+    let faults: BTreeSet<String> = faults().into_iter().map(|fault| fault.name).collect();
     let mut count = 0;
     for page in &pages() {
         for command in commands(page) {
@@ -240,11 +241,9 @@ fn packages() -> BTreeSet<String> {
     packages.filter_map(|package| Some(package["name"].as_str()?.to_string())).collect()
 }
 
-fn faults() -> BTreeSet<String> {
+fn faults() -> Vec<Fault> {
     let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
-    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let faults = list["faults"].as_array().expect("faults").iter();
-    faults.filter_map(|fault| Some(fault["name"].as_str()?.to_string())).collect()
+    serde_json::from_slice::<Catalogue>(&output.stdout).expect("JSON").faults
 }
 
 #[test]

@@ -1,17 +1,8 @@
 //! *If it stays red*: what a lesson says of a mistake is what the one who made it reads.
 
-use std::collections::BTreeSet;
-use std::process::Command;
-
-use checker::checks;
-use checker::grade::{self, Outcome};
-use checker::plan::{Plan, with_needs};
-use checker::server::Program;
-use serde_json::Value;
-use tokio::runtime::Runtime;
-
-use crate::commands;
-use crate::markdown::{Page, kebab, lessons, names, root};
+use crate::common::{check, graded, museum};
+use crate::markdown::{Page, kebab, lessons, names};
+use crate::{commands, faults};
 
 /// The mistakes that a page has one make on purpose: the check that is graded, and the fault.
 fn mistakes(page: &Page) -> Vec<(String, String)> {
@@ -33,14 +24,12 @@ fn quotes<'a>(page: &'a Page, check: &str) -> Vec<&'a str> {
 /// It says which check finds a mistake: it does not find it only in passing.
 #[test]
 fn mistakes_are_found_by_the_check_that_the_lesson_names() {
-    let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
-    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let faults = list["faults"].as_array().expect("faults");
+    let faults = faults();
     let mut count = 0;
     for page in &lessons() {
         for (check, name) in mistakes(page) {
-            let fault = faults.iter().find(|fault| fault["name"] == *name).unwrap_or_else(|| panic!("no {name}"));
-            assert_eq!(fault["violates"][0], *check, "{}: {name}", page.name);
+            let fault = faults.iter().find(|fault| fault.name == name).unwrap_or_else(|| panic!("no {name}"));
+            assert_eq!(fault.violates[0], check, "{}: {name}", page.name);
             count += 1;
         }
     }
@@ -50,7 +39,6 @@ fn mistakes_are_found_by_the_check_that_the_lesson_names() {
 /// Who looks for the words of the red screen in the lesson finds them.
 #[test]
 fn the_complaint_is_the_one_that_the_lesson_quotes() {
-    let runtime = Runtime::new().expect("a runtime");
     let mut count = 0;
     for page in &lessons() {
         for (id, fault) in mistakes(page) {
@@ -59,14 +47,10 @@ fn the_complaint_is_the_one_that_the_lesson_quotes() {
                 continue;
             }
             count += 1;
-            let check = checks::find(&id).unwrap_or_else(|| panic!("{}: no check {id}", page.name));
-            let argv = [env!("CARGO_BIN_EXE_selftest"), "--fault", &fault].map(String::from).to_vec();
-            let plan = Plan::of(check.exercise, Program::new(argv, root()), 1);
-            let plan = Plan { checks: with_needs(BTreeSet::from([check.id])), ..plan };
-            let graded = runtime.block_on(grade::grade_all(plan));
-            let outcome = graded.into_iter().find(|graded| graded.check.id == id).expect("it was run").outcome;
-            let Outcome::Failed(report) = outcome else { panic!("{}: {fault}: {outcome:?}", page.name) };
-            let said = &report.failure.summary;
+            let (_, result) = graded(&[&id, "--command", &museum("--fault", &fault)]);
+            let found = check(&result, &id);
+            assert_eq!(found["outcome"], "failed", "{}: {fault}: {result}", page.name);
+            let said = found["summary"].as_str().expect("a sentence");
             assert!(quotes.iter().any(|quote| said.contains(quote)), "{}: {fault}: {said}: {quotes:?}", page.name);
         }
     }

@@ -130,14 +130,12 @@ pub(super) fn together<T>(heard: Vec<Checked<T>>) -> Checked<Vec<T>> {
     };
     let all = heard.len() > 1 && heard.iter().all(|other| kind(other).is_some() && kind(other) == kind(&heard[0]));
     heard.into_iter().collect::<Checked<_>>().map_err(|trouble| {
-        let Trouble::Failed(mut failure) = trouble else { return trouble };
-        let who = match failure.clients[..] {
+        let who = match &trouble {
             _ if all => "every client: ".to_string(),
-            [client] => format!("client {client}: "),
+            Trouble::Failed(failure) if failure.clients.len() == 1 => format!("client {}: ", failure.clients[0]),
             _ => String::new(),
         };
-        failure.clients = Vec::new();
-        Trouble::Failed(failure).amid(&who)
+        trouble.amid(&who).in_company()
     })
 }
 

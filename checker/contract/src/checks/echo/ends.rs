@@ -125,11 +125,8 @@ async fn still_served(arena: &mut Arena, neighbour: &mut Client) -> Checked {
 }
 
 fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
     let what = if arena.server.ended().is_some() { "the whole server ended" } else { "another client suffered" };
-    failure.summary = format!("one client broke off, and {what}: {}", failure.summary);
-    failure.clients = Vec::new();
-    Trouble::Failed(failure)
+    trouble.amid(&format!("one client broke off, and {what}: ")).in_company()
 }
 
 pub(super) async fn violations(arena: &mut Arena) -> Checked {

@@ -269,10 +269,7 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
 const SUFFERED: &str = "and this one suffered";
 
 fn disturbed(trouble: Trouble) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
-    failure.summary = format!("another client was dropped as dead, {SUFFERED}: {}", failure.summary);
-    failure.clients = Vec::new();
-    Trouble::Failed(failure)
+    trouble.amid(&format!("another client was dropped as dead, {SUFFERED}: ")).in_company()
 }
 
 pub(super) async fn stalled(arena: &mut Arena) -> Checked {

@@ -200,7 +200,7 @@ async fn the_baseline_can_be_asked_in_every_way() {
     let address = listener.local_addr().expect("it is bound");
     let serving = tokio::spawn(server::serve(listener));
     for reconnect in [false, true] {
-        let http = Http::new(address, reconnect).expect("a client");
+        let http = Http::new(address, reconnect);
         let mut events = http.events(None).await.expect("events");
         http.publish("one\n  two").await.expect("published");
         http.publish("2").await.expect("published");
@@ -257,7 +257,7 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     ] {
         assert!(said.contains("413") && body.contains("2097152 bytes"), "{said}: {body}");
     }
-    let http = Http::new(address, false).expect("a client");
+    let http = Http::new(address, false);
     assert_eq!(http.poll(0, None).await.expect("polled").next, 0, "what was refused was not published");
     // An end of a line is an end of a line, however it is written.
     let mut events = http.events(None).await.expect("events");

@@ -60,7 +60,7 @@ async fn push(arena: &mut Arena) -> Checked {
     let asked = Contestant::Short(POLL);
     let (polled, relayed) = try_join(Host::inside(asked), Host::inside(Contestant::Relay)).await?;
     let http = || Http::new(polled.endpoint.0[0], false);
-    let polling = Lane { contestant: asked, mouth: Mouth::Http(http()?), ears: vec![Ear::Short(http()?, POLL, 0)] };
+    let polling = Lane { contestant: asked, mouth: Mouth::Http(http()), ears: vec![Ear::Short(http(), POLL, 0)] };
     let caller = || Caller::connect(relayed.endpoint.0[0]);
     let floor = Lane {
         contestant: Contestant::Relay,

@@ -106,16 +106,16 @@ impl Lane {
         let mouth = match contestant {
             Contestant::Push => Mouth::Socket(socket(near).await?),
             Contestant::Relay => Mouth::Relay(Caller::connect(near).await?),
-            _ => Mouth::Http(Http::new(near, how.reconnect)?),
+            _ => Mouth::Http(Http::new(near, how.reconnect)),
         };
         let ear = async |_| {
             Ok::<_, Trouble>(match contestant {
                 Contestant::Push => Ear::Socket(socket(far).await?),
                 Contestant::Relay => Ear::Relay(Caller::connect(far).await?),
                 // Each has a client of its own, and so a connection of its own.
-                Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect)?, period, 0),
-                Contestant::Long => Ear::Long(Http::new(far, how.reconnect)?, 0),
-                Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect)?.events(None).await?)),
+                Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect), period, 0),
+                Contestant::Long => Ear::Long(Http::new(far, how.reconnect), 0),
+                Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect).events(None).await?)),
             })
         };
         let ears = try_join_all((0..how.subscribers).map(ear)).await?;

@@ -54,8 +54,8 @@ impl Check {
     }
 }
 
-/// The checks of each exercise, in the contract's order.
-pub const ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CHECKS];
+/// The checks of each exercise, in the contract's order. No constant: whoever names that compiles all they refer to.
+pub static ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CHECKS];
 
 /// What most checks have in common.
 pub const fn check(id: &'static str, exercise: Exercise, contract: &'static str, run: Run) -> Check {

@@ -104,10 +104,7 @@ impl Beside {
         let baseline = Endpoint(vec![listener.local_addr()?]);
         let distance = Distance { rtt: Duration::ZERO, clock: Clock::start()? };
         let line = Line::to(baseline.clone(), distance).await?;
-        let http = |address: std::net::SocketAddr| {
-            Http::new(address, false).map_err(|trouble| io::Error::other(format!("{trouble:?}")))
-        };
-        let (publisher, poller) = (http(baseline.0[0])?, http(line.address)?);
+        let (publisher, poller) = (Http::new(baseline.0[0], false), Http::new(line.address, false));
         tokio::select! {
             ended = serve(listener) => ended,
             () = self.publish(journal, &publisher) => Ok(()),

@@ -65,7 +65,7 @@ pub async fn idle(
         let _caller = Caller::connect(line.address).await?;
         return Ok(Some(Idle::cycles(Bytes::default(), MINUTE, 0.0)));
     }
-    let http = Http::new(line.address, reconnect)?;
+    let http = Http::new(line.address, reconnect);
     http.clear().await?;
     Ok(Some(match contestant {
         Contestant::Short(period) => {

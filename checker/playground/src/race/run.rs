@@ -168,7 +168,7 @@ async fn counted(
 ) -> Checked<Cost> {
     if !matches!(contestant, Contestant::Push | Contestant::Relay) {
         // All begin with an empty room: how long its numbers are makes a difference on the wire.
-        Http::new(host.endpoint.0[0], true)?.clear().await?;
+        Http::new(host.endpoint.0[0], true).clear().await?;
     }
     let lines = wiring(host, Duration::ZERO, clock).lay().await?;
     let lane = Lane::connect(contestant, &lines, &connecting(settings, subscribers)).await?;

@@ -12,6 +12,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt, unfold};
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame};
@@ -21,8 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Batch, EVENTS_KEEP_ALIVE};
 use crate::http::{self, Request, Response, header, parameter, response, said};
+use crate::{Batch, EVENTS_KEEP_ALIVE};
 
 /// How many messages are remembered; who asks for older ones gets what there is.
 const REMEMBERED: usize = 10_000;
@@ -35,9 +36,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When the listener fails for good.
-pub async fn serve(listener: TcpListener) -> io::Result<()> {
+pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
     let room = Arc::new(Room::default());
-    http::serve(listener, move |request| answer(room.clone(), request)).await
+    // In a box, and so compiled here: see the clients.
+    Box::pin(http::serve(listener, move |request| answer(room.clone(), request)))
 }
 
 async fn answer(room: Arc<Room>, request: Request) -> Response {

@@ -28,12 +28,18 @@ impl Plan {
         Plan { checks, programs: BTreeMap::from([(exercise, Ok(program))]), target: None, seed }
     }
 
-    /// The same plan, for programs that are graded again and again while they are written: that a build was right after
-    /// its first second is remembered, and it is not made to wait again.
+    /// The same plan, for programs that are graded again and again while they are written: that one was right after its
+    /// first second is remembered, and it is not made to wait again.
     #[must_use]
     pub fn remembering(mut self) -> Self {
-        let remembered = |program: Result<Program, Box<Failure>>| program.map(Program::remembered);
-        self.programs = self.programs.into_iter().map(|(exercise, program)| (exercise, remembered(program))).collect();
+        let waiting: BTreeSet<Exercise> =
+            self.checks.iter().filter(|check| check.ages).map(|check| check.exercise).collect();
+        let remembered = |exercise: Exercise, program: Program| {
+            if waiting.contains(&exercise) { program.remembered() } else { program }
+        };
+        let programs = self.programs.into_iter();
+        self.programs =
+            programs.map(|(exercise, program)| (exercise, program.map(|it| remembered(exercise, it)))).collect();
         self
     }
 

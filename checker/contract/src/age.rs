@@ -1,47 +1,36 @@
-//! Which builds were seen to be right when they were no longer young.
+//! Which programs were seen to be right when they were no longer young.
 //!
 //! A server that is right only in its first second is found by a check that waits for longer than that. Of the same
-//! program this need not be seen twice: who grades again what has not changed is spared the wait, and nothing else.
+//! program this need not be seen twice: who grades again what has not changed, or changed in its comments only, or was
+//! changed back, is spared the wait, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 
 use crate::store;
 
 const FILE: &str = "ages.json";
 
-/// One build of a program, and whether it has been waited for before.
+/// A program, and whether it has been waited for before.
 #[derive(Debug, Clone)]
 pub struct Age {
-    path: PathBuf,
-    stamp: Stamp,
+    digest: String,
     seen: bool,
 }
 
-/// What tells a build from the next: cargo writes the file only if something changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Stamp {
-    bytes: u64,
-    /// Since the Unix epoch, in nanoseconds.
-    modified: u64,
-}
-
 impl Age {
-    /// The build that is at this path now; `None` if the system does not tell builds apart.
+    /// Of the program that is at this path now; `None` if it can't be read. It is known not by its time, which is new
+    /// whenever cargo builds, but by its bytes, which are the same if nothing that is compiled has changed.
     pub fn of(path: &Path) -> Option<Self> {
-        let file = fs::metadata(path).ok()?;
-        let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let stamp = Stamp { bytes: file.len(), modified: u64::try_from(modified.as_nanos()).ok()? };
-        let seen = stamps().get(path) == Some(&stamp);
-        Some(Age { path: path.to_path_buf(), stamp, seen })
+        let digest: String = Sha1::digest(fs::read(path).ok()?).iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(Age { seen: digests().contains(&digest), digest })
     }
 
-    /// Whether this build has been seen to be right after its first second.
+    /// Whether this program has been seen to be right after its first second.
     pub fn seen(&self) -> bool {
         self.seen
     }
@@ -51,12 +40,12 @@ impl Age {
     /// # Errors
     /// When `target/checker/` can't be written.
     pub fn remember(&self) -> io::Result<()> {
-        let mut stamps = stamps();
-        stamps.insert(self.path.clone(), self.stamp.clone());
-        store::write(FILE, &stamps)
+        let mut digests = digests();
+        digests.insert(self.digest.clone());
+        store::write(FILE, &digests)
     }
 }
 
-fn stamps() -> BTreeMap<PathBuf, Stamp> {
+fn digests() -> BTreeSet<String> {
     store::read(FILE)
 }

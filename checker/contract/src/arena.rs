@@ -275,7 +275,7 @@ impl Arena {
 
     // Time
 
-    /// Waits until the server has been running for so long, unless this build has been waited for before.
+    /// Waits until the server has been running for so long, unless this program has been waited for before.
     pub async fn aged(&mut self, age: Duration) {
         if !self.settings.program.age().is_some_and(Age::seen) {
             tokio::time::sleep_until((self.server.started + age).into()).await;

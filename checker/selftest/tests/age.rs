@@ -1,21 +1,17 @@
-//! A build that was seen to be right after its first second is not made to wait for it again; any other is.
+//! A program that was seen to be right after its first second is not made to wait for it again; any other is.
 
 mod common;
 
-use std::fs::File;
-use std::path::Path;
-use std::time::SystemTime;
-
-use checker::server::build::{build, workspace};
-use common::{check, checker};
+use checker::exercise::{Exercise, Target};
+use checker::server::build::workspace;
+use common::check;
+use common::workbook::Workbook;
 use serde_json::Value;
 
-const PACKAGE: &str = "solution-echo";
-
-/// Whether the solution was spared the wait, and how long `echo::reply` took.
-fn grade() -> (bool, u64) {
-    let args = ["grade", "echo::reply", "--target", "solutions", "--format", "json", "--timings"];
-    let output = checker().args(args).output().expect("it runs");
+/// Whether the student's echo is spared the wait, and how long `echo::reply` takes.
+fn grade(workbook: &Workbook) -> (bool, u64) {
+    let args = ["grade", "echo::reply", "--format", "json", "--timings"];
+    let output = workbook.checker(&args).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -23,22 +19,22 @@ fn grade() -> (bool, u64) {
     (said.contains("echo was not waited for to be a second old"), millis)
 }
 
-/// As cargo does when something has changed.
-fn written_anew(program: &Path) {
-    // Linux lets nobody write to a program that runs, and Windows has no time be set by who can't write.
-    let file = File::options().read(true).write(cfg!(windows)).open(program).expect("the program that was built");
-    file.set_modified(SystemTime::now()).expect("its time can be set");
-}
-
 #[test]
-fn only_a_build_that_was_waited_for_is_spared_the_wait() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let built = runtime.block_on(build(&[PACKAGE])).expect("cargo runs");
-    let program = workspace().join(built[PACKAGE].as_ref().expect("it compiles"));
-    for _ in 0..2 {
-        written_anew(&program);
-        let (spared, millis) = grade();
-        assert!(!spared && millis >= 1_000, "a new build was judged after {millis} ms");
-        assert!(grade().0, "the same build was waited for again");
+fn only_a_program_that_was_waited_for_is_spared_the_wait() {
+    let workbook = Workbook::copy();
+    let solution = workspace().join(Exercise::Echo.source(Target::Solutions));
+    let right = std::fs::read_to_string(solution).expect("it can be read");
+    let edited = right.replacen("from_millis(50)", "from_millis(51)", 1);
+    assert_ne!(right, edited, "the solution no longer has what is edited here");
+
+    for program in [&right, &edited] {
+        workbook.write(Exercise::Echo, program);
+        let (spared, millis) = grade(&workbook);
+        assert!(!spared && millis >= 1_000, "a new program was judged after {millis} ms");
+        assert!(grade(&workbook).0, "the same program was waited for again");
     }
+    workbook.write(Exercise::Echo, &right);
+    assert!(grade(&workbook).0, "a program that was changed back was waited for again");
+    workbook.write(Exercise::Echo, &format!("{right}// What nobody compiles changes nothing.\n"));
+    assert!(grade(&workbook).0, "a comment was waited for");
 }

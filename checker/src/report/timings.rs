@@ -60,7 +60,7 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
     for exercise in spared {
         let _ = writeln!(
             out,
-            "{exercise} was not waited for to be a second old: this build was right then in an earlier run"
+            "{exercise} was not waited for to be a second old: this program was right then in an earlier run"
         );
     }
     out

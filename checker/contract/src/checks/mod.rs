@@ -37,6 +37,8 @@ pub struct Check {
     pub heavy: bool,
     /// Whether it compares times; such a check begins when the light ones are over.
     pub timed: bool,
+    /// Whether it waits until the server is no longer young; who grades again is spared that for the same program.
+    pub ages: bool,
     /// The least it must have seen to pass.
     pub least: Least,
     /// The first thing to think of when it fails.
@@ -69,6 +71,7 @@ pub const fn check(id: &'static str, exercise: Exercise, contract: &'static str,
         beats: false,
         heavy: false,
         timed: false,
+        ages: false,
         least: LEAST,
         hint: "",
         lesson: "",

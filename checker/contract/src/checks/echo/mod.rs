@@ -48,6 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         explained_by: &["echo::welcome"],
         needs: WELCOMED,
+        ages: true,
         hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, the same for every message and client.",
         lesson: "lessons/03-echo.md",
         least: Least { connections: 14, messages: 40, ..LEAST },

@@ -164,9 +164,9 @@ impl Shared {
         let mut span = (self.now(), self.now());
         let mut lateness = None;
         // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
-        // falls with it in the end.
+        // falls with it in the end. Nor need a server that is to be of age be young until others have been judged.
         let (beside, before): (Vec<_>, Vec<_>) =
-            check.needs.iter().partition(|need| checks::find(need).is_some_and(|need| need.beats));
+            check.needs.iter().partition(|need| check.ages || checks::find(need).is_some_and(|need| need.beats));
         let outcome = match (self.blocked_by(&before).await, program) {
             (Some(outcome), _) => outcome,
             (None, Err(failure)) => Outcome::Failed(Box::new(bare(check, *failure))),

@@ -5,8 +5,8 @@
 //! changed back, is spared the wait, and nothing else.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use sha1::{Digest, Sha1};
@@ -26,7 +26,17 @@ impl Age {
     /// Of the program that is at this path now; `None` if it can't be read. It is known not by its time, which is new
     /// whenever cargo builds, but by its bytes, which are the same if nothing that is compiled has changed.
     pub fn of(path: &Path) -> Option<Self> {
-        let digest: String = Sha1::digest(fs::read(path).ok()?).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hasher = Sha1::new();
+        let mut file = File::open(path).ok()?;
+        // Read whole, its memory would cost more than its digest.
+        let mut part = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut part).ok()? {
+                0 => break,
+                length => hasher.update(&part[..length]),
+            }
+        }
+        let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Some(Age { seen: digests().contains(&digest), digest })
     }
 

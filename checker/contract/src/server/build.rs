@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 /// What became of each package: the path of its program, or the compiler's words.
@@ -40,39 +41,77 @@ pub async fn build(packages: &[&str]) -> Result<Built, String> {
     for package in packages {
         command.args(["--package", package]);
     }
-    let output = command
+    let unable = |error| format!("cannot run {}: {error}", cargo.display());
+    let mut child = command
         .current_dir(workspace())
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| format!("cannot run {}: {error}", cargo.display()))?;
-    Ok(outcomes(&output.stdout, &output.stderr, packages))
+        .spawn()
+        .map_err(unable)?;
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let complaining = tokio::spawn(async move {
+        let mut words = Vec::new();
+        // Words that break off are better than none.
+        let _ = stderr.read_to_end(&mut words).await;
+        words
+    });
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut told = Told::default();
+    let mut line = Vec::new();
+    while stdout.read_until(b'\n', &mut line).await.map_err(unable)? > 0 {
+        told.hear(&line);
+        if told.finished {
+            // All is built. That cargo takes some time more to end is nobody's business.
+            tokio::spawn(async move { child.wait().await });
+            return Ok(told.outcomes(b"", packages));
+        }
+        line.clear();
+    }
+    Ok(told.outcomes(&complaining.await.unwrap_or_default(), packages))
 }
 
 /// What became of each package, from what `cargo build --message-format=json` printed.
 pub fn outcomes(stdout: &[u8], stderr: &[u8], packages: &[&str]) -> Built {
-    let mut programs = HashMap::new();
-    let mut complaints: HashMap<String, String> = HashMap::new();
-    for line in stdout.split(|byte| *byte == b'\n') {
+    let mut told = Told::default();
+    stdout.split(|byte| *byte == b'\n').for_each(|line| told.hear(line));
+    told.outcomes(stderr, packages)
+}
+
+/// What cargo has told so far.
+#[derive(Default)]
+struct Told {
+    programs: HashMap<String, PathBuf>,
+    complaints: HashMap<String, String>,
+    /// Whether everything has been built.
+    finished: bool,
+}
+
+impl Told {
+    fn hear(&mut self, line: &[u8]) {
         // A build script may print lines of its own between cargo's.
-        let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
-        let Some(target) = message["target"]["name"].as_str() else { continue };
+        let Ok(message) = serde_json::from_slice::<Value>(line) else { return };
+        self.finished |= message["reason"] == "build-finished" && message["success"] == true;
+        let Some(target) = message["target"]["name"].as_str() else { return };
         if let Some(path) = message["executable"].as_str() {
-            programs.insert(target.to_string(), PathBuf::from(path));
+            self.programs.insert(target.to_string(), PathBuf::from(path));
         }
         if message["message"]["level"] == "error" {
             let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
-            complaints.entry(target.to_string()).or_default().push_str(rendered);
+            self.complaints.entry(target.to_string()).or_default().push_str(rendered);
         }
     }
-    let result = |package: &&str| {
-        let outcome = match (programs.remove(*package), complaints.remove(*package)) {
-            (Some(path), _) => Ok(path),
-            (None, Some(complaint)) => Err(complaint),
-            (None, None) => Err(String::from_utf8_lossy(stderr).into_owned()),
+
+    fn outcomes(mut self, stderr: &[u8], packages: &[&str]) -> Built {
+        let result = |package: &&str| {
+            let outcome = match (self.programs.remove(*package), self.complaints.remove(*package)) {
+                (Some(path), _) => Ok(path),
+                (None, Some(complaint)) => Err(complaint),
+                (None, None) => Err(String::from_utf8_lossy(stderr).into_owned()),
+            };
+            (package.to_string(), outcome)
         };
-        (package.to_string(), outcome)
-    };
-    packages.iter().map(result).collect()
+        packages.iter().map(result).collect()
+    }
 }

@@ -32,8 +32,11 @@ impl Plan {
     /// first second is remembered, and it is not made to wait again.
     #[must_use]
     pub fn remembering(mut self) -> Self {
-        let waiting: BTreeSet<Exercise> =
-            self.checks.iter().filter(|check| check.ages).map(|check| check.exercise).collect();
+        let of = |which: fn(&Check) -> bool| -> BTreeSet<Exercise> {
+            self.checks.iter().filter(|check| which(check)).map(|check| check.exercise).collect()
+        };
+        // Where heartbeats are waited for, the first second is long over when they are judged.
+        let waiting = &of(|check| check.ages) - &of(|check| check.beats);
         let remembered = |exercise: Exercise, program: Program| {
             if waiting.contains(&exercise) { program.remembered() } else { program }
         };

@@ -20,6 +20,8 @@ use crate::wire::tap::{Plumbing, Tap};
 
 /// An interval that no check outlasts, in milliseconds: heartbeats that are not to disturb.
 const NO_HEARTBEAT: Duration = Duration::from_secs(60);
+/// A server that is right only when young is not right.
+const OF_AGE: Duration = Duration::from_millis(1_050);
 
 /// One server under test and all that a check needs to judge it.
 pub struct Arena {
@@ -275,12 +277,15 @@ impl Arena {
 
     // Time
 
-    /// Waits until the server has been running for so long, unless this program has been waited for before.
-    pub async fn aged(&mut self, age: Duration) {
-        if !self.settings.program.age().is_some_and(Age::seen) {
-            tokio::time::sleep_until((self.server.started + age).into()).await;
-            self.aged = true;
+    /// Waits until the server is a second old, unless this program has been waited for before; what to say of what goes
+    /// wrong from then on.
+    pub async fn aged(&mut self) -> &'static str {
+        if self.settings.program.age().is_some_and(Age::seen) {
+            return "";
         }
+        tokio::time::sleep_until((self.server.started + OF_AGE).into()).await;
+        self.aged = true;
+        "once the server is a second old, "
     }
 
     /// Remembers of a server that has passed whether it was waited for.

@@ -50,9 +50,10 @@ pub struct Check {
 }
 
 impl Check {
-    /// Whether it neither waits for heartbeats nor keeps the processors busy; only so many of these run at a time.
+    /// Whether it neither waits, for heartbeats or until the server is of age, nor keeps the processors busy; only so many
+    /// of these run at a time.
     pub fn is_light(&self) -> bool {
-        !self.beats && !self.heavy
+        !self.beats && !self.heavy && !self.ages
     }
 }
 

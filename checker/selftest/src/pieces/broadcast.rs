@@ -51,6 +51,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "The welcome was lost on the way to broadcasting; a newcomer is still greeted, unasked.",
     ),
     broadcast(
+        "broadcast-right-for-one-second",
+        &[Twist::RightForOneSecond],
+        &[EVERYONE, ORDER, AGREEMENT, LATECOMER, LEAVER, CROWD, SLOW, HEARTBEAT],
+        "Your server broadcasts rightly for one second after its start, and then a text of its own; it has to be right for as long as it runs.",
+    ),
+    broadcast(
         "sender-left-out",
         &[Twist::SenderExcluded],
         &[EVERYONE],
@@ -98,6 +104,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::NewestFirst],
         &[ORDER, CROWD],
         "Messages that wait together go out newest first, a stack where a queue belongs.",
+    ),
+    broadcast(
+        "broadcast-first-ten-connections",
+        &[Twist::FirstTenConnections],
+        &[AGREEMENT, EVERYONE, LEAVER, CROWD],
+        "Your server broadcasts what its first ten connections say, and of the eleventh a text of its own; whoever \
+         comes is one of everyone.",
     ),
     broadcast(
         "own-message-first",

@@ -44,6 +44,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Replies leave in another order than the messages came, since each has a task of its own.",
     ),
     heartbeat(
+        "heartbeat-right-for-one-second",
+        &[Twist::RightForOneSecond],
+        &[ECHO, INTERVAL, BUSY],
+        "Your server answers rightly for one second after its start and then with a text of its own; it has to be right for as long as it runs.",
+    ),
+    heartbeat(
         "no-pings",
         &[Twist::NoPings],
         &[PINGS, STEADY, INTERVAL, BUSY, DEAD, RELAPSE, CHATTER, STALLED],

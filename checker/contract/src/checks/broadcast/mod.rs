@@ -32,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         explained_by: &["broadcast::welcome"],
         needs: WELCOMED,
+        ages: true,
         hint: "Every connection's task subscribes to one tokio::sync::broadcast channel; what a client sends goes into the channel, and what comes out of it goes to the client, its sender included.",
         lesson: LESSON,
         least: Least { connections: 5, messages: 100, ..LEAST },

@@ -98,9 +98,10 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
         let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
         heard.map_err(|trouble| trouble.amid("while another client joins, ")).and(newcomer.map(|_| ()))?;
     }
+    let when = arena.aged().await;
     let last = arena.token();
     clients[count - 1].send_text(last.as_str());
-    all_hear(&mut clients, &last).await
+    all_hear(&mut clients, &last).await.map_err(|trouble| trouble.amid(when))
 }
 
 /// Says so where what came is the reply to the message before.

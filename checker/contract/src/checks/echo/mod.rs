@@ -6,8 +6,6 @@ mod log;
 mod payloads;
 pub(super) mod talk;
 
-use std::time::Duration;
-
 use super::{Check, LEAST, check};
 use crate::evidence::Least;
 use crate::exercise::Exercise::Echo;
@@ -18,8 +16,6 @@ const ECHOES: &[&str] = &["echo::handshake", "echo::welcome", "echo::reply"];
 const TALKS: &[&str] = &["echo::welcome", "echo::reply", "echo::order"];
 /// And what keeps others waiting.
 const TOGETHER: &[&str] = &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent"];
-/// A server that is right only when young is not right.
-const OF_AGE: Duration = Duration::from_millis(1_050);
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -2,7 +2,6 @@
 
 use rand::RngExt;
 
-use super::OF_AGE;
 use super::payloads::in_pieces;
 use crate::arena::Arena;
 use crate::client::{Client, Heard, Moment, PATIENCE, PREFIX, WELCOME, describe, reply_to, within};
@@ -86,11 +85,12 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         client = arena.join().await?;
         client.exchange(&arena.token()).await?;
     }
-    arena.aged(OF_AGE).await;
-    client.exchange(&arena.token()).await?;
+    let when = arena.aged().await;
+    client.exchange(&arena.token()).await.map_err(|trouble| trouble.amid(when))?;
     arena.leave(client).await;
     let token = arena.token();
-    arena.join().await?.exchange(&token).await
+    let mut newcomer = arena.join().await.map_err(|trouble| trouble.amid(when))?;
+    newcomer.exchange(&token).await.map_err(|trouble| trouble.amid(when))
 }
 
 pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {

@@ -29,6 +29,7 @@ const LESSON: &str = "lessons/04-heartbeats.md";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
+        ages: true,
         hint: "Bring your echo server over as it was green, and let select! choose between the next message and the next beat.",
         lesson: LESSON,
         least: Least { connections: 25, messages: 200, closes: 4, ends: 4, ..LEAST },
@@ -217,5 +218,7 @@ async fn still_echo(arena: &mut Arena) -> Checked {
     }
     echo::talk::order(arena).await?;
     echo::talk::concurrent(arena).await?;
+    let when = arena.aged().await;
+    client.exchange(&arena.token()).await.map_err(|trouble| trouble.amid(when))?;
     echo::ends::close_after(arena, 8).await
 }

@@ -164,7 +164,7 @@ impl Shared {
         let mut span = (self.now(), self.now());
         let mut lateness = None;
         // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
-        // falls with it in the end. Nor need a server that is to be of age be young until others have been judged.
+        // falls with it in the end. Likewise one that waits until its server is of age, which it becomes meanwhile.
         let (beside, before): (Vec<_>, Vec<_>) =
             check.needs.iter().partition(|need| check.ages || checks::find(need).is_some_and(|need| need.beats));
         let outcome = match (self.blocked_by(&before).await, program) {

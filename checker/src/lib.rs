@@ -23,5 +23,5 @@ pub mod soak;
 pub mod state;
 pub mod why;
 
-pub use ::polling::{self, http};
+pub use ::polling;
 pub use contract::{age, arena, client, evidence, exercise, gauge, peer, server, verdict, wire};

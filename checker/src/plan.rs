@@ -32,17 +32,17 @@ impl Plan {
     /// first second is remembered, and it is not made to wait again.
     #[must_use]
     pub fn remembering(mut self) -> Self {
-        let of = |which: fn(&Check) -> bool| -> BTreeSet<Exercise> {
-            self.checks.iter().filter(|check| which(check)).map(|check| check.exercise).collect()
-        };
-        // Where heartbeats are waited for, the first second is long over when they are judged.
-        let waiting = &of(|check| check.ages) - &of(|check| check.beats);
-        let remembered = |exercise: Exercise, program: Program| {
-            if waiting.contains(&exercise) { program.remembered() } else { program }
-        };
-        let programs = self.programs.into_iter();
-        self.programs =
-            programs.map(|(exercise, program)| (exercise, program.map(|it| remembered(exercise, it)))).collect();
+        for (exercise, program) in &mut self.programs {
+            let some =
+                |which: fn(&Check) -> bool| self.checks.iter().any(|check| check.exercise == *exercise && which(check));
+            // Where heartbeats are waited for, the first second is long over when they are judged.
+            if some(|check| check.ages)
+                && !some(|check| check.beats)
+                && let Ok(program) = program
+            {
+                program.remember();
+            }
+        }
         self
     }
 

@@ -45,10 +45,9 @@ impl Program {
         Program { argv, directory, turnstile: Arc::default(), alone: Arc::default(), age: None }
     }
 
-    /// The same program, of which it is remembered from run to run that it was right after its first second.
-    #[must_use]
-    pub fn remembered(self) -> Self {
-        Program { age: Age::of(Path::new(&self.argv[0])), ..self }
+    /// From now on it is remembered from run to run that this program was right after its first second.
+    pub fn remember(&mut self) {
+        self.age = Age::of(Path::new(&self.argv[0]));
     }
 
     /// What is remembered of it, if anything is to be.

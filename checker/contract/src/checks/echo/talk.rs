@@ -86,11 +86,13 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         client.exchange(&arena.token()).await?;
     }
     let when = arena.aged().await;
-    client.exchange(&arena.token()).await.map_err(|trouble| trouble.amid(when))?;
-    arena.leave(client).await;
-    let token = arena.token();
-    let mut newcomer = arena.join().await.map_err(|trouble| trouble.amid(when))?;
-    newcomer.exchange(&token).await.map_err(|trouble| trouble.amid(when))
+    let still = async {
+        client.exchange(&arena.token()).await?;
+        arena.leave(client).await;
+        let token = arena.token();
+        arena.join().await?.exchange(&token).await
+    };
+    still.await.map_err(|trouble| trouble.amid(when))
 }
 
 pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {

@@ -1,5 +1,6 @@
 //! Where a check meets the server: one process, one tap in front of it, any number of clients.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,10 @@ use crate::wire::tap::{Plumbing, Tap};
 
 /// An interval that no check outlasts, in milliseconds: heartbeats that are not to disturb.
 const NO_HEARTBEAT: Duration = Duration::from_secs(60);
-/// A server that is right only when young is not right.
-const OF_AGE: Duration = Duration::from_millis(1_050);
+/// A server that is right only when young, for a second, is not right.
+const OF_AGE: Duration = Duration::from_millis(1_010);
+/// How often somebody talks meanwhile, where a server need not keep who doesn't.
+const SMALL_TALK: Duration = OF_AGE.checked_div(3).expect("not zero");
 
 /// One server under test and all that a check needs to judge it.
 pub struct Arena {
@@ -41,7 +44,7 @@ pub struct Arena {
     /// Clients stay connected until the check is over, unless it says that they leave.
     kept: Mutex<Vec<Mouth>>,
     holds_back: bool,
-    lets_go: bool,
+    lets_go: AtomicBool,
     /// Whether the check has waited for the server to be older.
     aged: bool,
 }
@@ -98,7 +101,7 @@ impl Arena {
             settings,
             kept: Mutex::default(),
             holds_back: false,
-            lets_go: true,
+            lets_go: AtomicBool::new(true),
             aged: false,
         })
     }
@@ -245,9 +248,9 @@ impl Arena {
 
     /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a
     /// server closes well is for one check to judge, and for all others no reason to wait.
-    pub async fn leave(&mut self, mut client: Client) {
+    pub async fn leave(&self, mut client: Client) {
         client.send_close(1_000, "");
-        if self.lets_go {
+        if self.lets_go.load(Relaxed) {
             let gone = async {
                 while let Ok(moment) = client.next("the end").await {
                     if matches!(moment.heard, Heard::Close(_) | Heard::End(_)) {
@@ -255,7 +258,7 @@ impl Arena {
                     }
                 }
             };
-            self.lets_go = within(PATIENCE / 8, gone).await.is_some();
+            self.lets_go.store(within(PATIENCE / 8, gone).await.is_some(), Relaxed);
         }
         client.hang_up();
     }
@@ -279,13 +282,33 @@ impl Arena {
 
     /// Waits until the server is a second old, unless this program has been waited for before; what to say of what goes
     /// wrong from then on.
-    pub async fn aged(&mut self) -> &'static str {
-        if self.settings.program.age().is_some_and(Age::seen) {
-            return "";
+    ///
+    /// It counts from its first answer, the moment to give, whatever it counts its own age from.
+    pub async fn aged(&mut self, answered: Instant) -> &'static str {
+        while self.grows_older(answered, OF_AGE).await {}
+        if self.aged { "once the server is a second old, " } else { "" }
+    }
+
+    /// The same, with a client that talks meanwhile.
+    ///
+    /// # Errors
+    /// When it gets no right reply.
+    pub async fn aged_with(&mut self, client: &mut Client, answered: Instant) -> Checked<&'static str> {
+        while self.grows_older(answered, SMALL_TALK).await {
+            client.exchange(&self.token()).await?;
         }
-        tokio::time::sleep_until((self.server.started + OF_AGE).into()).await;
-        self.aged = true;
-        "once the server is a second old, "
+        Ok(self.aged(answered).await)
+    }
+
+    /// Waits for so long, or until the server is of age, in which case it says no.
+    async fn grows_older(&mut self, answered: Instant, at_most: Duration) -> bool {
+        if self.settings.program.age().is_some_and(Age::seen) {
+            return false;
+        }
+        let left = OF_AGE.saturating_sub(answered.elapsed());
+        tokio::time::sleep(left.min(at_most)).await;
+        self.aged = left <= at_most;
+        !self.aged
     }
 
     /// Remembers of a server that has passed whether it was waited for.

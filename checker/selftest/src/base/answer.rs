@@ -168,6 +168,7 @@ pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
 pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
     let code = match end {
         End::Closed(code) => *code,
+        End::Violation(_) if server.has(Twist::ResetsOffenders) => return false,
         End::Violation(code) => Some(*code),
         End::Vanished { .. } | End::Dropped => return false,
     };
@@ -214,6 +215,9 @@ fn log_received(server: &Server, said: &str) {
 
 pub(crate) fn log_disconnected(server: &Server, end: &End) {
     if server.has(Twist::LogsOnlyPoliteLeave) && !matches!(end, End::Closed(_)) {
+        return;
+    }
+    if server.has(Twist::LogsNoThrowingOut) && matches!(end, End::Violation(_)) {
         return;
     }
     if server.has(Twist::LogsLeaveTwice) {

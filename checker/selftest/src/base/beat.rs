@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::conn::Conn;
 use super::{Server, Twist, frame};
@@ -16,7 +16,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     let unpinged = server.has(Twist::NoPings)
         || server.has(Twist::OnlyFirstIsPinged) && conn.id > 0
         || server.has(Twist::OnlyFirstTenArePinged) && conn.id >= 10;
-    if server.exercise == Exercise::Echo || unpinged {
+    if server.exercise == Exercise::Echo && !server.has(Twist::PingsInEcho) || unpinged {
         return;
     }
     let period = period(&server);
@@ -30,6 +30,10 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     let mut missed = 0;
     for beat in 1.. {
         tick(&server, &conn, &mut ticks).await;
+        if server.has(Twist::PingsEverRarer) {
+            sleep(period / 4 * beat).await;
+            ticks.reset();
+        }
         if server.has(Twist::BeatAwaitsWrite) {
             conn.out.at_most(0).await;
         }
@@ -38,6 +42,11 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
                 other.out.at_most(0).await;
             }
         }
+        if server.has(Twist::OnlyLastIsPinged) && conn.id + 1 != server.next.load(SeqCst)
+            || server.has(Twist::LeaverStopsPings) && server.hub.somebody_left()
+        {
+            return;
+        }
         if left_out(&server, &conn, beat) {
             continue;
         }
@@ -45,12 +54,15 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
             missed = 0;
         } else {
             missed += 1;
-            if !(server.has(Twist::DropsAfterThreeBeats) && missed < 3) {
+            if !(server.has(Twist::DropsAfterThreeBeats) && missed < 3
+                || server.has(Twist::DropsAfterTwoBeats) && missed < 2)
+            {
                 return end(&server, &conn, period).await;
             }
         }
         match () {
             () if server.has(Twist::PingsOnce) && beat > 1 => return,
+            () if server.has(Twist::PingsFive) && beat > 5 => return,
             () if server.has(Twist::PingsTwice) => ping(&server, &conn, 2),
             () if server.has(Twist::PingsInBursts) && beat > 1 => ping(&server, &conn, 3),
             () => ping(&server, &conn, 1),
@@ -68,6 +80,7 @@ fn period(server: &Server) -> Duration {
     match () {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
         () if server.has(Twist::AtMostHalfASecond) => server.interval.min(Duration::from_millis(500)),
+        () if server.has(Twist::PingsInEcho) => Duration::from_millis(50),
         () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
         () => server.interval,
     }
@@ -90,7 +103,12 @@ fn ticks(server: &Server, period: Duration) -> Interval {
 async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
     loop {
         tokio::select! {
-            _ = ticks.tick() => return,
+            _ = ticks.tick() => match server.hub.last_join() {
+                Some(at) if server.has(Twist::JoinPostponesPings) && at.elapsed() < ticks.period() => {
+                    ticks.reset_at(at + ticks.period());
+                }
+                _ => return,
+            },
             () = conn.talk.notified(), if server.has(Twist::TrafficPostponesPings) => ticks.reset(),
         }
     }
@@ -112,7 +130,9 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
     match () {
         () if server.has(Twist::DropsAfterFourBeats) && beat > 4 => return false,
         () if server.has(Twist::DropsTheIdle) && beat > 4 && messages == 0 => return false,
-        () if server.has(Twist::NeverDrops) || server.has(Twist::PingsAreText) => return true,
+        () if server.has(Twist::NeverDrops) || server.has(Twist::PingsInEcho) || server.has(Twist::PingsAreText) => {
+            return true;
+        }
         () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,
         () if server.has(Twist::AQuarterWillDo) => return conn.pongs.load(SeqCst) * 4 >= beat - 1,
         () if server.has(Twist::SharedPong) => {
@@ -158,6 +178,10 @@ fn ping(server: &Server, conn: &Conn, times: usize) {
 async fn end(server: &Server, conn: &Conn, period: Duration) {
     if server.has(Twist::DropsPolitely) {
         return conn.out.push_and_fall_silent(frame::close(Some(1001)));
+    }
+    if server.has(Twist::SaysWhyItDrops) {
+        conn.out.push_last(frame::close(Some(1001)));
+        drop(timeout(period / 20, conn.out.at_most(0)).await);
     }
     if server.has(Twist::DropAwaitsWrite) {
         conn.out.at_most(0).await;

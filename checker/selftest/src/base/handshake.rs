@@ -20,15 +20,34 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
             break bytes.len();
         }
         if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await.ok()? == 0 {
+            if server.has(Twist::HangUpEndsProcess) {
+                eprintln!("called `Result::unwrap()` on an `Err` value: Protocol(HandshakeIncomplete)");
+                std::process::exit(101);
+            }
             return None;
         }
     };
     let rest = bytes.split_off(end);
+    if server.has(Twist::ShortHeads) && end > 1024 {
+        return None;
+    }
     let request = String::from_utf8_lossy(&bytes).into_owned();
     let key = match upgrade_key(server, &request) {
         Some(key) => key,
         None if server.has(Twist::UpgradesPlainHttp) => String::new(),
+        None if server.has(Twist::ServesAPage) => {
+            let page = "<!doctype html><title>Day 1</title><p>Come with a WebSocket.";
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", page.len());
+            stream.write_all((head + page).as_bytes()).await.ok()?;
+            // Kept alive, as HTTP/1.1 has it, until the client hangs up.
+            while stream.read(&mut [0; 1024]).await.ok()? > 0 {}
+            return None;
+        }
         None => {
+            if server.has(Twist::PlainHttpEndsProcess) {
+                eprintln!("called `Result::unwrap()` on an `Err` value: Protocol(MissingConnectionUpgradeHeader)");
+                std::process::exit(101);
+            }
             let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\n\
                            Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
             drop(stream.write_all(refusal.as_bytes()).await);
@@ -54,6 +73,9 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
     if server.has(Twist::HeaderNamesExactly) && !request.contains("\r\nSec-WebSocket-Key:")
         || server.has(Twist::ConnectionExactly) && !all("connection").eq_ignore_ascii_case("upgrade")
     {
+        return None;
+    }
+    if server.has(Twist::UpgradeExactly) && all("upgrade") != "websocket" {
         return None;
     }
     let key = all("sec-websocket-key");

@@ -101,6 +101,19 @@ impl Hub {
         next(&lock(&self.clients), conn.id)
     }
 
+    pub(crate) fn somebody_left(&self) -> bool {
+        !lock(&self.left).is_empty()
+    }
+
+    pub(crate) fn last_join(&self) -> Option<Instant> {
+        *lock(&self.joined)
+    }
+
+    /// Whether a client takes nothing.
+    pub(crate) fn stuck(&self) -> bool {
+        self.all().iter().any(|conn| conn.out.stuck() > Duration::from_millis(100))
+    }
+
     pub(crate) fn kill_all(&self) {
         self.all().iter().for_each(|conn| conn.kill());
     }
@@ -190,6 +203,9 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
         return from.kill();
     }
     if server.has(Twist::NobodyHears) || server.has(Twist::SilentAfterALeaver) && !left.is_empty() {
+        return;
+    }
+    if server.has(Twist::NobodyHearsItself) && clients.len() == 1 {
         return;
     }
     let upwards = server.hub.sent.load(SeqCst).is_multiple_of(2);

@@ -144,6 +144,9 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 /// One connection, from its handshake to its end.
 async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     let conn = Arc::new(Conn::new(server.next.fetch_add(1, Relaxed)));
+    while server.has(Twist::SlowDelaysNewcomers) && server.hub.stuck() {
+        sleep(Duration::from_millis(5)).await;
+    }
     if !server.hub.join(&server, &conn) {
         return;
     }
@@ -155,7 +158,8 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     let (read, mut write) = stream.into_split();
     let mut writer = tokio::spawn({
         let (conn, pace) = (conn.clone(), hub::pace(&server));
-        async move { outbox::write(&conn.out, &mut write, pace).await }
+        let pieces = server.has(Twist::WritesInPieces);
+        async move { outbox::write(&conn.out, &mut write, pace, pieces).await }
     });
     let beat = tokio::spawn(beat::run(server.clone(), conn.clone()));
     let mut reader = Reader::new(read, rest);
@@ -177,6 +181,14 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         // The client may still be sending: closing now would reset the connection under our close frame.
         written = timeout(Duration::from_secs(2), &mut writer).await.is_ok();
         drop(timeout(Duration::from_secs(1), reader.drain()).await);
+    }
+    let resets = match end {
+        End::Violation(_) => server.has(Twist::ResetsOffenders),
+        End::Dropped => server.has(Twist::ResetsTheDead),
+        _ => false,
+    };
+    if resets {
+        reader.reset();
     }
     if !written {
         writer.abort();

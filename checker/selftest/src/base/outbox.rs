@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Bytes;
 
@@ -144,10 +145,20 @@ pub(crate) struct Pace {
 }
 
 /// The writer task of one client.
-pub(crate) async fn write(outbox: &Outbox, half: &mut OwnedWriteHalf, pace: Option<Pace>) -> std::io::Result<()> {
+pub(crate) async fn write(
+    outbox: &Outbox,
+    half: &mut OwnedWriteHalf,
+    pace: Option<Pace>,
+    pieces: bool,
+) -> std::io::Result<()> {
     let mut batch = Vec::new();
     while let Some(frames) = outbox.take(&mut batch).await {
-        half.write_all(&batch).await?;
+        let first = if pieces { batch.len().min(70) } else { 0 };
+        for piece in batch[..first].chunks(7) {
+            half.write_all(piece).await?;
+            yield_now().await;
+        }
+        half.write_all(&batch[first..]).await?;
         if batch.capacity() > 2 * BATCH {
             batch = Vec::new();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::conn::Conn;
 use super::{Server, Twist, answer, frame};
@@ -15,6 +15,8 @@ use super::{Server, Twist, answer, frame};
 const MESSAGE_LIMIT: u64 = 16 * 1024 * 1024;
 /// A client that has more than this many bytes of answers waiting is not read from.
 const BACKLOG: usize = 1024 * 1024;
+/// For a twist: a client that says nothing for this long is idle.
+const IDLE: Duration = Duration::from_millis(750);
 
 /// Why a connection ended.
 pub(crate) enum End {
@@ -60,7 +62,15 @@ impl Reader {
                 Err(end) => return end,
             }
             self.pipelined = false;
-            match self.fill().await {
+            let filled = if server.has(Twist::ClosesIdle) {
+                let Ok(filled) = timeout(IDLE, self.fill()).await else {
+                    return End::Closed(Some(1001));
+                };
+                filled
+            } else {
+                self.fill().await
+            };
+            match filled {
                 Ok(0) => {
                     return End::Vanished { reset: false, mid_frame: !self.buffer.is_empty() };
                 }
@@ -73,6 +83,11 @@ impl Reader {
                 conn.alive.store(true, SeqCst);
             }
         }
+    }
+
+    /// What is closed from now on is reset.
+    pub(crate) fn reset(&self) {
+        drop(self.half.as_ref().set_zero_linger());
     }
 
     /// Reads and forgets until the client has ended its side too.

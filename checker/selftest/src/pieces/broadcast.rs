@@ -235,6 +235,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server waits a moment for a client that lags, with every message, and all the others wait along.",
     ),
     broadcast(
+        "slow-client-keeps-newcomers-out",
+        &[Twist::SlowDelaysNewcomers],
+        &[SLOW],
+        "While one client does not read, nobody else is let in.",
+    ),
+    broadcast(
+        "nobody-else-nothing-said",
+        &[Twist::NobodyHearsItself],
+        &[EVERYONE],
+        "A client that is alone in the room hears nothing of what it says; everyone is everyone, sender included.",
+    ),
+    broadcast(
         "stalls-once-buffers-are-full",
         &[Twist::StallsWhenFull],
         &[SLOW],

@@ -132,6 +132,42 @@ pub(super) const FAULTS: &[Fault] = &[
         "A new connection gets two pings at once: the interval's first tick comes immediately, and you ping by hand as well.",
     ),
     heartbeat(
+        "pings-only-latest-connection",
+        &[Twist::OnlyLastIsPinged],
+        &[PINGS],
+        "One variable holds the timer of all your connections, so each newcomer stops the pings of everyone before it.",
+    ),
+    heartbeat(
+        "timer-restarts-with-every-newcomer",
+        &[Twist::JoinPostponesPings],
+        &[STEADY],
+        "Your timer starts again whenever a client connects, so where many come and go nobody is ever pinged.",
+    ),
+    heartbeat(
+        "leaver-stops-the-pings",
+        &[Twist::LeaverStopsPings],
+        &[STEADY],
+        "The first client that leaves stops the timer for all; a timer that belongs to everyone outlives each.",
+    ),
+    heartbeat(
+        "pings-ever-rarer",
+        &[Twist::PingsEverRarer],
+        &[STEADY],
+        "Your pings come ever more rarely, each a quarter of an interval later than the one before.",
+    ),
+    heartbeat(
+        "five-pings-and-no-more",
+        &[Twist::PingsFive],
+        &[STEADY],
+        "Your server pings each client five times and then never again.",
+    ),
+    heartbeat(
+        "two-beats-of-grace",
+        &[Twist::DropsAfterTwoBeats],
+        &[DEAD, RELAPSE, CHATTER],
+        "Your server forgives one ping that stays unanswered, and drops a beat late.",
+    ),
+    heartbeat(
         "traffic-replaces-pings",
         &[Twist::TrafficReplacesPings],
         &[BUSY, CHATTER],

@@ -131,4 +131,41 @@ pub(crate) const RIGHT: &[Right] = &[
         Base(&[Twist::Chatty]),
         "Prints many lines of its own among the log lines, on both streams.",
     ),
+    right(
+        Echo,
+        "closes-idle-echo",
+        Base(&[Twist::ClosesIdle]),
+        "Says goodbye to a client of which it has heard nothing for three quarters of a second.",
+    ),
+    right(
+        Echo,
+        "pinging-echo",
+        Base(&[Twist::PingsInEcho]),
+        "Pings its clients twenty times a second though nobody asked it to, and drops nobody.",
+    ),
+    right(
+        Echo,
+        "pieces-echo",
+        Base(&[Twist::WritesInPieces]),
+        "Writes seven bytes at a time, edges inside of frame headers included.",
+    ),
+    right(
+        Echo,
+        "page-echo",
+        Base(&[Twist::ServesAPage]),
+        "Has a page for browsers that come with plain HTTP, and keeps their connections open.",
+    ),
+    right(
+        Echo,
+        "resets-offenders-echo",
+        Base(&[Twist::ResetsOffenders]),
+        "Resets the connection of a client that breaks the protocol, without a close frame.",
+    ),
+    right(
+        Heartbeat,
+        "says-why-heartbeat",
+        Base(&[Twist::SaysWhyItDrops]),
+        "Sends a close frame to the dead, and ends their connections without waiting for an answer.",
+    ),
+    right(Heartbeat, "resets-the-dead-heartbeat", Base(&[Twist::ResetsTheDead]), "Drops the dead with a TCP reset."),
 ];

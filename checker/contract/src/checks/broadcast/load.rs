@@ -122,12 +122,22 @@ impl Flood {
         let mut course = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
             most = most.max(self.round(arena).await?);
+            if self.rounds.is_multiple_of(ROUNDS / 10) {
+                self.let_in(arena).await?;
+            }
             course.push(most);
             if self.slow.is_some() && course.len() >= ROUNDS / 2 && outlook(&course) < SLOW_COST {
                 break;
             }
         }
         Ok(most)
+    }
+
+    /// Who comes meanwhile is let in as ever.
+    async fn let_in(&self, arena: &Arena) -> Checked {
+        let newcomer = arena.join().await.map_err(|trouble| delayed(trouble, self.sent()))?;
+        arena.leave(newcomer).await;
+        Ok(())
     }
 
     /// How many messages have been sent past the slow client.

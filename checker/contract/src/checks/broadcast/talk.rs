@@ -1,6 +1,7 @@
 //! Who hears what, and in which order.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use futures_util::future::{join, join_all, try_join_all};
 use rand::RngExt;
@@ -81,6 +82,7 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let first = arena.token();
     clients[0].send_text(first.as_str());
     all_hear(&mut clients, &first).await.fundamental()?;
+    let answered = Instant::now();
     arena.sound();
     let token = arena.token();
     let mut texts = vec![format!(" {token} "), String::new(), format!("🦀 {token} žluťoučký"), token.clone(), token];
@@ -98,10 +100,22 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
         let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
         heard.map_err(|trouble| trouble.amid("while another client joins, ")).and(newcomer.map(|_| ()))?;
     }
-    let when = arena.aged().await;
+    alone(arena).await?;
+    let when = arena.aged(answered).await;
     let last = arena.token();
     clients[count - 1].send_text(last.as_str());
     all_hear(&mut clients, &last).await.map_err(|trouble| trouble.amid(when))
+}
+
+/// Everyone is one, where nobody else is there.
+async fn alone(arena: &Arena) -> Checked {
+    let mut room = arena.alike().await?;
+    let mut client = room.join().await?;
+    for text in room.tokens(3) {
+        let heard = client.exchange(&text).await;
+        heard.map_err(|trouble| trouble.amid("alone in the room, ").seen_by(&room.tap))?;
+    }
+    Ok(())
 }
 
 /// Says so where what came is the reply to the message before.

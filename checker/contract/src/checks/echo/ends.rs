@@ -89,11 +89,18 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         boasting.hang_up();
         still_served(arena, &mut neighbour).await?;
 
-        let mut shaking_hands = arena.open().await?;
-        shaking_hands.send_bytes(b"GET / HTTP/1.1\r\nUpgrade: webso".to_vec());
-        let _ = within(PATIENCE, shaking_hands.sent_but(0)).await;
-        shaking_hands.connection.reset().await;
-        still_served(arena, &mut neighbour).await?;
+        // Before its request is whole: nobody has been upgraded yet, which a server may have taken for granted.
+        for request in [&b""[..], b"GET / HTTP/1.1\r\nUpgrade: webso"] {
+            let mut knocking = arena.open().await?;
+            knocking.send_bytes(request.to_vec());
+            let _ = within(PATIENCE, knocking.sent_but(0)).await;
+            if round == 0 {
+                knocking.connection.reset().await;
+            } else {
+                knocking.hang_up();
+            }
+            still_served(arena, &mut neighbour).await?;
+        }
 
         let mut in_reply = arena.join().await?;
         in_reply.send_text(arena.token());

@@ -3,6 +3,7 @@
 use crate::arena::Arena;
 use crate::client::{PATIENCE, within};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
+use crate::wire::frame::{Data, Frame, OpCode};
 
 pub(super) async fn log(arena: &mut Arena) -> Checked {
     let mut polite = arena.join().await?;
@@ -27,8 +28,15 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     logged(arena, "Client disconnected", 1).await?;
     rude.connection.reset().await;
     logged(arena, "Client disconnected", 2).await?;
+    // Who is thrown out has left, too. Whether it is thrown out is another check's business.
+    let mut offender = arena.join().await?;
+    logged(arena, "Client connected", 3).await?;
+    offender.send_bytes(Frame::new(OpCode::Data(Data::Text), "unmasked").encode());
+    let _ = within(PATIENCE / 2, offender.end()).await;
+    offender.hang_up();
+    logged(arena, "Client disconnected", 3).await?;
     // One line for each event and no more, looked at when all are over.
-    for (line, count) in [("Client connected", 2), ("Client disconnected", 2)] {
+    for (line, count) in [("Client connected", 3), ("Client disconnected", 3)] {
         exactly(arena, line, count)?;
     }
     texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))

@@ -155,11 +155,18 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
-        explained_by: &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::abrupt"],
+        explained_by: &[
+            "echo::welcome",
+            "echo::reply",
+            "echo::order",
+            "echo::concurrent",
+            "echo::abrupt",
+            "echo::violations",
+        ],
         needs: ECHOES,
         hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",
         lesson: "lessons/03-echo.md",
-        least: Least { connections: 2, messages: 4, ..LEAST },
+        least: Least { connections: 3, messages: 4, ..LEAST },
         ..check(
             "echo::log",
             Echo,

@@ -1,5 +1,7 @@
 //! What is said and answered.
 
+use std::time::Instant;
+
 use rand::RngExt;
 
 use super::payloads::in_pieces;
@@ -59,6 +61,7 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let plain = arena.token();
     client.exchange(&plain).await.fundamental()?;
+    let answered = Instant::now();
     arena.sound();
     let token = arena.token();
     let variants = [
@@ -85,7 +88,8 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         client = arena.join().await?;
         client.exchange(&arena.token()).await?;
     }
-    let when = arena.aged().await;
+    // Not in silence: how long a client is kept that says nothing is up to the server.
+    let when = arena.aged_with(&mut client, answered).await?;
     let still = async {
         client.exchange(&arena.token()).await?;
         arena.leave(client).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, try_join, try_join_all};
 use rand::RngExt;
 
 use super::{LONGEST, SHORTEST, metronome};
@@ -55,14 +55,42 @@ pub(in crate::checks) async fn pings(arena: &mut Arena) -> Checked {
 }
 
 pub(super) async fn steady(arena: &mut Arena) -> Checked {
-    let mut clients = arena.join_many(2).await?;
+    let (busy_place, mut clients) = try_join(arena.alike(), arena.join_many(2)).await?;
     let arena = &*arena;
-    try_join_all(clients.iter_mut().map(|client| steadily(arena, client, 5))).await.map(|_| ())
+    let quiet = try_join_all(clients.iter_mut().map(|client| async move {
+        let first = client.ping().await?;
+        steadily(arena, client, first, 7).await
+    }));
+    let (quiet, in_company) = join(quiet, while_others_come_and_go(&busy_place)).await;
+    // What goes wrong without company as well is not its doing.
+    quiet.map(|_| ()).and(in_company)
 }
 
-/// The next pings come one a beat.
-async fn steadily(arena: &Arena, client: &mut Client, count: usize) -> Checked {
-    let mut last = client.ping().await?;
+/// No client's timer is another's: who comes does not set it back, and who leaves does not stop it.
+async fn while_others_come_and_go(arena: &Arena) -> Checked {
+    let mut client = arena.join().await?;
+    let first = client.ping().await?;
+    let mut pace = metronome(arena.beat.mul_f64(0.4));
+    let visits = async {
+        loop {
+            pace.tick().await;
+            // How they fare is other checks' business.
+            if let Ok(visitor) = arena.join().await {
+                arena.leave(visitor).await;
+            }
+        }
+    };
+    tokio::select! {
+        steady = steadily(arena, &mut client, first, 4) => {
+            steady.map_err(|trouble| trouble.amid("while others come and go, ").seen_by(&arena.tap))
+        }
+        () = visits => unreachable!("the visits never end"),
+    }
+}
+
+/// The next pings, up to so many with the first, come one a beat.
+async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usize) -> Checked {
+    let mut last = first;
     for n in 2..=count {
         let ping = within(arena.beat.mul_f64(LONGEST).max(PATIENCE / 2), client.ping()).await;
         let now = match ping {

@@ -6,7 +6,7 @@
 pub(super) mod beats;
 pub(super) mod drops;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Check, LEAST, check, echo};
 use crate::arena::Arena;
@@ -210,6 +210,7 @@ async fn still_echo(arena: &mut Arena) -> Checked {
     arena.hold_back(false);
     let mut client = arena.join().await?;
     client.exchange(&arena.token()).await.fundamental()?;
+    let answered = Instant::now();
     arena.sound();
     echo::handshake::in_all_ways(arena).await?;
     // More than a simple message is asked of echo itself.
@@ -218,7 +219,7 @@ async fn still_echo(arena: &mut Arena) -> Checked {
     }
     echo::talk::order(arena).await?;
     echo::talk::concurrent(arena).await?;
-    let when = arena.aged().await;
+    let when = arena.aged(answered).await;
     client.exchange(&arena.token()).await.map_err(|trouble| trouble.amid(when))?;
     echo::ends::close_after(arena, 8).await
 }

@@ -20,7 +20,7 @@ pub(crate) fn welcome(server: &Server, conn: &Conn) {
 
 /// The frames of the welcome to a newcomer.
 fn welcomes(server: &Server) -> Vec<Bytes> {
-    let welcome = frame::text(text::WELCOME);
+    let welcome = text_frames(server, text::WELCOME);
     let first = !server.welcomed.swap(true, SeqCst);
     match () {
         () if server.has(Twist::NoWelcome) || server.has(Twist::WelcomeAfterFirstMessage) => vec![],
@@ -36,6 +36,10 @@ fn welcomes(server: &Server) -> Vec<Bytes> {
     }
 }
 
+fn text_frames(server: &Server, text: &str) -> Bytes {
+    if server.has(Twist::FragmentsEverything) { frame::with_pings_between(text) } else { frame::text(text) }
+}
+
 /// Answers one message, or says why the connection has to end.
 pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Message) -> Result<(), End> {
     let nth = conn.messages.fetch_add(1, SeqCst);
@@ -48,14 +52,24 @@ pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Mes
     let Some(said) = read(server, conn, message)? else {
         return Ok(());
     };
+    let said = if server.has(Twist::SharedMessage) {
+        *server.message.lock().unwrap_or_else(PoisonError::into_inner) = said;
+        sleep(Duration::from_millis(1)).await;
+        server.message.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    } else {
+        said
+    };
     log_received(server, &said);
     if server.has(Twist::PoisonsLockOnVanish) {
         drop(server.tally.lock().map_err(|_| End::Dropped)?);
     }
     let reply = text::reply(server.twists, conn.id, server.started.elapsed(), &said);
     let Some(reply) = reply else { return Ok(()) };
-    let reply =
-        if server.has(Twist::FragmentsLongReplies) { frame::fragmented(&reply, 1000) } else { frame::text(&reply) };
+    let reply = if server.has(Twist::FragmentsLongReplies) {
+        frame::fragmented(&reply, 1000)
+    } else {
+        text_frames(server, &reply)
+    };
     if server.has(Twist::PingsPerMessage) {
         conn.out.push(frame::encode(frame::PING, b""));
     }
@@ -156,6 +170,14 @@ pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
         if pinged.is_some_and(|at| at.elapsed() > server.interval / 2) {
             return;
         }
+    }
+    let sent = conn.pinged.lock().unwrap_or_else(PoisonError::into_inner).map(|at| (at - server.started).as_nanos());
+    if server.has(Twist::OnlyItsOwnPongs) && sent.map(u128::to_be_bytes).as_ref().map(|sent| &sent[..]) != Some(payload)
+    {
+        return;
+    }
+    if server.has(Twist::PongTriggersPing) {
+        conn.out.push(frame::encode(frame::PING, b""));
     }
     conn.pongs.fetch_add(1, SeqCst);
     if !server.has(Twist::OnlyPingsCount) {

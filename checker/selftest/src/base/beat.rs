@@ -81,6 +81,7 @@ fn period(server: &Server) -> Duration {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
         () if server.has(Twist::AtMostHalfASecond) => server.interval.min(Duration::from_millis(500)),
         () if server.has(Twist::PingsInEcho) => Duration::from_millis(50),
+        () if server.has(Twist::BeatAndAHalf) => server.interval * 3 / 2,
         () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
         () => server.interval,
     }
@@ -156,7 +157,11 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
 }
 
 fn ping(server: &Server, conn: &Conn, times: usize) {
+    let now = Instant::now();
     let ping = match () {
+        () if server.has(Twist::OnlyItsOwnPongs) => {
+            frame::encode(frame::PING, &(now - server.started).as_nanos().to_be_bytes())
+        }
         () if server.has(Twist::PingsAreText) => frame::text("ping"),
         () if server.has(Twist::StampedPings) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -164,7 +169,7 @@ fn ping(server: &Server, conn: &Conn, times: usize) {
         }
         () => frame::encode(frame::PING, b""),
     };
-    *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     for _ in 0..times {
         if server.has(Twist::PingsEverybody) {
             server.hub.all().iter().for_each(|other| other.out.push(ping.clone()));
@@ -191,6 +196,12 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
     }
     if server.has(Twist::DropsEverybody) {
         server.hub.kill_all();
+    }
+    if server.has(Twist::DropsHalfABeatLate) {
+        sleep(period / 2).await;
+    }
+    if server.has(Twist::DropStopsPings) {
+        *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 1000;
     }
     if server.has(Twist::RestsAfterADrop) {
         *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 7 / 2;

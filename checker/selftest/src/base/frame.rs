@@ -78,6 +78,18 @@ pub(crate) fn fragmented(text: &str, size: usize) -> Bytes {
     bytes.into()
 }
 
+/// A text message in some fragments, a ping after each, the last of them empty.
+pub(crate) fn with_pings_between(text: &str) -> Bytes {
+    let size = (text.len() / 20).max(5);
+    let mut bytes = Vec::with_capacity(text.len() + 400);
+    for (n, part) in text.as_bytes().chunks(size).enumerate() {
+        append(&mut bytes, false, if n == 0 { TEXT } else { CONTINUATION }, part);
+        append(&mut bytes, true, PING, &[n as u8]);
+    }
+    append(&mut bytes, true, if text.is_empty() { TEXT } else { CONTINUATION }, b"");
+    bytes.into()
+}
+
 /// A close frame; without a code it is empty.
 pub(crate) fn close(code: Option<u16>) -> Bytes {
     encode(CLOSE, &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }])

@@ -28,6 +28,10 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         }
     };
     let rest = bytes.split_off(end);
+    if server.has(Twist::GarbageEndsProcess) && !bytes.starts_with(b"GET ") {
+        eprintln!("called `Result::unwrap()` on an `Err` value: HttpFormat(Token)");
+        std::process::exit(101);
+    }
     if server.has(Twist::ShortHeads) && end > 1024 {
         return None;
     }

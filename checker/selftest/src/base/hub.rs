@@ -147,7 +147,7 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
     if server.has(Twist::SlowDelaysAll) || server.has(Twist::StallsWhenFull) {
         return in_turn(server, frame).await;
     }
-    let whole = [Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
+    let whole = [Twist::LastWordsLost, Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
     if let Some(relay) = hub.relay.get() {
         let others = hub.all().into_iter().map(Some);
         let all = whole.iter().any(|twist| server.has(*twist));
@@ -282,6 +282,7 @@ pub(crate) fn start_relays(server: &Arc<Server>) {
     let periods = [
         (Twist::BatchesEvery100, 100),
         (Twist::PollsEvery60, 60),
+        (Twist::LastWordsLost, 3),
         (Twist::NewestFirst, 5),
         (Twist::OwnMessageFirst, 5),
         (Twist::CrossedOrder, 5),
@@ -303,6 +304,9 @@ async fn forward(server: Arc<Server>, mut parcels: UnboundedReceiver<Parcel>, pe
             due.reverse();
         }
         for parcel in due {
+            if server.has(Twist::LastWordsLost) && !lock(&server.hub.clients).contains_key(&parcel.from.id) {
+                continue;
+            }
             deliver(&server, &parcel.from, parcel.to.as_ref(), &parcel.frame);
         }
     }

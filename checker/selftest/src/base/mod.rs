@@ -13,7 +13,7 @@ mod twist;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +48,8 @@ pub(crate) struct Server {
     last_pong: Mutex<Instant>,
     last_drop: Mutex<Instant>,
     welcomed: AtomicBool,
+    message: Mutex<String>,
+    fragments: Mutex<Option<(u8, Vec<u8>)>>,
 }
 
 impl Server {
@@ -89,6 +91,8 @@ pub(crate) async fn run_on(
         last_pong: Mutex::new(Instant::now()),
         last_drop: Mutex::new(Instant::now()),
         welcomed: AtomicBool::new(false),
+        message: Mutex::default(),
+        fragments: Mutex::default(),
         next: AtomicU64::new(0),
     });
     hub::start_relays(&server);
@@ -143,13 +147,10 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 
 /// One connection, from its handshake to its end.
 async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
-    let conn = Arc::new(Conn::new(server.next.fetch_add(1, Relaxed)));
     while server.has(Twist::SlowDelaysNewcomers) && server.hub.stuck() {
         sleep(Duration::from_millis(5)).await;
     }
-    if !server.hub.join(&server, &conn) {
-        return;
-    }
+    let Some(conn) = join(&server) else { return };
     if server.has(Twist::JoinsBeforeWelcome) {
         yield_now().await;
         answer::welcome(&server, &conn);
@@ -195,6 +196,15 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         drop(writer.await);
     }
     conn.out.abandon();
+}
+
+/// A new connection, in its place among the others, if there is one for it.
+fn join(server: &Server) -> Option<Arc<Conn>> {
+    let _one_by_one = server.tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = server.next.fetch_add(1, Relaxed);
+    let id = if server.has(Twist::NumbersByCount) { server.hub.all().len() as u64 } else { next };
+    let conn = Arc::new(Conn::new(id));
+    server.hub.join(server, &conn).then_some(conn)
 }
 
 /// What one client's end does to the others: nothing, but for the twists.

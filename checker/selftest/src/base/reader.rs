@@ -1,7 +1,7 @@
 //! From bytes to frames to messages: the part of RFC 6455 that looks simple.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -119,7 +119,7 @@ impl Reader {
                 if head.opcode == frame::PING && server.has(Twist::PingResetsFragments) {
                     self.partial = None;
                 }
-            } else if let Some(message) = self.assemble(server, &head, payload)? {
+            } else if let Some(message) = self.with_fragments(server, &head, payload)? {
                 let looks_ahead = server.has(Twist::AnswersFirstOfABatch) || server.has(Twist::AnswersTwiceUnderLoad);
                 if looks_ahead && !self.pipelined {
                     // What is there by now was sent without waiting for the reply.
@@ -139,8 +139,9 @@ impl Reader {
         let bytes = &self.buffer[self.used..];
         if let [first, second, ..] = bytes {
             let (masked, reserved) = (second & 0x80 != 0, matches!(first & 0x0f, 3..=7 | 11..=15));
-            let forgiven =
-                server.has(Twist::AcceptsUnmasked) && !masked || server.has(Twist::SkipsReserved) && reserved;
+            let forgiven = server.has(Twist::AcceptsUnmasked) && !masked
+                || server.has(Twist::AcceptsUnmaskedControl) && !masked && first & 8 != 0
+                || server.has(Twist::SkipsReserved) && reserved;
             let long_control = first & 8 != 0 && (first & 0x80 == 0 || second & 0x7f > 125);
             if (!masked || reserved || first & 0x70 != 0 || long_control) && !forgiven {
                 return Err(End::Violation(1002));
@@ -168,6 +169,23 @@ impl Reader {
         }
         self.used += end;
         Ok(Some((head, payload)))
+    }
+
+    /// For a twist: everyone's fragments are in one place.
+    fn with_fragments(
+        &mut self,
+        server: &Server,
+        head: &frame::Head,
+        payload: Vec<u8>,
+    ) -> Result<Option<Message>, End> {
+        if !server.has(Twist::SharedFragments) {
+            return self.assemble(server, head, payload);
+        }
+        let mut shared = server.fragments.lock().unwrap_or_else(PoisonError::into_inner);
+        self.partial = shared.take();
+        let message = self.assemble(server, head, payload);
+        *shared = self.partial.take();
+        message
     }
 
     /// Puts a data frame to the fragments before it; a message once it is whole.

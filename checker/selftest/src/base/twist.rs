@@ -18,6 +18,7 @@ pub(crate) enum Twist {
     ShortHeads,
     HangUpEndsProcess,
     PlainHttpEndsProcess,
+    GarbageEndsProcess,
     // Welcome
     NoWelcome,
     WelcomeAfterFirstMessage,
@@ -44,6 +45,8 @@ pub(crate) enum Twist {
     ReordersPairs,
     AnswersFirstOfABatch,
     AnswersTwiceUnderLoad,
+    SharedMessage,
+    SharedFragments,
     QueueOfSixteen,
     FragmentsOneByOne,
     LastFragmentOnly,
@@ -87,6 +90,7 @@ pub(crate) enum Twist {
     BelievesTheLength,
     // Violations
     AcceptsUnmasked,
+    AcceptsUnmaskedControl,
     SkipsReserved,
     EchoesInvalidText,
     IgnoresInvalidText,
@@ -127,6 +131,10 @@ pub(crate) enum Twist {
     LeaverStopsPings,
     PingsEverRarer,
     PingsFive,
+    DropStopsPings,
+    PongTriggersPing,
+    BeatAndAHalf,
+    DropsHalfABeatLate,
     // Heartbeat: whom to drop
     DropsAfterFourBeats,
     DropsTheIdle,
@@ -173,6 +181,8 @@ pub(crate) enum Twist {
     PanicsAtLeaver,
     LeaveNotice,
     LeaverTakesNextAlong,
+    NumbersByCount,
+    LastWordsLost,
     FirstFifteenOnly,
     SixtyFourAtMost,
     QueueOf256,
@@ -200,4 +210,6 @@ pub(crate) enum Twist {
     ResetsOffenders,
     SaysWhyItDrops,
     ResetsTheDead,
+    OnlyItsOwnPongs,
+    FragmentsEverything,
 }

@@ -241,6 +241,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "While one client does not read, nobody else is let in.",
     ),
     broadcast(
+        "broadcast-leaver-stops-the-pings",
+        &[Twist::LeaverStopsPings],
+        &[HEARTBEAT],
+        "The first client that leaves stops the heartbeat of the whole room.",
+    ),
+    broadcast(
+        "numbered-by-count",
+        &[Twist::NumbersByCount],
+        &[LEAVER],
+        "Your server numbers its clients by how many there are, so after one has left, a newcomer takes another's place.",
+    ),
+    broadcast(
+        "last-words-lost",
+        &[Twist::LastWordsLost],
+        &[LEAVER],
+        "What a client says just before it leaves is lost with it; it was said, and is owed to everyone.",
+    ),
+    broadcast(
         "nobody-else-nothing-said",
         &[Twist::NobodyHearsItself],
         &[EVERYONE],

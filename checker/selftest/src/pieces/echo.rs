@@ -207,6 +207,18 @@ pub(super) const FAULTS: &[Fault] = &[
          leave in the order the messages came.",
     ),
     echo(
+        "one-variable-for-all-messages",
+        &[Twist::SharedMessage],
+        &["echo::concurrent"],
+        "Your clients share one variable for the message in hand, so who speaks at the same time gets another's reply.",
+    ),
+    echo(
+        "one-buffer-for-all-fragments",
+        &[Twist::SharedFragments],
+        &["echo::payloads"],
+        "Your clients share one buffer for the fragments of a message, so two that send in pieces get each other's.",
+    ),
+    echo(
         "one-message-a-read",
         &[Twist::AnswersFirstOfABatch],
         &["echo::order"],

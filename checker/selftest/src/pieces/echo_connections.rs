@@ -142,6 +142,18 @@ pub(super) const FAULTS: &[Fault] = &[
          upgrade headers first.",
     ),
     echo(
+        "accepts-unmasked-pings",
+        &[Twist::AcceptsUnmaskedControl],
+        &["echo::violations"],
+        "Your server answers pings that are not masked; every frame of a client's has to be, control frames too.",
+    ),
+    echo(
+        "garbage-ends-process",
+        &[Twist::GarbageEndsProcess],
+        &["echo::violations"],
+        "Your whole server ends when somebody speaks anything but HTTP to it, TLS for instance.",
+    ),
+    echo(
         "accepts-unmasked-frames",
         &[Twist::AcceptsUnmasked],
         &["echo::violations"],

@@ -168,6 +168,30 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server forgives one ping that stays unanswered, and drops a beat late.",
     ),
     heartbeat(
+        "drop-stops-the-pings",
+        &[Twist::DropStopsPings],
+        &[NEIGHBOURS],
+        "When one client is dropped, the timer of all stops: what belongs to everyone outlives each.",
+    ),
+    heartbeat(
+        "pong-brings-the-next-ping",
+        &[Twist::PongTriggersPing],
+        &[STEADY],
+        "Your server answers each pong with another ping, so the two never rest.",
+    ),
+    heartbeat(
+        "a-beat-and-a-half",
+        &[Twist::BeatAndAHalf],
+        &[STEADY],
+        "Your server pings every interval and a half: what is done between two beats belongs into the interval and not behind it.",
+    ),
+    heartbeat(
+        "drops-half-a-beat-late",
+        &[Twist::DropsHalfABeatLate],
+        &[DEAD, RELAPSE, CHATTER],
+        "Your server finds out at the beat that a client is dead, and gives it half an interval more.",
+    ),
+    heartbeat(
         "traffic-replaces-pings",
         &[Twist::TrafficReplacesPings],
         &[BUSY, CHATTER],

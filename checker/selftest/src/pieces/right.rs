@@ -167,5 +167,17 @@ pub(crate) const RIGHT: &[Right] = &[
         Base(&[Twist::SaysWhyItDrops]),
         "Sends a close frame to the dead, and ends their connections without waiting for an answer.",
     ),
+    right(
+        Echo,
+        "fragments-and-pings-echo",
+        Base(&[Twist::FragmentsEverything]),
+        "Sends every message in fragments, with a ping after each and an empty one at the end.",
+    ),
+    right(
+        Heartbeat,
+        "own-pongs-heartbeat",
+        Base(&[Twist::OnlyItsOwnPongs]),
+        "Takes only that pong for an answer which has the payload of the last ping.",
+    ),
     right(Heartbeat, "resets-the-dead-heartbeat", Base(&[Twist::ResetsTheDead]), "Drops the dead with a TCP reset."),
 ];

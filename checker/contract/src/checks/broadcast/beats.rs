@@ -23,13 +23,7 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     }
     // One a beat and no more, however many others there are.
     if let (Some(first), Some(last)) = (quiet.pings.first(), quiet.pings.last()) {
-        let gaps = u32::try_from(quiet.pings.len() - 1).unwrap_or(u32::MAX);
-        heartbeat::beats::beat_long(
-            arena,
-            &quiet,
-            (*last - *first) / gaps,
-            "pings come one an interval, on the average",
-        )?;
+        heartbeat::beats::on_the_average(arena, &quiet, *last - *first, quiet.pings.len() - 1)?;
     }
     let bye = arena.token();
     quiet.send_text(bye.as_str());

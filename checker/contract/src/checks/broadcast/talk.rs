@@ -275,8 +275,16 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     {
         // From the front, the back and the middle, so that no place in a list is special.
         let place = [0, clients.len() - 1, clients.len() / 2, 0][round];
-        let gone = clients.remove(place);
+        let mut gone = clients.remove(place);
+        let last_words = arena.token();
+        if let Manner::Politely = manner {
+            gone.send_text(last_words.as_str());
+        }
         leave(gone, manner).await?;
+        if let Manner::Politely = manner {
+            let heard = all_hear(&mut clients, &last_words).await;
+            heard.map_err(|trouble| trouble.amid("the last words of a client before its close frame: "))?;
+        }
         for text in arena.tokens(3) {
             let speaker = arena.rng.random_range(0..clients.len());
             clients[speaker].send_text(text.as_str());

@@ -139,7 +139,15 @@ fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
 pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let mut neighbour = arena.join().await?;
     plain_http(arena).await?;
-    neighbour.exchange(&arena.token()).await?;
+    still_served(arena, &mut neighbour).await?;
+    // As who comes with TLS. A server may wait for more of what is no request, so nothing is asked but that it harms
+    // nobody.
+    let mut other_tongue = arena.open().await?;
+    let noise: [u8; 48] = arena.rng.random();
+    other_tongue.send_bytes([b"\x16\x03\x01", noise.as_slice(), b"\r\n\r\n"].concat());
+    let _ = within(PATIENCE, other_tongue.sent_but(0)).await;
+    other_tongue.hang_up();
+    still_served(arena, &mut neighbour).await?;
 
     let token = arena.token();
     let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
@@ -157,6 +165,7 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     noise[1] &= 0x1F;
     let broken = [
         ("an unmasked frame", unmasked),
+        ("an unmasked ping", Frame::new(OpCode::Control(Control::Ping), "unmasked").encode()),
         ("a frame with a reserved opcode", reserved_data),
         ("a control frame with a reserved opcode", reserved_control),
         ("a text message that is not UTF-8", not_utf8),

@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         })
     },
     Check {
-        explained_by: &["echo::welcome", "echo::reply", "echo::order", "echo::ping"],
+        explained_by: &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::ping"],
         needs: ECHOES,
         hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, whatever its length and content.",
         lesson: "lessons/03-echo.md",

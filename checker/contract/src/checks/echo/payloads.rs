@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use crate::arena::Arena;
-use crate::client::{Client, Heard, reply_to};
+use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::lossy;
@@ -34,6 +34,7 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     for count in [2, 3, 7] {
         fragments(arena, &mut client, count).await?;
     }
+    interleaved(arena, &mut client).await?;
     // A sender that does not know which piece is its last may end with an empty one.
     let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
     hollow.into_iter().for_each(|frame| client.send(frame));
@@ -103,6 +104,26 @@ async fn fragments(arena: &mut Arena, client: &mut Client, count: usize) -> Chec
     frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
     frames.into_iter().for_each(|frame| client.send(frame));
     client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
+}
+
+/// A message whose end is still to come is its sender's alone, whatever others send meanwhile.
+async fn interleaved(arena: &mut Arena, client: &mut Client) -> Checked {
+    let mut other = arena.join().await?;
+    let texts = arena.tokens(2);
+    let mut frames = in_pieces(Data::Text, texts[0].as_bytes(), &[3]);
+    let rest = frames.split_off(1);
+    client.send_all(frames);
+    let _ = within(PATIENCE / 4, client.sent_but(0)).await;
+    let theirs = async {
+        other.exchange(&arena.token()).await?;
+        other.send_all(in_pieces(Data::Text, texts[1].as_bytes(), &[5]));
+        other.expect_text(&reply_to(&texts[1]), "the reply to a message in fragments").await?;
+        client.send_all(rest);
+        client.expect_text(&reply_to(&texts[0]), "the reply to a message in fragments").await
+    };
+    theirs.await.map_err(|trouble| trouble.amid("two clients send fragments at the same time: ").in_company())?;
+    arena.leave(other).await;
+    Ok(())
 }
 
 pub(super) async fn binary(arena: &mut Arena) -> Checked {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, try_join, try_join_all};
 use rand::RngExt;
 
-use super::{LONGEST, SHORTEST, metronome};
+use super::{LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, metronome};
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
@@ -91,6 +91,7 @@ async fn while_others_come_and_go(arena: &Arena) -> Checked {
 /// The next pings, up to so many with the first, come one a beat.
 async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usize) -> Checked {
     let mut last = first;
+    let mut sum = Duration::ZERO;
     for n in 2..=count {
         let ping = within(arena.beat.mul_f64(LONGEST).max(PATIENCE / 2), client.ping()).await;
         let now = match ping {
@@ -100,8 +101,20 @@ async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usi
         let gap = now - last;
         beat_long(arena, client, gap, &format!("ping {n} comes one interval after ping {}", n - 1))?;
         last = now;
+        sum += gap;
     }
-    Ok(())
+    on_the_average(arena, client, sum, count - 1)
+}
+
+/// So many gaps took so long together. A stall lengthens one of them, and their mean by little.
+pub(in crate::checks) fn on_the_average(arena: &Arena, client: &Client, sum: Duration, gaps: usize) -> Checked {
+    let mean = sum / u32::try_from(gaps).unwrap_or(u32::MAX);
+    let ratio = mean.as_secs_f64() / arena.beat.as_secs_f64();
+    if (SHORTEST_MEAN..=LONGEST_MEAN).contains(&ratio) {
+        return Ok(());
+    }
+    let what = if ratio < 1.0 { "pings come too often" } else { "pings come too seldom" };
+    Err(out_of_time(arena, client, mean, what, "on the average of several, one interval from ping to ping"))
 }
 
 /// A gap is as long as a beat, or nearly.
@@ -112,6 +125,11 @@ pub(in crate::checks) fn beat_long(arena: &Arena, client: &Client, gap: Duration
     }
     let what =
         if ratio < 1.0 { "two pings come in less than an interval" } else { "a ping is missing, or much too late" };
+    Err(out_of_time(arena, client, gap, what, expected))
+}
+
+fn out_of_time(arena: &Arena, client: &Client, gap: Duration, what: &str, expected: &str) -> Trouble {
+    let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
     let failure = client
         .failure(Kind::WrongTiming, what)
         .expected(
@@ -119,7 +137,7 @@ pub(in crate::checks) fn beat_long(arena: &Arena, client: &Client, gap: Duration
             format!("{} ms ({ratio:.1} intervals)", gap.as_millis()),
         )
         .at(Mark::Last { connection: client.number() });
-    Err(failure.into())
+    failure.into()
 }
 
 pub(super) async fn interval(arena: &mut Arena) -> Checked {

@@ -1,11 +1,11 @@
 //! Who is dropped, when, and who is not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::beats::beat_long;
-use super::{LONGEST, SHORTEST_GRACE, metronome};
+use super::{LONGEST, PROMPT, SHORTEST_GRACE, metronome};
 use crate::arena::Arena;
 use crate::client::{Client, Heard};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
@@ -51,11 +51,30 @@ pub(super) async fn dead(arena: &mut Arena) -> Checked {
         let (mut pair, unanswered) = asked_at_once(arena, pair).await?;
         let judging = [&mut witness, &mut another].into_iter().zip(&mut pair).zip(unanswered);
         // All are waited for, so that it is not chance which failure is told.
-        let judged = judging.map(|((witness, silent), asked)| dropped_on_time(arena, witness, silent, asked));
-        join_all(judged).await.into_iter().collect::<Checked>()
+        let ended = judging.map(|((witness, silent), asked)| dropped_on_time(arena, witness, silent, asked));
+        let ended: Vec<Duration> = join_all(ended).await.into_iter().collect::<Checked<_>>()?;
+        let soonest = ended.into_iter().min().expect("a pair");
+        at_the_beat(arena, &mut witness, pair.remove(0), soonest).await
     };
     let (both, slow) = join(both, answering_late(arena, &mut slow)).await;
     both.and(slow)
+}
+
+/// A client that was dropped so long after it was asked was dropped at the beat, or others are: once may be a stall.
+async fn at_the_beat(arena: &Arena, witness: &mut Client, mut silent: Client, mut after: Duration) -> Checked {
+    let prompt = arena.beat.mul_f64(PROMPT);
+    for _ in 0..2 {
+        if after <= prompt {
+            break;
+        }
+        silent = arena.join_mute().await?;
+        after = judged(arena, witness, &mut silent).await?;
+    }
+    if after <= prompt {
+        return Ok(());
+    }
+    let what = "clients that answer no ping are dropped between two beats, too late";
+    Err(not_at_the_beat(arena, witness, &silent, after, what))
 }
 
 /// Two that die at the same beat, since a sweep may find only one of them, and when they were asked.
@@ -97,7 +116,7 @@ fn dropped_for_late_pongs(client: &Client, trouble: Trouble) -> Trouble {
 }
 
 /// A client that will never answer is asked, and dropped one beat later.
-async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked {
+async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked<Duration> {
     let unanswered = asked(silent).await?;
     dropped_on_time(arena, witness, silent, unanswered).await
 }
@@ -117,13 +136,14 @@ fn never_asked(client: &Client, trouble: Trouble) -> Trouble {
     Trouble::Failed(failure)
 }
 
-/// The client that left the ping at `unanswered` unanswered is dropped one beat later, as the witness counts.
+/// The client that left the ping at `unanswered` unanswered is dropped one beat later, as the witness counts; how long
+/// after that ping it was.
 pub(in crate::checks) async fn dropped_on_time(
     arena: &Arena,
     witness: &mut Client,
     silent: &mut Client,
     unanswered: Instant,
-) -> Checked {
+) -> Checked<Duration> {
     let mut ended = None;
     let mut beats = Vec::new();
     let numbers = [witness.number(), silent.number()];
@@ -156,15 +176,21 @@ pub(in crate::checks) async fn dropped_on_time(
             .at(Mark::Last { connection: silent.number() });
         return Err(failure.into());
     };
-    let ratio = (ended - unanswered).as_secs_f64() / arena.beat.as_secs_f64();
+    let after = ended - unanswered;
+    let ratio = after.as_secs_f64() / arena.beat.as_secs_f64();
     if (SHORTEST_GRACE..=LONGEST).contains(&ratio) {
-        return Ok(());
+        return Ok(after);
     }
     let what = if ratio < 1.0 {
         "a client is dropped before it had a full interval to answer"
     } else {
         "a client that answers no ping is dropped too late"
     };
+    Err(not_at_the_beat(arena, witness, silent, after, what))
+}
+
+fn not_at_the_beat(arena: &Arena, witness: &Client, silent: &Client, after: Duration, what: &str) -> Trouble {
+    let ratio = after.as_secs_f64() / arena.beat.as_secs_f64();
     let failure = silent
         .failure(Kind::WrongTiming, what)
         .expected(
@@ -172,11 +198,11 @@ pub(in crate::checks) async fn dropped_on_time(
                 "the end of the TCP connection one interval ({} ms) after the unanswered ping",
                 arena.beat.as_millis()
             ),
-            format!("its end after {} ms ({ratio:.1} intervals)", (ended - unanswered).as_millis()),
+            format!("its end after {} ms ({ratio:.1} intervals)", after.as_millis()),
         )
-        .about(numbers)
+        .about([witness.number(), silent.number()])
         .at(Mark::Last { connection: silent.number() });
-    Err(failure.into())
+    failure.into()
 }
 
 pub(super) async fn relapse(arena: &mut Arena) -> Checked {
@@ -186,7 +212,7 @@ pub(super) async fn relapse(arena: &mut Arena) -> Checked {
     }
     fading.stop_answering_pings();
     let unanswered = fading.ping().await?;
-    dropped_on_time(arena, &mut witness, &mut fading, unanswered).await
+    dropped_on_time(arena, &mut witness, &mut fading, unanswered).await.map(|_| ())
 }
 
 pub(super) async fn chatter(arena: &mut Arena) -> Checked {
@@ -216,7 +242,7 @@ async fn talking_in_vain(
         }
     };
     tokio::select! {
-        judged = judged(arena, witness, client) => judged,
+        judged = judged(arena, witness, client) => judged.map(|_| ()),
         () = talk => unreachable!("the talk never ends"),
     }
 }

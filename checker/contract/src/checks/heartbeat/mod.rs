@@ -17,14 +17,22 @@ use crate::verdict::{Checked, Fundamental};
 /// What a beat may be shorter or longer than it should, as a share of itself.
 const SHORTEST: f64 = 0.55;
 const LONGEST: f64 = 1.6;
+/// What it may be on the average of several.
+const SHORTEST_MEAN: f64 = 0.8;
+const LONGEST_MEAN: f64 = 1.25;
 /// A client has a full interval to answer; half of one is a mistake that must not pass for a late ping.
 const SHORTEST_GRACE: f64 = 0.7;
+/// Who is dropped later than this, again and again, is dropped between two beats.
+const PROMPT: f64 = 1.25;
 
 const LIVES: &[&str] = &["heartbeat::echo", "heartbeat::pings"];
 /// What makes a beat no measure.
 const BEATS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"];
+/// And what, with it, makes it moot whether the dead are dropped.
+const HEARTS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::neighbours"];
 /// What makes it moot how a client is dropped.
-const DROPS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::dead"];
+const DROPS: &[&str] =
+    &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::dead", "heartbeat::neighbours"];
 const LESSON: &str = "lessons/04-heartbeats.md";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -110,7 +118,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
-        explained_by: BEATS,
+        explained_by: HEARTS,
         needs: LIVES,
         beats: true,
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
@@ -144,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
             "heartbeat::busy",
             "heartbeat::alive",
             "heartbeat::dead",
+            "heartbeat::neighbours",
         ],
         needs: LIVES,
         beats: true,
@@ -182,6 +191,7 @@ pub(super) const CHECKS: &[Check] = &[
             "heartbeat::busy",
             "heartbeat::alive",
             "heartbeat::dead",
+            "heartbeat::neighbours",
         ],
         needs: LIVES,
         beats: true,

@@ -149,6 +149,10 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
     if server.has(Twist::OnlyPingsCount) || server.has(Twist::PingsCountToo) {
         conn.alive.store(true, SeqCst);
     }
+    if server.has(Twist::PongsTwice) {
+        conn.out.push(frame::encode(frame::PONG, b"unasked"));
+        conn.out.push(frame::encode(frame::PONG, &payload));
+    }
     conn.out.push(match () {
         () if server.has(Twist::IgnoresPings) => return,
         () if server.has(Twist::PongIsEmpty) => frame::encode(frame::PONG, b""),

@@ -82,6 +82,9 @@ impl Hub {
             return; // not one who left
         }
         lock(&self.left).push(conn.id);
+        if clients.is_empty() {
+            server.closed.store(true, SeqCst);
+        }
         if server.has(Twist::LeaverTakesNextAlong)
             && let Some(next) = next(&clients, conn.id).map(|next| next.id)
         {
@@ -166,6 +169,13 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         }
         return;
     }
+    if server.has(Twist::SplitsLines) {
+        for (n, line) in said.split('\n').enumerate() {
+            let frame = if n == 0 { frame::text(&format!("{}{line}", crate::text::PREFIX)) } else { frame::text(line) };
+            deliver(server, from, None, &frame);
+        }
+        return;
+    }
     if server.has(Twist::OthersGetItBare) {
         from.out.push(frame);
         let bare = frame::text(said);
@@ -205,7 +215,9 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
     if server.has(Twist::NobodyHears) || server.has(Twist::SilentAfterALeaver) && !left.is_empty() {
         return;
     }
-    if server.has(Twist::NobodyHearsItself) && clients.len() == 1 {
+    if server.has(Twist::NobodyHearsItself) && clients.len() == 1
+        || server.has(Twist::EmptyRoomCloses) && server.closed.load(SeqCst)
+    {
         return;
     }
     let upwards = server.hub.sent.load(SeqCst).is_multiple_of(2);

@@ -48,6 +48,7 @@ pub(crate) struct Server {
     last_pong: Mutex<Instant>,
     last_drop: Mutex<Instant>,
     welcomed: AtomicBool,
+    closed: AtomicBool,
     message: Mutex<String>,
     fragments: Mutex<Option<(u8, Vec<u8>)>>,
 }
@@ -91,6 +92,7 @@ pub(crate) async fn run_on(
         last_pong: Mutex::new(Instant::now()),
         last_drop: Mutex::new(Instant::now()),
         welcomed: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
         message: Mutex::default(),
         fragments: Mutex::default(),
         next: AtomicU64::new(0),

@@ -183,6 +183,8 @@ pub(crate) enum Twist {
     LeaverTakesNextAlong,
     NumbersByCount,
     LastWordsLost,
+    EmptyRoomCloses,
+    SplitsLines,
     FirstFifteenOnly,
     SixtyFourAtMost,
     QueueOf256,
@@ -212,4 +214,5 @@ pub(crate) enum Twist {
     ResetsTheDead,
     OnlyItsOwnPongs,
     FragmentsEverything,
+    PongsTwice,
 }

@@ -259,6 +259,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "What a client says just before it leaves is lost with it; it was said, and is owed to everyone.",
     ),
     broadcast(
+        "empty-room-closes",
+        &[Twist::EmptyRoomCloses],
+        &[LEAVER],
+        "When the last client has left, your room closes for good: whoever comes then is welcomed and hears nothing.",
+    ),
+    broadcast(
+        "splits-lines",
+        &[Twist::SplitsLines],
+        &[EVERYONE],
+        "What your clients say travels line by line, so a message with a line break arrives as two.",
+    ),
+    broadcast(
         "nobody-else-nothing-said",
         &[Twist::NobodyHearsItself],
         &[EVERYONE],

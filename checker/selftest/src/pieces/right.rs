@@ -174,6 +174,12 @@ pub(crate) const RIGHT: &[Right] = &[
         "Sends every message in fragments, with a ping after each and an empty one at the end.",
     ),
     right(
+        Echo,
+        "pongs-twice-echo",
+        Base(&[Twist::PongsTwice]),
+        "Answers a ping by hand though its library does already, and sends a pong that nobody asked for as well.",
+    ),
+    right(
         Heartbeat,
         "own-pongs-heartbeat",
         Base(&[Twist::OnlyItsOwnPongs]),

@@ -85,7 +85,14 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
-    let mut texts = vec![format!(" {token} "), String::new(), format!("🦀 {token} žluťoučký"), token.clone(), token];
+    let mut texts = vec![
+        format!(" {token} "),
+        String::new(),
+        format!("🦀 {token} žluťoučký"),
+        format!("{token}\n\r\n{token}"),
+        token.clone(),
+        token,
+    ];
     texts.extend(arena.tokens(4 * count));
     // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
     let mut before = &first;
@@ -292,7 +299,14 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
         }
         clients.push(arena.join().await.map_err(|trouble| after(trouble, manner))?);
     }
-    Ok(())
+    // A room that all have left is a room.
+    for client in clients {
+        arena.leave(client).await;
+    }
+    let mut clients = arena.join_many(2).await?;
+    let token = arena.token();
+    clients[0].send_text(token.as_str());
+    all_hear(&mut clients, &token).await.map_err(|trouble| trouble.amid("after all clients had left, "))
 }
 
 #[derive(Clone, Copy)]

@@ -27,7 +27,7 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let offers = ["Sec-WebSocket-Protocol: workbook.day1", "Sec-WebSocket-Extensions: x-workbook-day1"];
     let key = chance_key(arena);
     upgrade(arena, &key, &offers, Way::Plain).await?;
-    for way in [Way::Browser, Way::LowerCase, Way::TwoPieces] {
+    for way in [Way::Browser, Way::LowerCase, Way::MixedCase, Way::TwoPieces] {
         let key = chance_key(arena);
         upgrade(arena, &key, &[], way).await.map_err(|trouble| written(trouble, way))?;
     }
@@ -40,8 +40,10 @@ enum Way {
     Plain,
     /// With what browsers add, and with more than one word in `Connection`.
     Browser,
-    /// Header names and the words of `Upgrade` and `Connection` may have any case, and no space before them.
+    /// Header names may have any case, and no space after them.
     LowerCase,
+    /// So may the words of `Upgrade` and `Connection`.
+    MixedCase,
     /// TCP has no messages: one read need not bring all of it.
     TwoPieces,
 }
@@ -58,9 +60,12 @@ async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str],
              Pragma: no-cache\r\nCache-Control: no-cache\r\nUpgrade: websocket\r\n\r\n"
         ),
         Way::LowerCase => format!(
-            "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:WebSocket\r\nconnection:upgrade\r\n\
+            "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:websocket\r\nconnection:Upgrade\r\n\
              sec-websocket-key:{key}\r\nsec-websocket-version:13\r\n\r\n"
         ),
+        Way::MixedCase => request(key, offers)
+            .replace("Upgrade: websocket", "Upgrade: WebSocket")
+            .replace("Connection: Upgrade", "Connection: upgrade"),
     };
     if let Way::TwoPieces = way {
         let second = request.split_off(request.len() * 2 / 3);
@@ -83,7 +88,8 @@ fn written(trouble: Trouble, way: Way) -> Trouble {
     let what = match way {
         Way::Plain => return trouble,
         Way::Browser => "a request as a browser writes it, with `Connection: keep-alive, Upgrade`",
-        Way::LowerCase => "a request with lower-case header names and `upgrade:WebSocket`",
+        Way::LowerCase => "a request with lower-case header names",
+        Way::MixedCase => "a request with `Upgrade: WebSocket` and `Connection: upgrade`",
         Way::TwoPieces => "a request that came in two pieces",
     };
     trouble.amid(&format!("{what}: "))

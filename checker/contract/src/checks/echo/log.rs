@@ -34,7 +34,9 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     offender.send_bytes(Frame::new(OpCode::Data(Data::Text), "unmasked").encode());
     let _ = within(PATIENCE / 2, offender.end()).await;
     offender.hang_up();
-    logged(arena, "Client disconnected", 3).await?;
+    logged(arena, "Client disconnected", 3)
+        .await
+        .map_err(|trouble| trouble.amid("a client broke the rules and has gone: "))?;
     // One line for each event and no more, looked at when all are over.
     for (line, count) in [("Client connected", 3), ("Client disconnected", 3)] {
         exactly(arena, line, count)?;

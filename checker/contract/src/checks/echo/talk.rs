@@ -203,12 +203,7 @@ pub(super) async fn ping(arena: &mut Arena) -> Checked {
     for payload in payloads {
         client.send(Frame::new(OpCode::Control(Control::Ping), payload.as_slice()));
         let wanted = format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(&payload)));
-        let moment = loop {
-            let moment = client.next(&wanted).await?;
-            if !matches!(moment.heard, Heard::Ping(_)) {
-                break moment;
-            }
-        };
+        let moment = next_but_other_pongs(&mut client, &payload, &wanted).await?;
         if let Heard::Text(text) = &moment.heard
             && resembles(text, &unasked)
         {
@@ -219,6 +214,29 @@ pub(super) async fn ping(arena: &mut Arena) -> Checked {
     }
     arena.leave(client).await;
     ping_in_a_message(arena).await
+}
+
+/// What comes next but pings. A pong that nobody asked for is legal (section 5.5.3), a second one to the same ping
+/// likewise: one with another payload is what came only if the right one doesn't follow.
+async fn next_but_other_pongs(client: &mut Client, payload: &[u8], wanted: &str) -> Checked<Moment> {
+    let mut other: Option<Moment> = None;
+    loop {
+        let moment = match &other {
+            None => client.next(wanted).await?,
+            Some(pong) => {
+                let left = (PATIENCE / 4).saturating_sub(pong.at.elapsed());
+                match within(left, client.next(wanted)).await {
+                    Some(Ok(moment)) => moment,
+                    _ => return Ok(other.expect("it came")),
+                }
+            }
+        };
+        match &moment.heard {
+            Heard::Ping(_) => {}
+            Heard::Pong(heard) if heard != payload => other = other.or(Some(moment)),
+            _ => return Ok(moment),
+        }
+    }
 }
 
 fn is_pong(client: &Client, moment: &Moment, payload: &[u8], wanted: &str) -> Checked {
@@ -243,12 +261,11 @@ async fn ping_in_a_message(arena: &mut Arena) -> Checked {
     let wanted = format!("a pong to the ping between two fragments, with its payload {}", quoted(&payload));
     let mut answered = false;
     loop {
-        let moment = match client.next(&wanted).await {
+        let moment = match next_but_other_pongs(&mut client, payload.as_bytes(), &wanted).await {
             Err(Trouble::Failed(_)) if !answered => return Ok(()),
             moment => moment?,
         };
         match &moment.heard {
-            Heard::Ping(_) => {}
             Heard::Text(reply) if !answered && *reply == reply_to(&text) => answered = true,
             Heard::Pong(_) => return is_pong(&client, &moment, payload.as_bytes(), &wanted),
             _ if answered => return Err(client.instead(&moment, &wanted)),

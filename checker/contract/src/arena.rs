@@ -195,13 +195,13 @@ impl Arena {
         self.welcomed(self.upgrade(client).await?).await
     }
 
-    /// A client that has joined, and whose receive buffer is small: when it stops reading, the server feels it
+    /// A client that has joined, and for which the systems hold back little: when it stops reading, the server feels it
     /// after kilobytes and not megabytes.
     ///
     /// # Errors
     /// As [`Arena::join`].
     pub async fn join_narrow(&self) -> Checked<Client> {
-        let plumbing = Plumbing { receive_buffer: Some(8 * 1024) };
+        let plumbing = Plumbing { receive_buffer: Some(8 * 1024), max_segment: Some(536) };
         let client = self.open_with(plumbing).await?;
         self.welcomed(self.upgrade(client).await?).await
     }

@@ -50,6 +50,8 @@ pub enum What {
     Reset,
     /// The client stopped reading.
     StoppedReading,
+    /// The client reads again.
+    ReadsOn,
 }
 
 impl What {
@@ -102,6 +104,10 @@ pub struct Plumbing {
     /// Size of the socket's receive buffer in bytes, `None` for the system's choice. A small one lets a
     /// client that doesn't read push back on the server after kilobytes, not megabytes.
     pub receive_buffer: Option<u32>,
+    /// The most payload of a TCP segment in bytes (RFC 9293, section 3.7.1), `None` for the system's choice. Linux sizes
+    /// the server's send buffer by it: tens of kilobytes instead of megabytes. Where a system doesn't let it be set, the
+    /// choice is the system's.
+    pub max_segment: Option<u32>,
 }
 
 impl Tap {
@@ -154,6 +160,10 @@ impl Tap {
         let socket = if host.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(size) = plumbing.receive_buffer {
             socket.set_recv_buffer_size(size)?;
+        }
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        if let Some(size) = plumbing.max_segment {
+            let _ = nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::TcpMaxSeg, &size);
         }
         socket.connect(SocketAddr::new(host, self.port)).await
     }
@@ -224,6 +234,12 @@ impl Connection {
     pub fn stop_reading(&self) {
         self.record(Direction::ToServer, What::StoppedReading);
         self.valve.send_replace(Valve::NotReading);
+    }
+
+    /// Takes again what the server sends, and what it has sent meanwhile.
+    pub fn read_on(&self) {
+        self.record(Direction::ToServer, What::ReadsOn);
+        self.valve.send_replace(Valve::Open);
     }
 
     /// Breaks the connection with a TCP reset; when this returns, the reset is out.

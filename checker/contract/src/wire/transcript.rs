@@ -129,6 +129,7 @@ fn describe(event: &Event) -> (&'static str, Option<bool>, Option<u64>, String) 
         What::Ended => plain("end", "TCP connection ended (FIN)"),
         What::Reset => plain("end", "TCP connection reset (RST)"),
         What::StoppedReading => plain("stall", "the client stops reading"),
+        What::ReadsOn => plain("reads on", "the client reads again"),
     }
 }
 

@@ -252,6 +252,7 @@ fn offer(server: &Server, to: &Conn, frame: &Bytes) {
         () if server.has(Twist::UnboundedQueue) => {}
         () if server.has(Twist::QueueOfSixteen) && frames >= 16 => return,
         () if server.has(Twist::QueueOf256) && frames >= 256 => return,
+        () if server.has(Twist::QueueOf512) && frames >= 512 => return,
         () if server.has(Twist::DropsAt256Pending) && frames >= 256 => return to.kill(),
         () if server.has(Twist::QueueOf100000) => {
             if frames >= 100_000 {

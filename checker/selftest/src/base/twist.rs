@@ -188,6 +188,7 @@ pub(crate) enum Twist {
     FirstFifteenOnly,
     SixtyFourAtMost,
     QueueOf256,
+    QueueOf512,
     DropsAt256Pending,
     UnboundedQueue,
     QueueOf100000,

@@ -108,7 +108,7 @@ pub(super) const FAULTS: &[Fault] = &[
     broadcast(
         "broadcast-first-ten-connections",
         &[Twist::FirstTenConnections],
-        &[AGREEMENT, EVERYONE, LEAVER, CROWD],
+        &[CROWD, AGREEMENT, EVERYONE, LEAVER],
         "Your server broadcasts what its first ten connections say, and of the eleventh a text of its own; whoever \
          comes is one of everyone.",
     ),
@@ -209,6 +209,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[CROWD, ORDER, AGREEMENT],
         "Your channel holds 256 messages and skips what a client was too late for (`Lagged`); a client that keeps \
          reading may lose nothing.",
+    ),
+    broadcast(
+        "queue-of-512",
+        &[Twist::QueueOf512],
+        &[CROWD],
+        "Your queues hold 512 messages: enough at home, and on a bad line what comes after them is lost without a word.",
     ),
     broadcast(
         "drops-clients-at-256-pending",

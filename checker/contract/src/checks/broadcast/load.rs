@@ -31,7 +31,29 @@ pub(super) async fn crowd(arena: &mut Arena) -> Checked {
     for texts in [many, big, biggest] {
         burst(&mut clients, &texts).await.map_err(|trouble| trouble.seen_by(&arena.tap))?;
     }
-    Ok(())
+    let arena = &mut arena.alike().await?;
+    behind(arena).await.map_err(|trouble| trouble.seen_by(&arena.tap))
+}
+
+/// All that is on its way to one client, on a bad line, waits in the server: fewer than 1,000 messages, and less than
+/// 1 MiB. The system would hold back more for a connection on which much has been read.
+async fn behind(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(2).await?;
+    let mut far_away = arena.join_narrow().await?;
+    let texts: Vec<String> = arena.tokens(950).into_iter().map(|token| token + &".".repeat(1_000)).collect();
+    far_away.connection.stop_reading();
+    let heard = within(PATIENCE * 2, burst(&mut clients, &texts)).await;
+    far_away.connection.read_on();
+    match heard {
+        // Another check judges that.
+        None => return Err(Trouble::Unknown("all others waited for one that did not read for a while".to_string())),
+        Some(Err(Trouble::Failed(failure))) if failure.kind == Kind::Silence => {
+            return Err(Trouble::Unknown(format!("one did not read for a while, and {}", failure.summary)));
+        }
+        Some(heard) => heard?,
+    }
+    let heard = echo::talk::in_order(&mut far_away, &texts).await;
+    heard.map_err(|trouble| trouble.amid(&with_so_much(&texts, " to a client on a bad line, ")))
 }
 
 /// The first client says all this at once, and everyone hears all of it.
@@ -40,10 +62,13 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
         clients[0].send_text(text.as_str());
     }
     let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, texts));
+    let heard = join_all(heard).await.into_iter().collect::<Checked>();
+    heard.map_err(|trouble| trouble.amid(&with_so_much(texts, ", ")))
+}
+
+fn with_so_much(texts: &[String], on_their_way: &str) -> String {
     let bytes: usize = texts.iter().map(String::len).sum();
-    join_all(heard).await.into_iter().collect::<Checked>().map_err(|trouble| {
-        trouble.amid(&format!("with {} messages of {} KiB in all on their way, ", texts.len(), bytes / 1024))
-    })
+    format!("with {} messages of {} KiB in all on their way{on_their_way}", texts.len(), bytes / 1024)
 }
 
 /// How many messages of 1 KiB are sent at a time.

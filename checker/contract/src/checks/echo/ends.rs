@@ -99,8 +99,8 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
             } else {
                 knocking.hang_up();
             }
-            still_served(arena, &mut neighbour).await?;
         }
+        still_served(arena, &mut neighbour).await?;
 
         let mut in_reply = arena.join().await?;
         in_reply.send_text(arena.token());
@@ -139,7 +139,6 @@ fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
 pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let mut neighbour = arena.join().await?;
     plain_http(arena).await?;
-    still_served(arena, &mut neighbour).await?;
     // As who comes with TLS. A server may wait for more of what is no request, so nothing is asked but that it harms
     // nobody.
     let mut other_tongue = arena.open().await?;

@@ -90,11 +90,14 @@ impl Arena {
         let server = Server::start(&settings.program, Some(interval))
             .await
             .map_err(|(error, output)| (not_started(error), output))?;
-        let tap = Tap::new(server.port);
-        Ok(Arena {
+        Ok(Self::around(server, settings, evidence))
+    }
+
+    fn around(server: Server, settings: Settings, evidence: Arc<Evidence>) -> Self {
+        Arena {
             waited: server.waited(),
+            tap: Tap::new(server.port),
             server,
-            tap,
             evidence,
             rng: StdRng::seed_from_u64(settings.seed),
             beat: settings.beat,
@@ -103,24 +106,46 @@ impl Arena {
             holds_back: false,
             lets_go: AtomicBool::new(true),
             aged: false,
-        })
+        }
     }
 
-    /// A second server of the same program, like the first.
+    /// A second server of the same program beside the first; none if it can run only once at a time.
     ///
     /// # Errors
     /// When it doesn't come up.
-    pub async fn alike(&self) -> Checked<Arena> {
+    pub async fn alike(&self) -> Checked<Option<Arena>> {
         self.another(self.settings.interval()).await
     }
 
-    /// A second server of the same program, with another heartbeat interval.
+    /// A second server of the same program beside the first, with another heartbeat interval; none if it can run only
+    /// once at a time.
     ///
     /// # Errors
     /// When it doesn't come up.
-    pub async fn another(&self, interval: Duration) -> Checked<Arena> {
-        let settings = self.settings.clone();
-        Self::start_with(settings, interval, self.evidence.clone()).await.map_err(|(trouble, _)| trouble)
+    pub async fn another(&self, interval: Duration) -> Checked<Option<Arena>> {
+        let server = Server::start_beside(&self.settings.program, Some(interval)).await;
+        let server = server.map_err(|(error, _)| not_started(error))?;
+        Ok(server.map(|server| Self::around(server, self.settings.clone(), self.evidence.clone())))
+    }
+
+    /// From here on a new server in place of the first, to which nobody has spoken yet.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn anew(&mut self) -> Checked {
+        self.anew_with(self.settings.interval()).await
+    }
+
+    /// The same with another heartbeat interval.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn anew_with(&mut self, interval: Duration) -> Checked {
+        self.server.stop().await;
+        let started = Self::start_with(self.settings.clone(), interval, self.evidence.clone()).await;
+        let new = started.map_err(|(trouble, _)| trouble)?;
+        *self = Arena { holds_back: self.holds_back, aged: self.aged, ..new };
+        Ok(())
     }
 
     /// Says that what other checks stand on is sound: they may begin while this one goes on.

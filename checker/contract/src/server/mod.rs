@@ -87,7 +87,7 @@ pub struct Server {
     id: u32,
     before: Before,
     ended: watch::Receiver<Option<ExitStatus>>,
-    _seat: Seat,
+    seat: Option<Seat>,
 }
 
 /// Whether other servers of the same program may run beside this one.
@@ -120,6 +120,33 @@ impl Server {
         started
     }
 
+    /// The same beside one that runs already and is not to make room; nothing for a program that can't run twice.
+    ///
+    /// # Errors
+    /// See [`StartError`]; with it comes what the program printed.
+    pub async fn start_beside(
+        program: &Program,
+        interval: Option<Duration>,
+    ) -> Result<Option<Self>, (StartError, Arc<Output>)> {
+        if program.alone.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // Whoever waits for a seat alone waits for the one that runs already, and must not be waited for.
+        let Ok(guard) = program.turnstile.clone().try_read_owned() else { return Ok(None) };
+        match Self::start_seated(program, interval, Seat::Shared { _guard: guard }).await {
+            Ok(server) => Ok(Some(server)),
+            Err((StartError::Ended(_) | StartError::AnothersPort(_), _)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Kills it, waits until it is gone, and makes room for another.
+    pub async fn stop(&mut self) {
+        process::kill(self.id);
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.exit_status()).await;
+        self.seat = None;
+    }
+
     async fn start_seated(
         program: &Program,
         interval: Option<Duration>,
@@ -144,7 +171,8 @@ impl Server {
             // On Windows the job lasts as long as the process is held.
             ended.closed().await;
         });
-        let mut server = Server { port: 0, output: output.clone(), started, id, before, ended: watching, _seat: seat };
+        let mut server =
+            Server { port: 0, output: output.clone(), started, id, before, ended: watching, seat: Some(seat) };
         let ended = async {
             server.exit_status().await;
         };

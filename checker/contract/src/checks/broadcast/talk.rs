@@ -107,20 +107,19 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
         let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
         heard.map_err(|trouble| trouble.amid("while another client joins, ")).and(newcomer.map(|_| ()))?;
     }
-    alone(arena).await?;
     let when = arena.aged(answered).await;
     let last = arena.token();
     clients[count - 1].send_text(last.as_str());
-    all_hear(&mut clients, &last).await.map_err(|trouble| trouble.amid(when))
+    all_hear(&mut clients, &last).await.map_err(|trouble| trouble.amid(when))?;
+    alone(arena).await
 }
 
 /// Everyone is one, where nobody else is there.
-async fn alone(arena: &Arena) -> Checked {
-    let mut room = arena.alike().await?;
-    let mut client = room.join().await?;
-    for text in room.tokens(3) {
-        let heard = client.exchange(&text).await;
-        heard.map_err(|trouble| trouble.amid("alone in the room, ").seen_by(&room.tap))?;
+async fn alone(arena: &mut Arena) -> Checked {
+    arena.anew().await?;
+    let mut client = arena.join().await?;
+    for text in arena.tokens(3) {
+        client.exchange(&text).await.map_err(|trouble| trouble.amid("alone in the room, "))?;
     }
     Ok(())
 }
@@ -185,10 +184,10 @@ pub(super) async fn agreement(arena: &mut Arena) -> Checked {
     }
     // The longer the way to the last client, the likelier is it that one message overtakes another on it. Nobody has
     // spoken to this server yet, and nobody left it.
-    let arena = &mut arena.alike().await?;
+    arena.anew().await?;
     let mut clients = arena.join_many(32).await?;
     for _ in 0..2 {
-        all_agree(arena, &mut clients, 6).await.map_err(|trouble| trouble.seen_by(&arena.tap))?;
+        all_agree(arena, &mut clients, 6).await?;
     }
     Ok(())
 }

@@ -56,14 +56,19 @@ pub(in crate::checks) async fn pings(arena: &mut Arena) -> Checked {
 
 pub(super) async fn steady(arena: &mut Arena) -> Checked {
     let (busy_place, mut clients) = try_join(arena.alike(), arena.join_many(2)).await?;
-    let arena = &*arena;
+    let quiet_place = &*arena;
     let quiet = try_join_all(clients.iter_mut().map(|client| async move {
         let first = client.ping().await?;
-        steadily(arena, client, first, 7).await
+        steadily(quiet_place, client, first, 7).await
     }));
-    let (quiet, in_company) = join(quiet, while_others_come_and_go(&busy_place)).await;
     // What goes wrong without company as well is not its doing.
-    quiet.map(|_| ()).and(in_company)
+    if let Some(busy_place) = &busy_place {
+        let (quiet, in_company) = join(quiet, while_others_come_and_go(busy_place)).await;
+        return quiet.map(|_| ()).and(in_company);
+    }
+    quiet.await?;
+    arena.anew().await?;
+    while_others_come_and_go(arena).await
 }
 
 /// No client's timer is another's: who comes does not set it back, and who leaves does not stop it.
@@ -143,16 +148,35 @@ fn out_of_time(arena: &Arena, client: &Client, gap: Duration, what: &str, expect
 pub(super) async fn interval(arena: &mut Arena) -> Checked {
     // A beat so long that none may be seen, against one that is seen to go on: five beats and more than a second.
     let long = Duration::from_secs(60);
-    let patient = arena.another(long).await?;
-    let mut clients = patient.join_many(2).await?;
+    let while_it_goes_on = arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050));
     let mut clock = arena.join().await?;
+    let Some(patient) = arena.another(long).await? else {
+        // One after the other, and the second by the clock of this machine.
+        beats_on(&mut clock, while_it_goes_on).await?;
+        arena.anew_with(long).await?;
+        let mut clients = arena.join_many(2).await?;
+        metronome(arena.beat / 2).tick().await;
+        let opening = at_opening(&mut clients);
+        metronome(while_it_goes_on).tick().await;
+        return no_early_pings(arena, &mut clients, &opening, long).await;
+    };
+    let mut clients = patient.join_many(2).await?;
     // A clock that itself begins right at opening is asked again: its first ping may overtake the one that is on its way
     // to the others.
     beats_on(&mut clock, arena.beat / 2).await?;
     // What has come until now came right at opening.
-    let opening: Vec<usize> = clients.iter_mut().map(early_pings).collect();
-    beats_on(&mut clock, arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050))).await?;
-    for (client, opening) in clients.iter_mut().zip(opening) {
+    let opening = at_opening(&mut clients);
+    beats_on(&mut clock, while_it_goes_on).await?;
+    let judged = no_early_pings(&patient, &mut clients, &opening, long).await;
+    judged.map_err(|trouble| trouble.seen_by(&patient.tap))
+}
+
+fn at_opening(clients: &mut [Client]) -> Vec<usize> {
+    clients.iter_mut().map(early_pings).collect()
+}
+
+async fn no_early_pings(patient: &Arena, clients: &mut [Client], opening: &[usize], long: Duration) -> Checked {
+    for (client, &opening) in clients.iter_mut().zip(opening) {
         let early = early_pings(client);
         if opening > 1 || early > 0 {
             let failure = client
@@ -165,9 +189,9 @@ pub(super) async fn interval(arena: &mut Arena) -> Checked {
                     format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
                 )
                 .about(Vec::new());
-            return Err(Trouble::from(failure).seen_by(&patient.tap));
+            return Err(failure.into());
         }
-        client.exchange("still there?").await.map_err(|trouble| trouble.seen_by(&patient.tap))?;
+        client.exchange("still there?").await?;
     }
     Ok(())
 }

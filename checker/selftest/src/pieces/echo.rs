@@ -67,24 +67,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server gives up on a request of more than a kilobyte; a browser with cookies sends more.",
     ),
     echo(
-        "hang-up-before-request-ends-process",
-        &[Twist::HangUpEndsProcess],
-        &["echo::abrupt"],
-        "Your whole server ends when a client hangs up before its handshake is over.",
-    ),
-    echo(
-        "plain-http-ends-process",
-        &[Twist::PlainHttpEndsProcess],
-        &["echo::violations"],
-        "Your whole server ends at a request that is no upgrade.",
-    ),
-    echo(
-        "throwing-out-not-logged",
-        &[Twist::LogsNoThrowingOut],
-        &["echo::log"],
-        "A client that your server throws out has left, too, and its line is missing from the log.",
-    ),
-    echo(
         "request-in-one-read",
         &[Twist::RequestInOneRead],
         &["echo::handshake"],

@@ -109,6 +109,12 @@ pub(super) const FAULTS: &[Fault] = &[
          business, not a bug.",
     ),
     echo(
+        "hang-up-before-request-ends-process",
+        &[Twist::HangUpEndsProcess],
+        &["echo::abrupt"],
+        "Your whole server ends when a client hangs up before its handshake is over.",
+    ),
+    echo(
         "exits-on-half-a-frame",
         &[Twist::ExitsOnHalfAFrame],
         &["echo::abrupt"],
@@ -146,6 +152,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::AcceptsUnmaskedControl],
         &["echo::violations"],
         "Your server answers pings that are not masked; every frame of a client's has to be, control frames too.",
+    ),
+    echo(
+        "plain-http-ends-process",
+        &[Twist::PlainHttpEndsProcess],
+        &["echo::violations"],
+        "Your whole server ends at a request that is no upgrade.",
     ),
     echo(
         "garbage-ends-process",
@@ -251,6 +263,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::log"],
         "Your server logs `Client disconnected` only after a close frame; most clients leave without one, and the log \
          has them connected for ever.",
+    ),
+    echo(
+        "throwing-out-not-logged",
+        &[Twist::LogsNoThrowingOut],
+        &["echo::log"],
+        "A client that your server throws out has left, too, and its line is missing from the log.",
     ),
     echo(
         "logs-leave-twice",

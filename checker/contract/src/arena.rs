@@ -310,7 +310,7 @@ impl Arena {
     ///
     /// It counts from its first answer, the moment to give, whatever it counts its own age from.
     pub async fn aged(&mut self, answered: Instant) -> &'static str {
-        while self.grows_older(answered, OF_AGE).await {}
+        self.grows_older(answered, OF_AGE).await;
         if self.aged { "once the server is a second old, " } else { "" }
     }
 

@@ -143,7 +143,12 @@ impl Server {
     /// Kills it, waits until it is gone, and makes room for another.
     pub async fn stop(&mut self) {
         process::kill(self.id);
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.exit_status()).await;
+        if cfg!(windows) {
+            // It ends as nobody waits for its end any more.
+            self.ended = watch::channel(None).1;
+        } else {
+            let _ = tokio::time::timeout(Duration::from_secs(2), self.exit_status()).await;
+        }
         self.seat = None;
     }
 
@@ -165,8 +170,13 @@ impl Server {
         let errors = stderr.map(|stderr| tokio::spawn(output.clone().read(Stream::Stderr, stderr)));
         let (ended, watching) = watch::channel(None);
         tokio::spawn(async move {
-            if let Ok(status) = process.wait().await {
-                ended.send_replace(Some(status));
+            tokio::select! {
+                biased;
+                // Nothing but this kills it there.
+                () = ended.closed(), if cfg!(windows) => return,
+                status = process.wait() => if let Ok(status) = status {
+                    ended.send_replace(Some(status));
+                }
             }
             // On Windows the job lasts as long as the process is held.
             ended.closed().await;

@@ -54,9 +54,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
             missed = 0;
         } else {
             missed += 1;
-            if !(server.has(Twist::DropsAfterThreeBeats) && missed < 3
-                || server.has(Twist::DropsAfterTwoBeats) && missed < 2)
-            {
+            if missed >= misses(&server) {
                 return end(&server, &conn, period).await;
             }
         }
@@ -73,6 +71,15 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
                 return end(&server, &conn, period).await;
             }
         }
+    }
+}
+
+/// How many pings have to stay unanswered.
+fn misses(server: &Server) -> u32 {
+    match () {
+        () if server.has(Twist::DropsAfterThreeBeats) => 3,
+        () if server.has(Twist::DropsAfterTwoBeats) => 2,
+        () => 1,
     }
 }
 
@@ -200,11 +207,13 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
     if server.has(Twist::DropsHalfABeatLate) {
         sleep(period / 2).await;
     }
-    if server.has(Twist::DropStopsPings) {
-        *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 1000;
-    }
-    if server.has(Twist::RestsAfterADrop) {
-        *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + period * 7 / 2;
+    let rest = match () {
+        () if server.has(Twist::DropStopsPings) => period * 1000,
+        () if server.has(Twist::RestsAfterADrop) => period * 7 / 2,
+        () => Duration::ZERO,
+    };
+    if rest > Duration::ZERO {
+        *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + rest;
     }
     if server.has(Twist::LeavesSweepAfterADrop) {
         server.hub.all().iter().for_each(|other| other.skip.store(true, SeqCst));

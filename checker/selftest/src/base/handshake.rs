@@ -21,16 +21,14 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         }
         if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await.ok()? == 0 {
             if server.has(Twist::HangUpEndsProcess) {
-                eprintln!("called `Result::unwrap()` on an `Err` value: Protocol(HandshakeIncomplete)");
-                std::process::exit(101);
+                unwrapped("Protocol(HandshakeIncomplete)");
             }
             return None;
         }
     };
     let rest = bytes.split_off(end);
     if server.has(Twist::GarbageEndsProcess) && !bytes.starts_with(b"GET ") {
-        eprintln!("called `Result::unwrap()` on an `Err` value: HttpFormat(Token)");
-        std::process::exit(101);
+        unwrapped("HttpFormat(Token)");
     }
     if server.has(Twist::ShortHeads) && end > 1024 {
         return None;
@@ -49,8 +47,7 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         }
         None => {
             if server.has(Twist::PlainHttpEndsProcess) {
-                eprintln!("called `Result::unwrap()` on an `Err` value: Protocol(MissingConnectionUpgradeHeader)");
-                std::process::exit(101);
+                unwrapped("Protocol(MissingConnectionUpgradeHeader)");
             }
             let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\n\
                            Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
@@ -61,6 +58,12 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
     };
     stream.write_all(switching(server, &key).as_bytes()).await.ok()?;
     Some(rest)
+}
+
+/// For twists: a handshake's error ends the whole server.
+fn unwrapped(error: &str) -> ! {
+    eprintln!("called `Result::unwrap()` on an `Err` value: {error}");
+    std::process::exit(101)
 }
 
 /// The key of a valid upgrade request.

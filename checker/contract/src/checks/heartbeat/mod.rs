@@ -33,6 +33,15 @@ const HEARTS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::al
 /// What makes it moot how a client is dropped.
 const DROPS: &[&str] =
     &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::dead", "heartbeat::neighbours"];
+/// And how one is dropped to which, or from which, messages are on their way.
+const DROPS_AMID_TRAFFIC: &[&str] = &[
+    "heartbeat::echo",
+    "heartbeat::steady",
+    "heartbeat::busy",
+    "heartbeat::alive",
+    "heartbeat::dead",
+    "heartbeat::neighbours",
+];
 const LESSON: &str = "lessons/04-heartbeats.md";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -146,14 +155,7 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
-        explained_by: &[
-            "heartbeat::echo",
-            "heartbeat::steady",
-            "heartbeat::busy",
-            "heartbeat::alive",
-            "heartbeat::dead",
-            "heartbeat::neighbours",
-        ],
+        explained_by: DROPS_AMID_TRAFFIC,
         needs: LIVES,
         beats: true,
         hint: "Only Message::Pong proves that the client answers; set the flag there and nowhere else.",
@@ -185,14 +187,7 @@ pub(super) const CHECKS: &[Check] = &[
         })
     },
     Check {
-        explained_by: &[
-            "heartbeat::echo",
-            "heartbeat::steady",
-            "heartbeat::busy",
-            "heartbeat::alive",
-            "heartbeat::dead",
-            "heartbeat::neighbours",
-        ],
+        explained_by: DROPS_AMID_TRAFFIC,
         needs: LIVES,
         beats: true,
         hint: "While you await a send that hangs, no beat is looked at: give every write a limit (timeout, or select! against the beat), and drop the connection when it is over.",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::peer;
+use crate::threads::Waits;
 
 /// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -18,7 +19,8 @@ pub struct Lateness {
     pub limit: Duration,
 }
 
-/// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor.
+/// Remembers when the checker, a single thread of it, or a peer that does nothing but answer, was kept waiting for the
+/// processor.
 #[derive(Clone)]
 pub struct Gauge {
     looks: Arc<Mutex<Looks>>,
@@ -29,12 +31,14 @@ struct Looks {
     over: Vec<(Instant, Duration)>,
     /// When the present one began.
     began: Instant,
+    /// What the threads had waited for when it did.
+    waits: Waits,
 }
 
 impl Gauge {
     /// A gauge that looks until it is dropped.
     pub fn start() -> Self {
-        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now() }));
+        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), waits: Waits::now() }));
         let ours = Arc::downgrade(&looks);
         tokio::spawn(async move {
             loop {
@@ -44,9 +48,10 @@ impl Gauge {
                 let lateness = slept.max(peer::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
                 let mut looks = looks.lock().expect("no panic holds it");
-                let now = Instant::now();
-                looks.over.push((now, lateness));
-                looks.began = now;
+                let (now, waits) = (Instant::now(), Waits::now());
+                let waited = waits.longest_since(&looks.waits);
+                looks.over.push((now, lateness.max(waited)));
+                (looks.began, looks.waits) = (now, waits);
             }
         });
         Gauge { looks }
@@ -59,6 +64,7 @@ impl Gauge {
     pub fn worst_since(&self, since: Instant) -> Duration {
         let looks = self.looks.lock().expect("no panic holds it");
         let over = looks.over.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness);
-        over.fold(looks.began.elapsed().saturating_sub(TICK), Duration::max)
+        let present = looks.began.elapsed().saturating_sub(TICK).max(Waits::now().longest_since(&looks.waits));
+        over.fold(present, Duration::max)
     }
 }

@@ -14,5 +14,6 @@ pub mod gauge;
 pub mod peer;
 pub mod server;
 pub mod store;
+pub mod threads;
 pub mod verdict;
 pub mod wire;

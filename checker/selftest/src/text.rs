@@ -14,6 +14,8 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
         said = match *twist {
             Twist::NoReply => return None,
             Twist::IgnoresEmpty if said.is_empty() => return None,
+            Twist::PingIsACommand if said == "ping" => return Some("pong".into()),
+            Twist::SlashIsACommand if said.starts_with('/') => return None,
             Twist::Trims => said.trim().to_owned(),
             Twist::LowerCases => said.to_lowercase(),
             Twist::OtherPrefix => return Some(format!("Server recieved: {said}")),

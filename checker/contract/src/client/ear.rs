@@ -51,6 +51,10 @@ impl Ear {
     }
 
     fn say(&mut self, heard: Heard) {
+        self.say_and(heard, false);
+    }
+
+    fn say_and(&mut self, heard: Heard, answered: bool) {
         let count = |counter: &AtomicU64| {
             counter.fetch_add(1, Ordering::Relaxed);
         };
@@ -62,7 +66,7 @@ impl Ear {
             Heard::End(_) => count(&self.evidence.ends),
             _ => {}
         }
-        self.inbox.put(Moment { heard, at: Instant::now(), frame: self.frame });
+        self.inbox.put(Moment { heard, at: Instant::now(), frame: self.frame, answered });
     }
 
     fn hear(&mut self, item: Item) {
@@ -85,13 +89,12 @@ impl Ear {
         }
         match frame.opcode {
             OpCode::Control(Control::Ping) => {
-                if self.answers_pings.load(Ordering::Relaxed)
-                    && let Some(pongs) = self.pongs.upgrade()
-                {
+                let answered = self.answers_pings.load(Ordering::Relaxed);
+                if answered && let Some(pongs) = self.pongs.upgrade() {
                     let pong = Frame::new(OpCode::Control(Control::Pong), frame.payload.clone());
                     let _ = pongs.send(pong.masked(rand::random()).encode());
                 }
-                self.say(Heard::Ping(frame.payload));
+                self.say_and(Heard::Ping(frame.payload), answered);
             }
             OpCode::Control(Control::Pong) => self.say(Heard::Pong(frame.payload)),
             OpCode::Control(_) => self.say(Heard::Close(frame.close_code())),

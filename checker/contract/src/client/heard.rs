@@ -36,6 +36,8 @@ pub struct Moment {
     pub at: Instant,
     /// The number (from 0) of the frame that completed it.
     pub frame: usize,
+    /// Whether it was a ping, and the client answered it.
+    pub answered: bool,
 }
 
 impl Moment {

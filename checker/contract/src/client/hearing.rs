@@ -149,13 +149,29 @@ impl Client {
     /// # Errors
     /// As [`Client::ping`].
     pub async fn ping_and_payload(&mut self) -> Checked<(Instant, Vec<u8>)> {
+        self.ping_that(|_| true).await
+    }
+
+    /// Waits for the first ping that this client, which has stopped answering them, did not answer, and says when it
+    /// came. Where the check is late, some may have been answered after the last one that it took.
+    ///
+    /// # Errors
+    /// As [`Client::ping`].
+    pub async fn unanswered_ping(&mut self) -> Checked<Instant> {
+        self.ping_that(|moment| !moment.answered).await.map(|(at, _)| at)
+    }
+
+    async fn ping_that(&mut self, counts: impl Fn(&Moment) -> bool) -> Checked<(Instant, Vec<u8>)> {
         let passing_over = async {
             loop {
                 let moment = self.next("a ping").await?;
+                let counts = counts(&moment);
                 match moment.heard {
                     Heard::Ping(payload) => {
                         self.pings.push(moment.at);
-                        return Ok((moment.at, payload));
+                        if counts {
+                            return Ok((moment.at, payload));
+                        }
                     }
                     Heard::Pong(_) | Heard::Text(_) | Heard::Binary(_) => {}
                     _ => return Err(self.instead(&moment, "a ping")),
@@ -168,22 +184,27 @@ impl Client {
         }
     }
 
-    /// Waits until the TCP connection ends, whatever is said until then, and says when it did.
+    /// Waits until the TCP connection ends, whatever is said until then, and says when it did. The first message that
+    /// came meanwhile is [overheard](Client::overheard).
     ///
     /// # Errors
     /// When it goes on and nothing is said.
     pub async fn end(&mut self) -> Checked<Instant> {
+        let mut message = None;
         let passing_over = async {
             loop {
                 let Ok(moment) = self.next("the end of the TCP connection").await else { return None };
                 match moment.heard {
                     Heard::End(_) => return Some(moment.at),
                     Heard::Ping(_) => self.pings.push(moment.at),
+                    Heard::Text(_) | Heard::Binary(_) => message = message.take().or(Some(moment)),
                     _ => {}
                 }
             }
         };
-        if let Some(Some(ended)) = within(PATIENCE, passing_over).await {
+        let ended = within(PATIENCE, passing_over).await;
+        self.held_back.extend(message);
+        if let Some(Some(ended)) = ended {
             return Ok(ended);
         }
         let got = format!("still open after {} s", PATIENCE.as_secs());

@@ -44,14 +44,19 @@ fn text_frames(server: &Server, text: &str) -> Bytes {
 pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Message) -> Result<(), End> {
     let nth = conn.messages.fetch_add(1, SeqCst);
     conn.talked.store(true, SeqCst);
-    conn.talk.notify_one();
+    if server.has(Twist::TrafficPostponesPings) {
+        conn.talk.notify_one();
+    }
     if server.has(Twist::MessagesCount) {
         conn.alive.store(true, SeqCst);
     }
-    let pipelined = message.pipelined;
+    let (pipelined, binary, long) = (message.pipelined, message.binary, message.bytes.len() > 32 * 1024);
     let Some(said) = read(server, conn, message)? else {
         return Ok(());
     };
+    if server.has(Twist::QuitEnds) && ["quit", "exit", "bye"].contains(&said.as_str()) {
+        return Err(End::Closed(Some(1000)));
+    }
     let said = if server.has(Twist::SharedMessage) {
         *server.message.lock().unwrap_or_else(PoisonError::into_inner) = said;
         sleep(Duration::from_millis(1)).await;
@@ -87,12 +92,19 @@ pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Mes
     if server.has(Twist::QueueOfSixteen) && queued >= 16 || server.has(Twist::QueueOf256) && queued >= 256 {
         return Ok(());
     }
-    if server.has(Twist::ReordersPairs) && nth.is_multiple_of(2) {
+    let aside = server.has(Twist::ReordersPairs) && nth.is_multiple_of(2)
+        || server.has(Twist::BinaryAside) && binary
+        || server.has(Twist::LongAside) && long;
+    if aside {
         let conn = conn.clone();
         tokio::spawn(async move {
             sleep(Duration::from_millis(3)).await;
             conn.out.push(reply);
         });
+        return Ok(());
+    }
+    if server.has(Twist::WritesInTurn) {
+        server.hub.write_in_turn(conn, reply).await;
         return Ok(());
     }
     conn.out.push(reply);
@@ -109,6 +121,9 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
         return match String::from_utf8(bytes) {
             Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
+            Err(error) if server.has(Twist::FragmentsUnchecked) && message.in_fragments => {
+                Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            }
             Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
             Err(error) if server.has(Twist::AwaitsRestOfCharacter) && error.utf8_error().error_len().is_none() => {
                 let whole = error.utf8_error().valid_up_to();
@@ -180,6 +195,9 @@ pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
     {
         return;
     }
+    if server.has(Twist::PongPostponesPings) {
+        conn.talk.notify_one();
+    }
     if server.has(Twist::PongTriggersPing) {
         conn.out.push(frame::encode(frame::PING, b""));
     }
@@ -207,6 +225,9 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
         conn.out.push_last(frame::close(None));
     } else if closed && server.has(Twist::CloseIsSwapped) {
         conn.out.push_last(frame::close(code.map(u16::swap_bytes)));
+    } else if closed && server.has(Twist::GoodbyeAfterClose) {
+        conn.out.push(frame::close(code));
+        conn.out.push_last(frame::text("Goodbye!"));
     } else if closed && server.has(Twist::TcpLeftOpen) {
         conn.out.push(frame::close(code));
     } else {
@@ -234,6 +255,13 @@ fn log_received(server: &Server, said: &str) {
             () if server.has(Twist::LogsWithoutMessage) => "Received a message".into(),
             () if server.has(Twist::LogsTrimmed) => format!("Received: {}", said.trim()),
             () if server.has(Twist::LogsDebug) => format!("Received: {said:?}"),
+            () if server.has(Twist::LogsFirst80) => format!("Received: {}", said.chars().take(80).collect::<String>()),
+            () if server.has(Twist::LogsInTwoWrites) => {
+                print!("Received: ");
+                std::thread::sleep(Duration::from_micros(200));
+                println!("{said}");
+                return;
+            }
             () => format!("Received: {said}"),
         },
     );

@@ -109,6 +109,8 @@ fn ticks(server: &Server, period: Duration) -> Interval {
 
 /// Waits for the next beat.
 async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
+    let postponing = [Twist::TrafficPostponesPings, Twist::PongPostponesPings, Twist::DeliveriesPostponePings];
+    let postponable = postponing.into_iter().any(|twist| server.has(twist));
     loop {
         tokio::select! {
             _ = ticks.tick() => match server.hub.last_join() {
@@ -117,7 +119,7 @@ async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
                 }
                 _ => return,
             },
-            () = conn.talk.notified(), if server.has(Twist::TrafficPostponesPings) => ticks.reset(),
+            () = conn.talk.notified(), if postponable => ticks.reset(),
         }
     }
 }
@@ -142,6 +144,9 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
             return true;
         }
         () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,
+        () if server.has(Twist::PongsAreSaved) => {
+            return beat == 1 || conn.pongs.fetch_update(SeqCst, SeqCst, |saved| saved.checked_sub(1)).is_ok();
+        }
         () if server.has(Twist::AQuarterWillDo) => return conn.pongs.load(SeqCst) * 4 >= beat - 1,
         () if server.has(Twist::SharedPong) => {
             let last = *server.last_pong.lock().unwrap_or_else(PoisonError::into_inner);

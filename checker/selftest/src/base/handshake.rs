@@ -86,6 +86,9 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
         return None;
     }
     let key = all("sec-websocket-key");
+    if server.has(Twist::AnyUpgrade) && lists("connection", "upgrade") {
+        return Some(key);
+    }
     let valid = method == "GET"
         && version == "HTTP/1.1"
         && lists("upgrade", "websocket")

@@ -95,6 +95,15 @@ impl Hub {
         }
     }
 
+    /// For a twist: the place in the list is looked up, and used a moment later.
+    pub(crate) async fn leave_by_index(&self, server: &Server, conn: &Conn, end: &End) {
+        let index = self.all().iter().position(|other| other.id == conn.id);
+        sleep(Duration::from_millis(3)).await;
+        if let Some(there) = index.and_then(|index| self.all().get(index).cloned()) {
+            self.leave(server, &there, end);
+        }
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Conn>> {
         lock(&self.clients).values().cloned().collect()
     }
@@ -115,6 +124,13 @@ impl Hub {
     /// Whether a client takes nothing.
     pub(crate) fn stuck(&self) -> bool {
         self.all().iter().any(|conn| conn.out.stuck() > Duration::from_millis(100))
+    }
+
+    /// For a twist: the next reply, to whomever, waits until this one is written.
+    pub(crate) async fn write_in_turn(&self, conn: &Conn, frame: Bytes) {
+        let _turn = self.turn.lock().await;
+        conn.out.push(frame);
+        conn.out.at_most(MEBIBYTE / 16).await;
     }
 
     pub(crate) fn kill_all(&self) {
@@ -240,6 +256,12 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
 
 /// Queues a frame to one client, unless it has too much on its way already.
 fn offer(server: &Server, to: &Conn, frame: &Bytes) {
+    if server.has(Twist::DeliveriesPostponePings) {
+        to.talk.notify_one();
+    }
+    if server.has(Twist::DeliveriesCount) {
+        to.alive.store(true, SeqCst);
+    }
     let (frames, bytes) = to.out.pending();
     // Whoever keeps reading is not slow.
     let slow = || frames > 1000 && bytes > MEBIBYTE && to.out.stuck() > Duration::from_secs(1);

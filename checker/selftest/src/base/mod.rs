@@ -172,7 +172,11 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         end = reader.run(&server, &conn) => end,
     };
     beat.abort();
-    server.hub.leave(&server, &conn, &end);
+    if server.has(Twist::LeavesByIndex) {
+        server.hub.leave_by_index(&server, &conn, &end).await;
+    } else {
+        server.hub.leave(&server, &conn, &end);
+    }
     let polite = answer::farewell(&server, &conn, &end);
     answer::log_disconnected(&server, &end);
     aftermath(&server, &end);

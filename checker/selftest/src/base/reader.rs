@@ -34,6 +34,8 @@ pub(crate) enum End {
 pub(crate) struct Message {
     pub(crate) binary: bool,
     pub(crate) bytes: Vec<u8>,
+    /// For a twist: it came in more than one frame.
+    pub(crate) in_fragments: bool,
     /// For twists: it was already there when the message before it was taken.
     pub(crate) pipelined: bool,
 }
@@ -46,11 +48,13 @@ pub(crate) struct Reader {
     /// Opcode and payload of a message whose last fragment is still to come.
     partial: Option<(u8, Vec<u8>)>,
     pipelined: bool,
+    /// For twists: how many frames came before.
+    frames: u64,
 }
 
 impl Reader {
     pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
-        Self { half, buffer, used: 0, partial: None, pipelined: false }
+        Self { half, buffer, used: 0, partial: None, pipelined: false, frames: 0 }
     }
 
     /// Serves the client until it leaves or errs.
@@ -70,6 +74,10 @@ impl Reader {
             } else {
                 self.fill().await
             };
+            if self.partial.is_some() && !matches!(filled, Ok(1..)) && server.has(Twist::ExitsOnHalfAMessage) {
+                eprintln!("called `Option::unwrap()` on a `None` value");
+                std::process::exit(101);
+            }
             match filled {
                 Ok(0) => {
                     return End::Vanished { reset: false, mid_frame: !self.buffer.is_empty() };
@@ -111,7 +119,11 @@ impl Reader {
     /// Handles every frame that is there in full.
     async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
         while let Some((head, payload)) = self.next_frame(server)? {
+            self.frames += 1;
             if head.is_control() {
+                if head.opcode == frame::PONG && self.partial.is_some() && server.has(Twist::IgnoresPongsInMessages) {
+                    continue;
+                }
                 if head.opcode == frame::PING && self.partial.is_some() && server.has(Twist::IgnoresPingsInMessages) {
                     continue;
                 }
@@ -141,6 +153,7 @@ impl Reader {
             let (masked, reserved) = (second & 0x80 != 0, matches!(first & 0x0f, 3..=7 | 11..=15));
             let forgiven = server.has(Twist::AcceptsUnmasked) && !masked
                 || server.has(Twist::AcceptsUnmaskedControl) && !masked && first & 8 != 0
+                || server.has(Twist::MaskOfFirstOnly) && !masked && self.frames > 0
                 || server.has(Twist::SkipsReserved) && reserved;
             let long_control = first & 8 != 0 && (first & 0x80 == 0 || second & 0x7f > 125);
             if (!masked || reserved || first & 0x70 != 0 || long_control) && !forgiven {
@@ -148,6 +161,9 @@ impl Reader {
             }
         }
         let Some(head) = frame::head(bytes) else {
+            if !bytes.is_empty() && server.has(Twist::FrameInOneRead) {
+                return Err(End::Dropped);
+            }
             return Ok(None);
         };
         let limit = if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
@@ -191,7 +207,8 @@ impl Reader {
     /// Puts a data frame to the fragments before it; a message once it is whole.
     fn assemble(&mut self, server: &Server, head: &frame::Head, payload: Vec<u8>) -> Result<Option<Message>, End> {
         let pipelined = self.pipelined;
-        let message = |opcode, bytes| Message { binary: opcode == frame::BINARY, bytes, pipelined };
+        let in_fragments = self.partial.is_some();
+        let message = |opcode, bytes| Message { binary: opcode == frame::BINARY, bytes, in_fragments, pipelined };
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
         }
@@ -209,6 +226,9 @@ impl Reader {
             (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => (opcode, payload),
             (frame::CONTINUATION, Some((opcode, mut bytes))) => {
                 bytes.extend_from_slice(&payload);
+                if server.has(Twist::FragmentsOf4KiB) {
+                    bytes.truncate(4096);
+                }
                 (opcode, bytes)
             }
             (frame::CONTINUATION, None) if server.has(Twist::PingResetsFragments) => {

@@ -253,10 +253,28 @@ pub(super) const FAULTS: &[Fault] = &[
         "The first client that leaves stops the heartbeat of the whole room.",
     ),
     broadcast(
+        "messages-postpone-the-pings",
+        &[Twist::DeliveriesPostponePings],
+        &[HEARTBEAT],
+        "What your server sends to a client starts its timer anew, so in a busy room nobody is pinged, and the dead stay.",
+    ),
+    broadcast(
+        "deliveries-count-as-pongs",
+        &[Twist::DeliveriesCount],
+        &[HEARTBEAT],
+        "Your server takes a client for alive because it has sent it something; only what comes back shows that.",
+    ),
+    broadcast(
         "numbered-by-count",
         &[Twist::NumbersByCount],
         &[LEAVER],
         "Your server numbers its clients by how many there are, so after one has left, a newcomer takes another's place.",
+    ),
+    broadcast(
+        "place-in-the-list-remembered",
+        &[Twist::LeavesByIndex],
+        &[LEAVER],
+        "Your server looks up a leaver's place in the list and uses it a moment later; where several leave at once, those who stay are taken off.",
     ),
     broadcast(
         "last-words-lost",
@@ -275,6 +293,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::SplitsLines],
         &[EVERYONE],
         "What your clients say travels line by line, so a message with a line break arrives as two.",
+    ),
+    broadcast(
+        "room-escapes-html",
+        &[Twist::EscapesHtml],
+        &[EVERYONE],
+        "Your server escapes `<`, `>` and `&` for the pages that show a message; that is the page's business, the wire carries what was said.",
+    ),
+    broadcast(
+        "room-with-commands",
+        &[Twist::SlashIsACommand],
+        &[EVERYONE],
+        "Your server takes what begins with a slash for a command, as some chats do; here it is said to everyone, as anything else.",
     ),
     broadcast(
         "nobody-else-nothing-said",

@@ -32,6 +32,12 @@ pub(super) const FAULTS: &[Fault] = &[
          costs next to nothing, so there can be many.",
     ),
     echo(
+        "one-writes-at-a-time",
+        &[Twist::WritesInTurn],
+        &["echo::concurrent"],
+        "One lock guards all your sockets, and whoever holds it waits for its write; a client that does not read its replies keeps it for ever.",
+    ),
+    echo(
         "ignores-pings",
         &[Twist::IgnoresPings],
         &["echo::ping"],
@@ -96,6 +102,12 @@ pub(super) const FAULTS: &[Fault] = &[
          each one left open is a file handle lost.",
     ),
     echo(
+        "goodbye-after-the-close-frame",
+        &[Twist::GoodbyeAfterClose],
+        &["echo::close"],
+        "Your server still says goodbye after its close frame, which is the last a side may send; say it before, or not at all.",
+    ),
+    echo(
         "accept-loop-ends-after-error",
         &[Twist::AcceptLoopEnds],
         &["echo::abrupt"],
@@ -119,6 +131,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::ExitsOnHalfAFrame],
         &["echo::abrupt"],
         "A client that vanishes in the middle of a frame ends your whole process; its error concerns its connection alone.",
+    ),
+    echo(
+        "half-a-message-ends-process",
+        &[Twist::ExitsOnHalfAMessage],
+        &["echo::abrupt"],
+        "A client that vanishes between two fragments of a message ends your whole process: the next fragment was taken for granted.",
     ),
     echo(
         "lock-poisoned-by-vanishing",
@@ -154,6 +172,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server answers pings that are not masked; every frame of a client's has to be, control frames too.",
     ),
     echo(
+        "upgrades-to-anything",
+        &[Twist::AnyUpgrade],
+        &["echo::violations"],
+        "Your server takes any `Connection: Upgrade` for a WebSocket's; `curl --http2` asks for an upgrade as well, and means another.",
+    ),
+    echo(
         "plain-http-ends-process",
         &[Twist::PlainHttpEndsProcess],
         &["echo::violations"],
@@ -172,6 +196,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server accepts unmasked frames; a client has to mask, and a server has to hang up on one that does not.",
     ),
     echo(
+        "mask-looked-for-once",
+        &[Twist::MaskOfFirstOnly],
+        &["echo::violations"],
+        "Your server looks for the mask in a client's first frame only; each frame has one, or the connection ends.",
+    ),
+    echo(
         "skips-reserved-opcodes",
         &[Twist::SkipsReserved],
         &["echo::violations"],
@@ -184,6 +214,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::violations"],
         "Your server mends a text message that is not UTF-8 and echoes it; text has to be UTF-8, and the connection \
          ends where it is not.",
+    ),
+    echo(
+        "fragments-not-validated",
+        &[Twist::FragmentsUnchecked],
+        &["echo::violations"],
+        "Your server checks that a text is UTF-8 where it comes in one frame, and mends it where it comes in several; the rule is the message's.",
     ),
     echo(
         "awaits-the-rest-of-a-character",
@@ -249,6 +285,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::log"],
         "Your log shows the message as `{:?}` does, in quotes and with escapes; the line is `Received: ` and the \
          message as it came.",
+    ),
+    echo(
+        "logs-the-first-80-characters",
+        &[Twist::LogsFirst80],
+        &["echo::log"],
+        "Your log cuts a message after 80 characters; what was sent is all of it.",
+    ),
+    echo(
+        "logs-in-two-writes",
+        &[Twist::LogsInTwoWrites],
+        &["echo::log"],
+        "Your log prints a line's beginning and its message one after the other, so lines of several clients get mixed up: print a line at once.",
     ),
     echo(
         "logs-trimmed",

@@ -206,6 +206,12 @@ pub(super) const FAULTS: &[Fault] = &[
          pinged; make the interval once, before the loop.",
     ),
     heartbeat(
+        "timer-restarts-with-every-pong",
+        &[Twist::PongPostponesPings],
+        &[BUSY],
+        "Your timer starts anew with every pong, so a client that answers late is pinged late, and one that sends pongs unasked never.",
+    ),
+    heartbeat(
         "ping-with-every-message",
         &[Twist::PingsPerMessage],
         &[BUSY],
@@ -250,6 +256,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server drops a client half an interval after the ping; a slow line has a full interval to answer.",
     ),
     heartbeat(
+        "pongs-between-fragments-ignored",
+        &[Twist::IgnoresPongsInMessages],
+        &[ALIVE],
+        "Your server overlooks a pong that comes between two fragments of a message, and drops a client whose message takes longer than a beat.",
+    ),
+    heartbeat(
         "late-pongs-do-not-count",
         &[Twist::LatePongsAreLost],
         &[DEAD],
@@ -289,6 +301,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[RELAPSE, STALLED],
         "Your server compares all pongs with all pings, so a client that answered often may be silent for long; each \
          beat asks for its own pong.",
+    ),
+    heartbeat(
+        "pongs-saved-up",
+        &[Twist::PongsAreSaved],
+        &[RELAPSE, STALLED],
+        "Your server counts pongs and takes one off at each beat, so who sends some in advance may fall silent; a pong counts for one beat, and two in the same beat for no more.",
     ),
     heartbeat(
         "any-message-counts",

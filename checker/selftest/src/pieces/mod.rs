@@ -3,6 +3,7 @@
 mod broadcast;
 mod echo;
 mod echo_connections;
+mod echo_messages;
 mod heartbeat;
 mod right;
 
@@ -52,7 +53,8 @@ const fn fault(
 
 /// Every faulty server.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
-    echo::FAULTS.iter().chain(echo_connections::FAULTS).chain(heartbeat::FAULTS).chain(broadcast::FAULTS)
+    let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS];
+    echo.into_iter().chain([heartbeat::FAULTS, broadcast::FAULTS]).flatten()
 }
 
 /// The catalogue, as JSON.

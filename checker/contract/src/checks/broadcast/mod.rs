@@ -4,6 +4,7 @@
 //! their way than that to a client that is to be served.
 
 mod beats;
+mod leaver;
 mod load;
 mod talk;
 
@@ -83,7 +84,7 @@ pub(super) const CHECKS: &[Check] = &[
         lesson: LESSON,
         least: Least { connections: 8, messages: 40, ..LEAST },
         ..check("broadcast::leaver", Broadcast, "Clients that leave, politely or not, disturb no one.", |arena| {
-            Box::pin(talk::leaver(arena))
+            Box::pin(leaver::leaver(arena))
         })
     },
     Check {
@@ -127,7 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and the channel.",
         lesson: "lessons/04-heartbeats.md",
-        least: Least { connections: 3, messages: 3, pings: 8, ends: 1, ..LEAST },
+        least: Least { connections: 4, messages: 20, pings: 8, ends: 1, ..LEAST },
         ..check(
             "broadcast::heartbeat",
             Broadcast,

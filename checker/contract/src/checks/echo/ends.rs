@@ -2,8 +2,9 @@
 
 use rand::RngExt;
 
+use super::payloads::in_pieces;
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, describe, within};
+use crate::client::{Client, Heard, Moment, PATIENCE, describe, within};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
@@ -56,7 +57,11 @@ async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
         }
         _ => return Err(client.instead(&moment, &wanted)),
     }
-    client.end().await.map(|_| ())
+    client.end().await?;
+    let is_message = |moment: &Moment| matches!(moment.heard, Heard::Text(_) | Heard::Binary(_));
+    let Some(message) = client.overheard().into_iter().find(is_message) else { return Ok(()) };
+    let failure = client.failure(Kind::Unexpected, "a message came after the close frame, the last that may be sent");
+    Err(failure.expected("the end of the TCP connection", describe(&message.heard)).at(client.mark(&message)).into())
 }
 
 pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
@@ -87,6 +92,18 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         boasting.send_bytes(boast(if round == 0 { u64::MAX >> 1 } else { 1 << 40 }));
         let _ = within(PATIENCE, boasting.sent_but(0)).await;
         boasting.hang_up();
+        still_served(arena, &mut neighbour).await?;
+
+        // Between the fragments of a message, the rest of which some code takes for granted.
+        let mut half_a_message = arena.join().await?;
+        half_a_message.send_all(in_pieces(Data::Text, b"the rest of this never arrives", &[9]).drain(..1));
+        let _ = within(PATIENCE, half_a_message.sent_but(0)).await;
+        if round == 0 {
+            still_served(arena, &mut neighbour).await?;
+            half_a_message.connection.reset().await;
+        } else {
+            half_a_message.hang_up();
+        }
         still_served(arena, &mut neighbour).await?;
 
         // Before its request is whole: nobody has been upgraded yet, which a server may have taken for granted.
@@ -138,7 +155,9 @@ fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
 
 pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let mut neighbour = arena.join().await?;
-    plain_http(arena).await?;
+    plain_http(arena, PAGE).await?;
+    let upgraded_to_what = |trouble: Trouble| trouble.amid("a client asked for HTTP/2 (`Upgrade: h2c`): ");
+    plain_http(arena, HTTP2).await.map_err(upgraded_to_what)?;
     // As who comes with TLS. A server may wait for more of what is no request, so nothing is asked but that it harms
     // nobody.
     let mut other_tongue = arena.open().await?;
@@ -158,6 +177,8 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let not_utf8 = masked(OpCode::Data(Data::Text), b"\xc3\x28 \xff");
     let surrogate = masked(OpCode::Data(Data::Text), b"\xed\xa0\x80");
     let half_a_character = masked(OpCode::Data(Data::Text), b"\xf0\x9f\xa6");
+    let pieces = in_pieces(Data::Text, &[token.as_bytes(), b"\xff"].concat(), &[token.len() / 2]);
+    let in_fragments = pieces.into_iter().flat_map(|frame| frame.masked(arena.rng.random()).encode()).collect();
     let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
     // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
     noise[0] = 0xF3 | (noise[0] & 0x0C);
@@ -170,6 +191,7 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         ("a text message that is not UTF-8", not_utf8),
         ("a text message with half of a surrogate pair, which is not UTF-8", surrogate),
         ("a text message that ends in the middle of a character", half_a_character),
+        ("a text message in fragments that is not UTF-8", in_fragments),
         ("random bytes", noise),
     ];
     for (what, bytes) in broken {
@@ -178,13 +200,24 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         thrown_out(&mut offender, what).await?;
         neighbour.exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
     }
+    // A mask is asked for with every frame (section 5.1).
+    let mut offender = arena.join().await?;
+    offender.exchange(&arena.token()).await?;
+    offender.send_bytes(Frame::new(OpCode::Data(Data::Text), arena.token()).encode());
+    thrown_out(&mut offender, "an unmasked frame after one that was masked").await?;
     let token = arena.token();
     arena.join().await?.exchange(&token).await
 }
 
-async fn plain_http(arena: &mut Arena) -> Checked {
+/// A request for a page.
+const PAGE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
+/// The same as `curl --http2` writes it, which asks for an upgrade too, but not for this one.
+const HTTP2: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n\
+    Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n";
+
+async fn plain_http(arena: &mut Arena, request: &str) -> Checked {
     let mut browser = arena.open().await?;
-    browser.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n".to_vec());
+    browser.send_bytes(request.as_bytes().to_vec());
     // A refusal, an end, or nothing at all: whatever is no upgrade will do.
     let heard = within(PATIENCE / 4, browser.next("an answer")).await;
     match heard {

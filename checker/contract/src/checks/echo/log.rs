@@ -13,6 +13,7 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     let mut texts = arena.tokens(3);
     // Spaces at the end of a line are nobody's business; those at the beginning of a message are part of it.
     texts[1].insert_str(0, "  ");
+    texts[2].push_str(&" and so on".repeat(8));
     for text in &texts {
         polite.exchange(text).await?;
         logged(arena, &format!("Received: {text}"), 1).await?;
@@ -41,7 +42,21 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     for (line, count) in [("Client connected", 3), ("Client disconnected", 3)] {
         exactly(arena, line, count)?;
     }
-    texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))
+    texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))?;
+    many_at_once(arena).await.map_err(|trouble| trouble.amid("while many speak at once, "))
+}
+
+/// A line is one line, however many are printed at the same time.
+async fn many_at_once(arena: &mut Arena) -> Checked {
+    let mut clients = arena.join_many(8).await?;
+    let texts = arena.tokens(80);
+    for (client, texts) in clients.iter_mut().zip(texts.chunks(10)) {
+        client.send_all(texts.iter().map(|text| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    }
+    for text in &texts {
+        logged(arena, &format!("Received: {text}"), 1).await?;
+    }
+    Ok(())
 }
 
 async fn logged(arena: &Arena, line: &str, count: usize) -> Checked {

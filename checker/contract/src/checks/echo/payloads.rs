@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::talk::in_order;
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Kind, Trouble};
@@ -31,9 +32,11 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
         let text = long_text(arena, length);
         exchange(&mut client, Data::Text, text.as_bytes()).await?;
     }
+    long_before_short(arena, &mut client).await?;
     for count in [2, 3, 7] {
         fragments(arena, &mut client, count).await?;
     }
+    long_in_fragments(arena, &mut client).await?;
     interleaved(arena, &mut client).await?;
     // A sender that does not know which piece is its last may end with an empty one.
     let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
@@ -68,7 +71,12 @@ fn long_text(arena: &mut Arena, length: usize) -> String {
 async fn exchange(client: &mut Client, data: Data, bytes: &[u8]) -> Checked {
     client.send(Frame::new(OpCode::Data(data), bytes));
     let kind = if data == Data::Text { "a message" } else { "a binary message" };
-    let wanted = format!("the reply to {kind} of {} bytes", bytes.len());
+    long_reply(client, bytes, &format!("{kind} of {} bytes", bytes.len())).await
+}
+
+/// The reply to a message of these bytes, which is too long to be shown.
+async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> Checked {
+    let wanted = format!("the reply to {message}");
     let moment = client.next_but_heartbeats(&wanted).await?;
     let Heard::Text(heard) = &moment.heard else { return Err(client.instead(&moment, &wanted)) };
     let expected = reply_to(&lossy(bytes));
@@ -106,6 +114,29 @@ async fn fragments(arena: &mut Arena, client: &mut Client, count: usize) -> Chec
     client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
 }
 
+/// However long one takes, the next one waits its turn.
+async fn long_before_short(arena: &mut Arena, client: &mut Client) -> Checked {
+    let (long, short) = (long_text(arena, 200_000), arena.token());
+    let both = [long.as_str(), &short].map(|text| Frame::new(OpCode::Data(Data::Text), text));
+    client.send_all(both);
+    let amid = |trouble: Trouble| trouble.amid("a long message, and a short one right behind it: ");
+    long_reply(client, long.as_bytes(), "the long one").await.map_err(amid)?;
+    client.expect_reply(&short).await.map_err(amid)
+}
+
+/// What adds up to more than a page of memory, from a sender that sends as it reads, and the next message right behind.
+async fn long_in_fragments(arena: &mut Arena, client: &mut Client) -> Checked {
+    let (text, next) = (long_text(arena, 30_000), arena.token());
+    let step = arena.rng.random_range(900..1_500);
+    let cuts: Vec<usize> = (step..text.len()).step_by(step).collect();
+    let mut frames = in_pieces(Data::Text, text.as_bytes(), &cuts);
+    frames.insert(frames.len() / 2, Frame::new(OpCode::Control(Control::Ping), "half of it"));
+    let message = format!("a message of {} bytes in {} fragments", text.len(), cuts.len() + 1);
+    client.send_all(frames.into_iter().chain([Frame::new(OpCode::Data(Data::Text), next.as_str())]));
+    long_reply(client, text.as_bytes(), &message).await?;
+    client.expect_reply(&next).await.map_err(|trouble| trouble.amid("right behind a message in fragments, "))
+}
+
 /// A message whose end is still to come is its sender's alone, whatever others send meanwhile.
 async fn interleaved(arena: &mut Arena, client: &mut Client) -> Checked {
     let mut other = arena.join().await?;
@@ -122,8 +153,25 @@ async fn interleaved(arena: &mut Arena, client: &mut Client) -> Checked {
         client.expect_text(&reply_to(&texts[0]), "the reply to a message in fragments").await
     };
     theirs.await.map_err(|trouble| trouble.amid("two clients send fragments at the same time: ").in_company())?;
+    in_several_reads(arena, client, &mut other).await?;
     arena.leave(other).await;
     Ok(())
+}
+
+/// TCP has no frames: one may come a few bytes at a time, its header too.
+async fn in_several_reads(arena: &mut Arena, client: &mut Client, other: &mut Client) -> Checked {
+    let text = arena.token();
+    let mut rest = Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
+    for length in [1, 2, 6] {
+        client.send_bytes(rest.drain(..length).collect());
+        let _ = within(PATIENCE / 4, client.sent_but(0)).await;
+        // A server that has answered others twice has had its turn, and read what came before.
+        for _ in 0..2 {
+            other.exchange(&arena.token()).await?;
+        }
+    }
+    client.send_bytes(rest);
+    client.expect_reply(&text).await.map_err(|trouble| trouble.amid("a frame that comes a few bytes at a time: "))
 }
 
 pub(super) async fn binary(arena: &mut Arena) -> Checked {
@@ -149,6 +197,12 @@ pub(super) async fn binary(arena: &mut Arena) -> Checked {
         client.expect_text(&expected, "the reply to a binary message").await?;
     }
     client.exchange(&arena.token()).await?;
+    // Among texts, each in its turn.
+    let texts = arena.tokens(9);
+    let kinds = [Data::Text, Data::Binary, Data::Text].into_iter().cycle();
+    client.send_all(texts.iter().zip(kinds).map(|(text, kind)| Frame::new(OpCode::Data(kind), text.as_str())));
+    let heard = in_order(&mut client, &texts).await;
+    heard.map_err(|trouble| trouble.amid("text and binary messages in turn: "))?;
     arena.leave(client).await;
     long_binary(arena).await?;
     binary_in_fragments(arena).await

@@ -76,6 +76,11 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         format!("{PREFIX}{token}"),
         WELCOME.to_string(),
         "Hello".to_string(),
+        // What other servers take for a command.
+        "ping".to_string(),
+        "quit".to_string(),
+        "exit".to_string(),
+        format!("/{token}"),
         token.clone(),
         token,
     ];
@@ -182,7 +187,31 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
             client.expect_reply(token).await.map_err(held_up)?;
         }
     }
+    let mut others = clients.split_off(count - 8);
+    beside_a_deaf_one(arena, &mut others).await
+}
+
+/// A client that talks and doesn't read its replies holds up itself.
+async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked {
+    let mut deaf = arena.join_narrow().await?;
+    deaf.connection.stop_reading();
+    let text = arena.token() + &"x".repeat(16 * 1024);
+    deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    for _ in 0..4 {
+        for other in others.iter_mut() {
+            other.exchange(&arena.token()).await.map_err(|trouble| held_up_by(trouble, &deaf))?;
+        }
+    }
     Ok(())
+}
+
+fn held_up_by(trouble: Trouble, deaf: &Client) -> Trouble {
+    let Trouble::Failed(mut failure) = trouble else { return trouble };
+    if failure.kind == Kind::Silence {
+        failure.summary = format!("a client is held up by another that does not read its replies: {}", failure.summary);
+        failure.clients.push(deaf.number());
+    }
+    Trouble::Failed(failure)
 }
 
 fn held_up(trouble: Trouble) -> Trouble {

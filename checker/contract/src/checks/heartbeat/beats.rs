@@ -9,6 +9,7 @@ use super::{LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, metronome};
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
+use crate::wire::frame::{Control, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
 /// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
@@ -219,6 +220,7 @@ fn early_pings(client: &mut Client) -> usize {
 
 pub(super) async fn busy(arena: &mut Arena) -> Checked {
     let (mut quiet, mut busy) = try_join(arena.join(), arena.join()).await?;
+    let mut unasked = arena.join().await?;
     let tokens = arena.tokens(400);
     let mut pace = metronome(arena.beat / 10);
     let beats = 5;
@@ -228,9 +230,14 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         }
         Ok::<_, Trouble>(())
     };
+    let pongs = unasked.mouth();
     let talking = async {
-        for token in &tokens {
+        for (n, token) in tokens.iter().enumerate() {
             busy.exchange(token).await?;
+            if n % 3 == 0 {
+                // Legal, and no answer to anything (section 5.5.3).
+                pongs.say(Frame::new(OpCode::Control(Control::Pong), "unasked"));
+            }
             pace.tick().await;
         }
         std::future::pending::<Checked>().await
@@ -239,16 +246,20 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         counted = counting => counted?,
         talked = talking => talked?,
     }
-    // A ping that is on its way to the one as to the other.
+    as_many_pings(arena, &mut busy, beats, "a client that talks").await?;
+    as_many_pings(arena, &mut unasked, beats, "a client that sends pongs unasked").await
+}
+
+/// So many pings, give or take one that is on its way to the one client as to the other.
+async fn as_many_pings(arena: &mut Arena, client: &mut Client, beats: usize, who: &str) -> Checked {
     let last_word = arena.token();
-    busy.send_text(last_word.as_str());
-    while busy.text("the reply to the last word").await? != reply_to(&last_word) {}
-    let heard = busy.pings.len();
-    let per_message = heard > beats + 1;
-    if per_message || heard + 1 < beats {
-        let what =
-            if per_message { "a client that talks gets more pings" } else { "a client that talks gets fewer pings" };
-        let failure = busy.failure(Kind::WrongTiming, format!("{what} than one that is quiet")).expected(
+    client.send_text(last_word.as_str());
+    while client.text("the reply to the last word").await? != reply_to(&last_word) {}
+    let heard = client.pings.len();
+    let more = heard > beats + 1;
+    if more || heard + 1 < beats {
+        let what = if more { "gets more pings" } else { "gets fewer pings" };
+        let failure = client.failure(Kind::WrongTiming, format!("{who} {what} than one that is quiet")).expected(
             format!("{beats} pings, give or take one, as a quiet client got in the same time"),
             format!("{heard} pings"),
         );

@@ -23,7 +23,18 @@ pub(super) async fn alive(arena: &mut Arena) -> Checked {
         // A dropped client is told from one whose reply is wrong, which is not the matter here.
         client.text("a reply").await.map(|_| ()).map_err(|trouble| dropped_alive(client, trouble))
     });
-    try_join_all(lives).await.map(|_| ())
+    let mut in_a_message = arena.join().await?;
+    try_join(try_join_all(lives), alive_in_a_message(&mut in_a_message)).await.map(|_| ())
+}
+
+/// A pong may come between two fragments of a message, as any control frame (section 5.4), and counts.
+async fn alive_in_a_message(client: &mut Client) -> Checked {
+    client.send(Frame::unfinished(OpCode::Data(Data::Text), "a message whose rest is long in coming"));
+    for _ in 0..4 {
+        let asked = client.ping().await.map_err(|trouble| dropped_alive(client, trouble));
+        asked.map_err(|trouble| trouble.amid("in the middle of its message in fragments, "))?;
+    }
+    Ok(())
 }
 
 pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Trouble {
@@ -207,11 +218,14 @@ fn not_at_the_beat(arena: &Arena, witness: &Client, silent: &Client, after: Dura
 
 pub(super) async fn relapse(arena: &mut Arena) -> Checked {
     let (mut witness, mut fading) = try_join(arena.join(), arena.join()).await?;
-    for _ in 0..2 {
-        fading.ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
+    let (_, payload) = fading.ping_and_payload().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
+    // Pongs can't be saved up. No more of them with the next ping: on their way for long, they could answer the one after.
+    for _ in 0..3 {
+        fading.send(Frame::new(OpCode::Control(Control::Pong), payload.as_slice()));
     }
+    fading.ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
     fading.stop_answering_pings();
-    let unanswered = fading.ping().await?;
+    let unanswered = fading.unanswered_ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
     dropped_on_time(arena, &mut witness, &mut fading, unanswered).await.map(|_| ())
 }
 

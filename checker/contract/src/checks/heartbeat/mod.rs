@@ -106,7 +106,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
         lesson: LESSON,
-        least: Least { connections: 2, messages: 10, pings: 8, ..LEAST },
+        least: Least { connections: 3, messages: 10, pings: 12, ..LEAST },
         ..check("heartbeat::busy", Heartbeat, "Traffic neither postpones, replaces nor adds pings.", |arena| {
             Box::pin(beats::busy(arena))
         })
@@ -118,7 +118,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next ping.",
         lesson: LESSON,
-        least: Least { connections: 2, messages: 4, pings: 10, ..LEAST },
+        least: Least { connections: 3, messages: 5, pings: 14, ..LEAST },
         ..check(
             "heartbeat::alive",
             Heartbeat,
@@ -203,7 +203,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Sets the pace of what a client does; its first tick comes after one period.
-fn metronome(period: Duration) -> tokio::time::Interval {
+pub(in crate::checks) fn metronome(period: Duration) -> tokio::time::Interval {
     tokio::time::interval_at(tokio::time::Instant::now() + period, period)
 }
 

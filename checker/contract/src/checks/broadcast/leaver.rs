@@ -1,0 +1,96 @@
+//! Who leaves, and how.
+
+use rand::RngExt;
+
+use super::talk::all_hear;
+use crate::arena::Arena;
+use crate::client::{Client, PATIENCE, within};
+use crate::verdict::{Checked, Trouble};
+use crate::wire::frame::{Data, Frame, OpCode};
+
+pub(super) async fn leaver(arena: &mut Arena) -> Checked {
+    // One after the other: who comes after a leaver in the server's list is not chance, and a failure is told alike.
+    let mut clients = Vec::new();
+    for _ in 0..7 {
+        clients.push(arena.join().await?);
+    }
+    for (round, manner) in
+        [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame].into_iter().enumerate()
+    {
+        // From the front, the back and the middle, so that no place in a list is special.
+        let place = [0, clients.len() - 1, clients.len() / 2, 0][round];
+        let mut gone = clients.remove(place);
+        let last_words = arena.token();
+        if let Manner::Politely = manner {
+            gone.send_text(last_words.as_str());
+        }
+        leave(gone, manner).await?;
+        if let Manner::Politely = manner {
+            let heard = all_hear(&mut clients, &last_words).await;
+            heard.map_err(|trouble| trouble.amid("the last words of a client before its close frame: "))?;
+        }
+        for text in arena.tokens(3) {
+            let speaker = arena.rng.random_range(0..clients.len());
+            clients[speaker].send_text(text.as_str());
+            all_hear(&mut clients, &text).await.map_err(|trouble| after(trouble, manner))?;
+        }
+        clients.push(arena.join().await.map_err(|trouble| after(trouble, manner))?);
+    }
+    // More than one at a time, from the front, so that whoever is put in their places is one that stays.
+    let staying = clients.split_off(3);
+    for mut gone in std::mem::replace(&mut clients, staying) {
+        gone.send_close(1_000, "");
+        gone.hang_up();
+    }
+    for text in arena.tokens(2 * clients.len()) {
+        let speaker = arena.rng.random_range(0..clients.len());
+        clients[speaker].send_text(text.as_str());
+        all_hear(&mut clients, &text).await.map_err(|trouble| trouble.amid("after three clients left at once, "))?;
+    }
+    // A room that all have left is a room.
+    for client in clients {
+        arena.leave(client).await;
+    }
+    let mut clients = arena.join_many(2).await?;
+    let token = arena.token();
+    clients[0].send_text(token.as_str());
+    all_hear(&mut clients, &token).await.map_err(|trouble| trouble.amid("after all clients had left, "))
+}
+
+#[derive(Clone, Copy)]
+enum Manner {
+    Politely,
+    Reset,
+    Silently,
+    InMidFrame,
+}
+
+async fn leave(mut client: Client, manner: Manner) -> Checked {
+    match manner {
+        Manner::Politely => {
+            client.send_close(1_000, "");
+            // Whether that is answered well is another check's business.
+            let _ = within(PATIENCE / 4, client.end()).await;
+        }
+        Manner::Reset => client.connection.reset().await,
+        Manner::Silently => client.hang_up(),
+        Manner::InMidFrame => {
+            let whole = Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
+            client.send_bytes(whole[..9].to_vec());
+            let _ = within(PATIENCE, client.sent_but(0)).await;
+            // Not a reset, which could take the half back before the server has read it.
+            client.hang_up();
+        }
+    }
+    Ok(())
+}
+
+fn after(trouble: Trouble, manner: Manner) -> Trouble {
+    let how = match manner {
+        Manner::Politely => "said goodbye",
+        Manner::Reset => "reset its connection",
+        Manner::Silently => "ended its connection without a close frame",
+        Manner::InMidFrame => "vanished in the middle of a frame",
+    };
+    trouble.amid(&format!("after a client {how}, "))
+}

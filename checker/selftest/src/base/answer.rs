@@ -121,6 +121,9 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
         return match String::from_utf8(bytes) {
             Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
+            Err(error) if server.has(Twist::LaxUtf8) && in_its_form(error.as_bytes()) => {
+                Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            }
             Err(error) if server.has(Twist::FragmentsUnchecked) && message.in_fragments => {
                 Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
             }
@@ -152,6 +155,25 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
         () if server.has(Twist::BinaryInBuffers) => Some(text::in_pieces(&bytes, 8 * 1024)),
         () => Some(lossy),
     })
+}
+
+/// For a twist: each first byte has the number of bytes behind it that it announces, whatever they amount to.
+fn in_its_form(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((first, behind)) = rest.split_first() {
+        let count = match first.leading_ones() {
+            0 => 0,
+            ones @ 2..=4 => ones as usize - 1,
+            _ => return false,
+        };
+        let Some((those, further)) = behind.split_at_checked(count) else { return false };
+        // Surrogates it has heard of.
+        if those.iter().any(|byte| byte.leading_ones() != 1) || *first == 0xED && those[0] >= 0xA0 {
+            return false;
+        }
+        rest = further;
+    }
+    true
 }
 
 /// As a decoder reads it that takes U+FEFF at the beginning for a byte order mark.

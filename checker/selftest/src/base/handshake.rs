@@ -2,6 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{Server, Twist};
@@ -56,7 +57,18 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
             return None;
         }
     };
-    stream.write_all(switching(server, &key).as_bytes()).await.ok()?;
+    let mut answer = switching(server, &key);
+    if server.has(Twist::AllSubprotocols)
+        && let Some(line) = request.split("\r\n").find(|line| line.starts_with("Sec-WebSocket-Protocol:"))
+    {
+        answer.truncate(answer.len() - 2);
+        answer += &format!("{line}\r\n\r\n");
+    }
+    let size = if server.has(Twist::WritesInPieces) { 7 } else { answer.len() };
+    for piece in answer.as_bytes().chunks(size) {
+        stream.write_all(piece).await.ok()?;
+        yield_now().await;
+    }
     Some(rest)
 }
 

@@ -124,8 +124,8 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) {
             sleep(Duration::from_millis(10)).await;
             continue;
         };
-        drop(stream.set_nodelay(true));
         let server = server.clone();
+        drop(stream.set_nodelay(!server.has(Twist::WaitsForAcks)));
         if server.has(Twist::OneAtATime) {
             serve(server, stream).await;
         } else if server.has(Twist::HandshakeInAcceptLoop) {

@@ -20,6 +20,7 @@ pub(crate) enum Twist {
     PlainHttpEndsProcess,
     GarbageEndsProcess,
     AnyUpgrade,
+    AllSubprotocols,
     // Welcome
     NoWelcome,
     WelcomeAfterFirstMessage,
@@ -91,6 +92,7 @@ pub(crate) enum Twist {
     CloseUnanswered,
     TcpLeftOpen,
     GoodbyeAfterClose,
+    CloseInAMessageIsWrong,
     // Other clients
     AcceptLoopEnds,
     PanicsOnReset,
@@ -104,6 +106,7 @@ pub(crate) enum Twist {
     AcceptsUnmaskedControl,
     MaskOfFirstOnly,
     FragmentsUnchecked,
+    LaxUtf8,
     SkipsReserved,
     EchoesInvalidText,
     IgnoresInvalidText,
@@ -124,6 +127,7 @@ pub(crate) enum Twist {
     LogIsBuffered,
     LogsFirst80,
     LogsInTwoWrites,
+    LogsControlFrames,
     // Heartbeat: when to ping
     NoPings,
     FirstPingLate,
@@ -230,6 +234,7 @@ pub(crate) enum Twist {
     ClosesIdle,
     PingsInEcho,
     WritesInPieces,
+    WaitsForAcks,
     ServesAPage,
     ResetsOffenders,
     SaysWhyItDrops,

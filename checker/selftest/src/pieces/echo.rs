@@ -88,6 +88,12 @@ pub(super) const FAULTS: &[Fault] = &[
          at once.",
     ),
     echo(
+        "grants-all-subprotocols",
+        &[Twist::AllSubprotocols],
+        &["echo::handshake"],
+        "Your server sends the offered subprotocols back as they came; it has to choose one of them, or none, and a browser that offered two closes the connection.",
+    ),
+    echo(
         "welcome-missing",
         &[Twist::NoWelcome],
         &["echo::welcome"],

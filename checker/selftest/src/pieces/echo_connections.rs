@@ -108,6 +108,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server still says goodbye after its close frame, which is the last a side may send; say it before, or not at all.",
     ),
     echo(
+        "close-frame-amid-fragments-refused",
+        &[Twist::CloseInAMessageIsWrong],
+        &["echo::close"],
+        "A close frame between two fragments is an error to your server; a client may change its mind in the middle of a message, and its close frame is answered as any other.",
+    ),
+    echo(
         "accept-loop-ends-after-error",
         &[Twist::AcceptLoopEnds],
         &["echo::abrupt"],
@@ -229,6 +235,12 @@ pub(super) const FAULTS: &[Fault] = &[
          comes after the last fragment, so the message is not UTF-8.",
     ),
     echo(
+        "lax-utf-8",
+        &[Twist::LaxUtf8],
+        &["echo::violations"],
+        "Your decoder looks at the form of UTF-8 only: it takes characters written longer than need be, and some beyond the last one there is.",
+    ),
+    echo(
         "ignores-invalid-utf-8",
         &[Twist::IgnoresInvalidText],
         &["echo::violations"],
@@ -297,6 +309,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::LogsInTwoWrites],
         &["echo::log"],
         "Your log prints a line's beginning and its message one after the other, so lines of several clients get mixed up: print a line at once.",
+    ),
+    echo(
+        "logs-control-frames",
+        &[Twist::LogsControlFrames],
+        &["echo::log"],
+        "Your log has a `Received: ` for every frame that comes out of the stream; pings, pongs and close frames are no messages.",
     ),
     echo(
         "logs-trimmed",

@@ -150,6 +150,12 @@ pub(crate) const RIGHT: &[Right] = &[
         "Writes seven bytes at a time, edges inside of frame headers included.",
     ),
     right(
+        Broadcast,
+        "nagle-broadcast",
+        Base(&[Twist::WaitsForAcks]),
+        "Leaves Nagle's algorithm on: small packets wait while others are on their way.",
+    ),
+    right(
         Echo,
         "page-echo",
         Base(&[Twist::ServesAPage]),

@@ -35,7 +35,16 @@ pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) 
     }
     client.stop_answering_pings();
     client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
-    closed(&mut client, None).await
+    closed(&mut client, None).await?;
+    // It may come between the fragments of a message, as any control frame (section 5.4).
+    let mut client = arena.join().await?;
+    for text in arena.tokens(exchanges) {
+        client.exchange(&text).await?;
+    }
+    client.send(Frame::unfinished(OpCode::Data(Data::Text), "and now for something"));
+    client.send_close(private, "");
+    let closed = closed(&mut client, Some(private)).await;
+    closed.map_err(|trouble| trouble.amid("in the middle of a message in fragments, "))
 }
 
 async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
@@ -176,6 +185,8 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let reserved_control = masked(OpCode::Control(Control::Reserved(control)), b"");
     let not_utf8 = masked(OpCode::Data(Data::Text), b"\xc3\x28 \xff");
     let surrogate = masked(OpCode::Data(Data::Text), b"\xed\xa0\x80");
+    let overlong = masked(OpCode::Data(Data::Text), b"\xc0\xaf");
+    let beyond = masked(OpCode::Data(Data::Text), b"\xf4\x90\x80\x80");
     let half_a_character = masked(OpCode::Data(Data::Text), b"\xf0\x9f\xa6");
     let pieces = in_pieces(Data::Text, &[token.as_bytes(), b"\xff"].concat(), &[token.len() / 2]);
     let in_fragments = pieces.into_iter().flat_map(|frame| frame.masked(arena.rng.random()).encode()).collect();
@@ -190,6 +201,8 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         ("a control frame with a reserved opcode", reserved_control),
         ("a text message that is not UTF-8", not_utf8),
         ("a text message with half of a surrogate pair, which is not UTF-8", surrogate),
+        ("a text message with a character in more bytes than need be, which is not UTF-8", overlong),
+        ("a text message with a character beyond U+10FFFF, which is not UTF-8", beyond),
         ("a text message that ends in the middle of a character", half_a_character),
         ("a text message in fragments that is not UTF-8", in_fragments),
         ("random bytes", noise),

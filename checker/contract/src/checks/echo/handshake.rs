@@ -24,7 +24,7 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let key = chance_key(arena);
     upgrade(arena, &key, &[], Way::Plain).await?;
     // Nothing says that a server must speak one of these; only that it may not invent others.
-    let offers = ["Sec-WebSocket-Protocol: workbook.day1", "Sec-WebSocket-Extensions: x-workbook-day1"];
+    let offers = ["Sec-WebSocket-Protocol: workbook.day1, workbook.day2", "Sec-WebSocket-Extensions: x-workbook-day1"];
     let key = chance_key(arena);
     upgrade(arena, &key, &offers, Way::Plain).await?;
     for way in [Way::Browser, Way::LowerCase, Way::MixedCase, Way::TwoPieces] {
@@ -140,13 +140,19 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
         let offered = offers.iter().find_map(|offer| offer.strip_prefix(name)?.strip_prefix(": "));
         let granted = values(name);
-        let granted_names = granted
-            .iter()
-            .flat_map(|value| value.split(','))
-            .map(|value| value.split(';').next().unwrap_or_default().trim());
-        if let Some(invented) = granted_names.into_iter().find(|granted| Some(*granted) != offered) {
+        let names = |list: &str| -> Vec<String> {
+            list.split(',').map(|one| one.split(';').next().unwrap_or_default().trim().to_string()).collect()
+        };
+        let offered_names = offered.map(names).unwrap_or_default();
+        let granted_names: Vec<String> = granted.iter().flat_map(|value| names(value)).collect();
+        if let Some(invented) = granted_names.iter().find(|granted| !offered_names.contains(granted)) {
             let expected = format!("no {name} but what the client offered ({})", offered.unwrap_or("nothing"));
             return Err(wrong("it grants what nobody asked for", &expected, &format!("{name}: {invented}")));
+        }
+        // Of extensions there may be several, of subprotocols only one is spoken (section 4.2.2).
+        if name == "Sec-WebSocket-Protocol" && granted_names.len() > 1 {
+            let expected = format!("no {name}, or one of those offered");
+            return Err(wrong("it grants more than one subprotocol", &expected, &shown(name, &granted)));
         }
     }
     arena.leave(client).await;

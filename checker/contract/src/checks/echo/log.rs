@@ -3,7 +3,7 @@
 use crate::arena::Arena;
 use crate::client::{PATIENCE, within};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
-use crate::wire::frame::{Data, Frame, OpCode};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
 
 pub(super) async fn log(arena: &mut Arena) -> Checked {
     let mut polite = arena.join().await?;
@@ -18,6 +18,8 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
         polite.exchange(text).await?;
         logged(arena, &format!("Received: {text}"), 1).await?;
     }
+    // Neither a ping nor, later, a close frame is a message. Whether it is answered is another check's business.
+    rude.send(Frame::new(OpCode::Control(Control::Ping), arena.token()));
     let last = arena.token();
     rude.exchange(&last).await?;
     logged(arena, &format!("Received: {last}"), 1).await?;
@@ -43,6 +45,12 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
         exactly(arena, line, count)?;
     }
     texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))?;
+    let (messages, lines) = (texts.len() + 1, arena.server.output.received());
+    if lines != messages {
+        let failure = Failure::new(Kind::Log, "the log has a `Received: ` line for what is no message");
+        let expected = format!("one for each of {messages} messages, none for pings, pongs and close frames");
+        return Err(failure.expected(expected, format!("{lines} such lines")).into());
+    }
     many_at_once(arena).await.map_err(|trouble| trouble.amid("while many speak at once, "))
 }
 

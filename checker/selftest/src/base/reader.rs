@@ -124,9 +124,6 @@ impl Reader {
                 if server.has(Twist::LogsControlFrames) {
                     server.log.line(format!("Received: {}", String::from_utf8_lossy(&payload)));
                 }
-                if head.opcode == frame::CLOSE && self.partial.is_some() && server.has(Twist::CloseInAMessageIsWrong) {
-                    return Err(End::Violation(1002));
-                }
                 if head.opcode == frame::PONG && self.partial.is_some() && server.has(Twist::IgnoresPongsInMessages) {
                     continue;
                 }

@@ -92,7 +92,6 @@ pub(crate) enum Twist {
     CloseUnanswered,
     TcpLeftOpen,
     GoodbyeAfterClose,
-    CloseInAMessageIsWrong,
     // Other clients
     AcceptLoopEnds,
     PanicsOnReset,

@@ -108,12 +108,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server still says goodbye after its close frame, which is the last a side may send; say it before, or not at all.",
     ),
     echo(
-        "close-frame-amid-fragments-refused",
-        &[Twist::CloseInAMessageIsWrong],
-        &["echo::close"],
-        "A close frame between two fragments is an error to your server; a client may change its mind in the middle of a message, and its close frame is answered as any other.",
-    ),
-    echo(
         "accept-loop-ends-after-error",
         &[Twist::AcceptLoopEnds],
         &["echo::abrupt"],

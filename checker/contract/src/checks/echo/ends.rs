@@ -35,16 +35,7 @@ pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) 
     }
     client.stop_answering_pings();
     client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
-    closed(&mut client, None).await?;
-    // It may come between the fragments of a message, as any control frame (section 5.4).
-    let mut client = arena.join().await?;
-    for text in arena.tokens(exchanges) {
-        client.exchange(&text).await?;
-    }
-    client.send(Frame::unfinished(OpCode::Data(Data::Text), "and now for something"));
-    client.send_close(private, "");
-    let closed = closed(&mut client, Some(private)).await;
-    closed.map_err(|trouble| trouble.amid("in the middle of a message in fragments, "))
+    closed(&mut client, None).await
 }
 
 async fn closed(client: &mut Client, code: Option<u16>) -> Checked {

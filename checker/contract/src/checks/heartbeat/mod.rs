@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         ages: true,
         hint: "Bring your echo server over as it was green, and let select! choose between the next message and the next beat.",
         lesson: LESSON,
-        least: Least { connections: 25, messages: 200, closes: 5, ends: 5, ..LEAST },
+        least: Least { connections: 25, messages: 200, closes: 4, ends: 4, ..LEAST },
         ..check(
             "heartbeat::echo",
             Heartbeat,

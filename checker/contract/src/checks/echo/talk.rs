@@ -171,12 +171,13 @@ async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
 }
 
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
+    let by_the_silent = |trouble| held_up(trouble, "others that are connected and silent", &[1, 2, 3]);
     let _silent_tcp = arena.open().await?;
     let mut half_a_request = arena.open().await?;
     half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
-    let _says_nothing = arena.join().await.map_err(held_up)?;
+    let _says_nothing = arena.join().await.map_err(by_the_silent)?;
     let count = arena.rng.random_range(70..90);
-    let mut clients = arena.join_many(count).await.map_err(held_up)?;
+    let mut clients = arena.join_many(count).await.map_err(by_the_silent)?;
     for _ in 0..2 {
         let tokens = arena.tokens(count);
         for (client, token) in clients.iter_mut().zip(&tokens) {
@@ -184,7 +185,7 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
         }
         // Answered in whatever order, and asked for from the last one to the first.
         for (client, token) in clients.iter_mut().zip(&tokens).rev() {
-            client.expect_reply(token).await.map_err(held_up)?;
+            client.expect_reply(token).await.map_err(by_the_silent)?;
         }
     }
     let mut others = clients.split_off(count - 8);
@@ -197,28 +198,21 @@ async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked 
     deaf.connection.stop_reading();
     let text = arena.token() + &"x".repeat(16 * 1024);
     deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    let held_up_by_it = |trouble| held_up(trouble, "another that does not read its replies", &[deaf.number()]);
     for _ in 0..4 {
         for other in others.iter_mut() {
-            other.exchange(&arena.token()).await.map_err(|trouble| held_up_by(trouble, &deaf))?;
+            other.exchange(&arena.token()).await.map_err(held_up_by_it)?;
         }
     }
     Ok(())
 }
 
-fn held_up_by(trouble: Trouble, deaf: &Client) -> Trouble {
+/// What is said of a client that waits in vain, by whom it is held up and which connections that are.
+fn held_up(trouble: Trouble, by: &str, numbers: &[usize]) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
     if failure.kind == Kind::Silence {
-        failure.summary = format!("a client is held up by another that does not read its replies: {}", failure.summary);
-        failure.clients.push(deaf.number());
-    }
-    Trouble::Failed(failure)
-}
-
-fn held_up(trouble: Trouble) -> Trouble {
-    let Trouble::Failed(mut failure) = trouble else { return trouble };
-    if failure.kind == Kind::Silence {
-        failure.summary = format!("a client is held up by others that are connected and silent: {}", failure.summary);
-        failure.clients.extend([1, 2, 3]);
+        failure.summary = format!("a client is held up by {by}: {}", failure.summary);
+        failure.clients.extend(numbers);
     }
     Trouble::Failed(failure)
 }

@@ -1,0 +1,94 @@
+//! A server's age, and how far this machine's clock can be trusted.
+
+use std::time::{Duration, Instant};
+
+use super::Arena;
+use crate::age::Age;
+use crate::client::Client;
+use crate::gauge::{Lateness, TICK};
+use crate::verdict::{Checked, Kind, Trouble};
+
+/// A server that is right only when young, for a second, is not right.
+const OF_AGE: Duration = Duration::from_millis(1_010);
+/// How often somebody talks meanwhile, where a server need not keep who doesn't.
+const SMALL_TALK: Duration = OF_AGE.checked_div(3).expect("not zero");
+
+impl Arena {
+    /// Waits until the server is a second old, unless this program has been waited for before; what to say of what goes
+    /// wrong from then on.
+    ///
+    /// It counts from its first answer, the moment to give, whatever it counts its own age from.
+    pub async fn aged(&mut self, answered: Instant) -> &'static str {
+        self.grows_older(answered, OF_AGE).await;
+        if self.aged { "once the server is a second old, " } else { "" }
+    }
+
+    /// The same, with a client that talks meanwhile.
+    ///
+    /// # Errors
+    /// When it gets no right reply.
+    pub async fn aged_with(&mut self, client: &mut Client, answered: Instant) -> Checked<&'static str> {
+        while self.grows_older(answered, SMALL_TALK).await {
+            client.exchange(&self.token()).await?;
+        }
+        Ok(self.aged(answered).await)
+    }
+
+    /// Waits for so long, or until the server is of age, in which case it says no.
+    async fn grows_older(&mut self, answered: Instant, at_most: Duration) -> bool {
+        if self.settings.program.age().is_some_and(Age::seen) {
+            return false;
+        }
+        let left = OF_AGE.saturating_sub(answered.elapsed());
+        tokio::time::sleep(left.min(at_most)).await;
+        self.aged = left <= at_most;
+        !self.aged
+    }
+
+    /// Remembers of a server that has passed whether it was waited for.
+    pub fn remember_age(&self) {
+        if let Some(age) = self.settings.program.age().filter(|_| self.aged) {
+            // What can't be remembered is merely waited for again.
+            let _ = age.remember();
+        }
+    }
+
+    /// How late things happened since then.
+    pub fn lateness(&self, since: Instant) -> Lateness {
+        // What was late before it began makes what follows come early.
+        let since = since.checked_sub(self.beat * 2).unwrap_or(since);
+        Lateness { worst: self.settings.gauge.worst_since(since), limit: self.beat / 6 }
+    }
+
+    /// How long the server's threads have waited for a processor since the check began, all together; nothing where the
+    /// system doesn't tell.
+    pub fn starved(&self) -> Duration {
+        let now = self.server.waited().unwrap_or_default();
+        self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
+    }
+
+    /// Why this can't be said of a server's heartbeats by what happened since then, if the machine was too busy for that.
+    pub fn too_busy(&self, since: Instant, trouble: &Trouble) -> Option<String> {
+        // What never came, or came in other words, a wait does not explain.
+        let timed = match trouble {
+            Trouble::Failed(failure) => matches!(failure.kind, Kind::WrongTiming | Kind::EndedEarly),
+            Trouble::Unknown(_) | Trouble::Busy(_) => true,
+        };
+        let Lateness { worst, limit } = self.lateness(since);
+        let ours = format!("an answer that takes no time took {} ms", worst.as_millis());
+        let why = if worst > limit {
+            ours
+        } else {
+            // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
+            // can make a right beat look like an early one if they are as long as what tells the two apart (see the
+            // checks).
+            let waited = self.starved();
+            if !timed || worst + TICK + waited <= self.beat * 3 / 10 {
+                return None;
+            }
+            format!("the server was kept waiting for a processor for {} ms, and {ours}", waited.as_millis())
+        };
+        let beat = self.beat.as_millis();
+        Some(format!("this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"))
+    }
+}

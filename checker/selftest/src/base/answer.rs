@@ -204,7 +204,12 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
 /// Notes a pong.
 pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
     if server.has(Twist::EchoesPongs) {
-        conn.out.push(frame::text(&format!("{}{}", text::PREFIX, String::from_utf8_lossy(payload))));
+        let frame = frame::text(&format!("{}{}", text::PREFIX, String::from_utf8_lossy(payload)));
+        if server.exercise == Exercise::Broadcast {
+            server.hub.all().iter().for_each(|to| to.out.push(frame.clone()));
+        } else {
+            conn.out.push(frame);
+        }
     }
     if server.has(Twist::LatePongsAreLost) {
         let pinged = *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner);

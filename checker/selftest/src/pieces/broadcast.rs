@@ -172,6 +172,12 @@ pub(super) const FAULTS: &[Fault] = &[
          as any other.",
     ),
     broadcast(
+        "thrown-out-with-all-others",
+        &[Twist::ViolationEndsAll],
+        &[LEAVER],
+        "A client that is thrown out for a bad frame takes the whole room along; the error is its connection's alone.",
+    ),
+    broadcast(
         "leave-notice",
         &[Twist::LeaveNotice],
         &[LEAVER],
@@ -342,6 +348,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::SharedPong],
         &[HEARTBEAT],
         "One alive flag for the whole room: as long as anybody answers, nobody is found dead.",
+    ),
+    broadcast(
+        "pongs-said-to-all",
+        &[Twist::EchoesPongs],
+        &[HEARTBEAT],
+        "Your server passes on whatever comes out of the stream, so at every beat the room hears everybody's pong as an empty message.",
     ),
     broadcast(
         "pings-broadcast-too",

@@ -212,6 +212,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your timer starts anew with every pong, so a client that answers late is pinged late, and one that sends pongs unasked never.",
     ),
     heartbeat(
+        "pongs-echoed",
+        &[Twist::EchoesPongs],
+        &[BUSY, NEIGHBOURS, STALLED],
+        "Your server answers whatever comes out of the stream, and since it pings, pongs come too: only text and binary are messages.",
+    ),
+    heartbeat(
         "ping-with-every-message",
         &[Twist::PingsPerMessage],
         &[BUSY],

@@ -28,9 +28,15 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     for client in [&mut witness, &mut quiet] {
         while client.text("the last word").await? != reply_to(&bye) {}
     }
-    let silence = arena.token();
-    quiet.send_text(silence.as_str());
-    all_hear(&mut [witness, quiet], &silence).await
+    let last = quiet.ping().await.map_err(|trouble| missing(&quiet, trouble))?;
+    // One a beat and no more, however many others there are.
+    if let Some(first) = quiet.pings.first() {
+        heartbeat::beats::on_the_average(arena, &quiet, last - *first, quiet.pings.len() - 1)?;
+    }
+    // Behind its pong, which is no message.
+    let text = arena.token();
+    quiet.send_text(text.as_str());
+    all_hear(&mut [witness, quiet], &text).await
 }
 
 /// Says something several times a beat.
@@ -53,12 +59,8 @@ async fn amid_talk(
     heartbeat::drops::dropped_on_time(arena, witness, silent, unanswered).await?;
     // No more than the drop does its leaving stop anybody's heart.
     arena.leave(leaver).await;
-    while quiet.pings.len() < 7 {
+    while quiet.pings.len() < 6 {
         quiet.ping().await.map_err(|trouble| missing(quiet, trouble))?;
-    }
-    // One a beat and no more, however many others there are.
-    if let (Some(first), Some(last)) = (quiet.pings.first(), quiet.pings.last()) {
-        heartbeat::beats::on_the_average(arena, quiet, *last - *first, quiet.pings.len() - 1)?;
     }
     Ok(())
 }

@@ -14,11 +14,12 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     for _ in 0..7 {
         clients.push(arena.join().await?);
     }
-    for (round, manner) in
-        [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame].into_iter().enumerate()
+    for (round, manner) in [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame, Manner::ThrownOut]
+        .into_iter()
+        .enumerate()
     {
         // From the front, the back and the middle, so that no place in a list is special.
-        let place = [0, clients.len() - 1, clients.len() / 2, 0][round];
+        let place = [0, clients.len() - 1, clients.len() / 2, 0, 1][round];
         let mut gone = clients.remove(place);
         let last_words = arena.token();
         if let Manner::Politely = manner {
@@ -63,6 +64,7 @@ enum Manner {
     Reset,
     Silently,
     InMidFrame,
+    ThrownOut,
 }
 
 async fn leave(mut client: Client, manner: Manner) -> Checked {
@@ -81,6 +83,10 @@ async fn leave(mut client: Client, manner: Manner) -> Checked {
             // Not a reset, which could take the half back before the server has read it.
             client.hang_up();
         }
+        Manner::ThrownOut => {
+            client.send_bytes(Frame::new(OpCode::Data(Data::Text), "not masked").encode());
+            let _ = within(PATIENCE / 4, client.end()).await;
+        }
     }
     Ok(())
 }
@@ -91,6 +97,7 @@ fn after(trouble: Trouble, manner: Manner) -> Trouble {
         Manner::Reset => "reset its connection",
         Manner::Silently => "ended its connection without a close frame",
         Manner::InMidFrame => "vanished in the middle of a frame",
+        Manner::ThrownOut => "broke the rules",
     };
     trouble.amid(&format!("after a client {how}, "))
 }

@@ -49,7 +49,8 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     if lines != messages {
         let failure = Failure::new(Kind::Log, "the log has a `Received: ` line for what is no message");
         let expected = format!("one for each of {messages} messages, none for pings, pongs and close frames");
-        return Err(failure.expected(expected, format!("{lines} such lines")).into());
+        let failure = failure.expected(expected, format!("{lines} such lines"));
+        return Err(failure.hint("Look first at what came and print then: of what the stream gives you, only Message::Text and Message::Binary are messages.").into());
     }
     many_at_once(arena).await.map_err(|trouble| trouble.amid("while many speak at once, "))
 }

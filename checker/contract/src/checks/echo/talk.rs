@@ -198,7 +198,12 @@ async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked 
     deaf.connection.stop_reading();
     let text = arena.token() + &"x".repeat(16 * 1024);
     deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
-    let held_up_by_it = |trouble| held_up(trouble, "another that does not read its replies", &[deaf.number()]);
+    let held_up_by_it = |trouble| match held_up(trouble, "another that does not read its replies", &[deaf.number()]) {
+        Trouble::Failed(failure) if failure.kind == Kind::Silence => failure
+            .hint("Hold no lock while you await a send: each task writes to its own client, and waits for no other's.")
+            .into(),
+        other => other,
+    };
     for _ in 0..4 {
         for other in others.iter_mut() {
             other.exchange(&arena.token()).await.map_err(held_up_by_it)?;

@@ -247,7 +247,13 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         talked = talking => talked?,
     }
     as_many_pings(arena, &mut busy, beats, "a client that talks").await?;
-    as_many_pings(arena, &mut unasked, beats, "a client that sends pongs unasked").await
+    let as_many = as_many_pings(arena, &mut unasked, beats, "a client that sends pongs unasked").await;
+    as_many.map_err(|trouble| match trouble {
+        Trouble::Failed(failure) if failure.kind == Kind::WrongTiming => {
+            failure.hint("A pong sets the flag and nothing else: the interval goes by its own clock.").into()
+        }
+        other => other,
+    })
 }
 
 /// So many pings, give or take one that is on its way to the one client as to the other.

@@ -1,5 +1,7 @@
 //! Heartbeats in company.
 
+use std::time::Instant;
+
 use futures_util::future::try_join;
 
 use super::talk::all_hear;
@@ -16,10 +18,11 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     let hello = arena.token();
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
+    let unanswered = heartbeat::drops::asked(&mut silent).await?;
     // Messages go to the dead client as to all others, and are no sign of life; nor do they change anybody's beat.
     let mouth = witness.mouth();
     tokio::select! {
-        judged = amid_talk(arena, leaver, &mut witness, &mut quiet, &mut silent) => judged?,
+        judged = amid_talk(arena, leaver, &mut witness, &mut quiet, (silent, unanswered)) => judged?,
         () = talk(arena, &mouth) => unreachable!("the talk never ends"),
     }
     // From the one that has talked, so that nothing of its talk comes later.
@@ -53,10 +56,10 @@ async fn amid_talk(
     leaver: Client,
     witness: &mut Client,
     quiet: &mut Client,
-    silent: &mut Client,
+    (mut silent, unanswered): (Client, Instant),
 ) -> Checked {
-    let unanswered = heartbeat::drops::asked(silent).await.map_err(in_a_busy_room)?;
-    heartbeat::drops::dropped_on_time(arena, witness, silent, unanswered).await?;
+    let dropped = heartbeat::drops::dropped_on_time(arena, witness, &mut silent, unanswered).await;
+    dropped.map_err(in_a_busy_room)?;
     // No more than the drop does its leaving stop anybody's heart.
     arena.leave(leaver).await;
     while quiet.pings.len() < 6 {

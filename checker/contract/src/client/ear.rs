@@ -128,6 +128,8 @@ fn violation(frame: &Frame, in_message: bool) -> Option<String> {
         format!("a masked {name} frame; only clients mask (section 5.1)")
     } else if frame.reserved_bits {
         format!("a {name} frame with a reserved bit set, though no extension was agreed on (section 5.2)")
+    } else if frame.overlong {
+        format!("a {name} frame that writes its length of {} in more bytes than it takes (section 5.2)", frame.len)
     } else if control && !frame.fin {
         format!("a fragmented {name} frame; control frames can't be (section 5.5)")
     } else if control && frame.len > 125 {

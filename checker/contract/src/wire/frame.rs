@@ -23,6 +23,8 @@ pub struct Frame {
     pub mask: Option<[u8; 4]>,
     /// Length of the payload in bytes.
     pub len: u64,
+    /// The length is written in more bytes than it needs.
+    pub overlong: bool,
     /// The payload, or as much of its beginning as the [`Decoder`] was asked to keep.
     pub payload: Vec<u8>,
 }
@@ -31,7 +33,15 @@ impl Frame {
     /// A frame that carries a whole message, or a control frame.
     pub fn new(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
         let payload = payload.into();
-        Frame { fin: true, reserved_bits: false, opcode, mask: None, len: payload.len() as u64, payload }
+        Frame {
+            fin: true,
+            reserved_bits: false,
+            opcode,
+            mask: None,
+            len: payload.len() as u64,
+            overlong: false,
+            payload,
+        }
     }
 
     /// A frame of a message that goes on in the next one.
@@ -207,13 +217,15 @@ fn read_header<'a>(mut seen: Vec<u8>, keep: usize, bytes: &'a [u8], emit: &mut i
     });
     match FrameHeader::parse(&mut cursor) {
         Ok(Some((header, len))) => {
-            let used = cursor.position() as usize - before;
+            let size = cursor.position() as usize;
+            let used = size - before;
             let frame = Frame {
                 fin: header.is_final,
                 reserved_bits: header.rsv1 || header.rsv2 || header.rsv3,
                 opcode: header.opcode,
                 mask: header.mask,
                 len,
+                overlong: size > header.len(len),
                 // What is announced need not come.
                 payload: Vec::with_capacity(usize::try_from(len).unwrap_or(usize::MAX).min(keep).min(PREPARED)),
             };

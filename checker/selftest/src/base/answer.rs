@@ -15,6 +15,14 @@ use crate::text;
 
 /// Welcomes a newcomer.
 pub(crate) fn welcome(server: &Server, conn: &Conn) {
+    if server.has(Twist::WelcomeAside) {
+        let out = conn.out.clone();
+        drop(tokio::spawn(async move {
+            sleep(Duration::from_millis(3)).await;
+            out.push(frame::text(text::WELCOME));
+        }));
+        return;
+    }
     welcomes(server).into_iter().for_each(|frame| conn.out.push(frame));
 }
 
@@ -250,6 +258,8 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
         conn.out.push_last(frame::close(Some(1000)));
     } else if closed && server.has(Twist::CloseIsEmpty) {
         conn.out.push_last(frame::close(None));
+    } else if closed && server.has(Twist::CloseIs1005) {
+        conn.out.push_last(frame::close(code.or(Some(1005))));
     } else if closed && server.has(Twist::CloseIsSwapped) {
         conn.out.push_last(frame::close(code.map(u16::swap_bytes)));
     } else if closed && server.has(Twist::GoodbyeAfterClose) {

@@ -209,6 +209,9 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
     if server.has(Twist::DropsEverybody) {
         server.hub.kill_all();
     }
+    if server.has(Twist::DropStopsAccepting) {
+        server.stop_accepting.notify_one();
+    }
     if server.has(Twist::DropsHalfABeatLate) {
         sleep(period / 2).await;
     }

@@ -1,7 +1,7 @@
 //! One connected client.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 pub(crate) struct Conn {
     /// Connections are numbered as their handshakes end, from 0.
     pub(crate) id: u64,
-    pub(crate) out: Outbox,
+    pub(crate) out: Arc<Outbox>,
     /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
     pub(crate) alive: AtomicBool,
     kill: Notify,
@@ -27,10 +27,10 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(id: u64) -> Self {
+    pub(crate) fn new(id: u64, out: Outbox) -> Self {
         Self {
             id,
-            out: Outbox::default(),
+            out: Arc::new(out),
             alive: AtomicBool::new(true),
             kill: Notify::new(),
             messages: AtomicU32::new(0),

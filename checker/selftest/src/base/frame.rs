@@ -95,6 +95,32 @@ pub(crate) fn close(code: Option<u16>) -> Bytes {
     encode(CLOSE, &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }])
 }
 
+/// For a twist: as a client sends it.
+pub(crate) fn masked(frame: &Bytes) -> Bytes {
+    let size = head(frame).map_or(2, |head| head.size);
+    let mut bytes = frame.to_vec();
+    bytes[1] |= 0x80;
+    bytes.splice(size..size, *b"mask");
+    unmask(&mut bytes[size + 4..], *b"mask");
+    bytes.into()
+}
+
+/// For a twist: its length always in eight bytes.
+pub(crate) fn with_long_length(frame: &Bytes) -> Bytes {
+    let Some(head) = head(frame).filter(|head| !head.is_control()) else { return frame.clone() };
+    let mut bytes = vec![frame[0], 127];
+    bytes.extend(head.length.to_be_bytes());
+    bytes.extend_from_slice(&frame[head.size..]);
+    bytes.into()
+}
+
+/// For a twist: with RSV1, as if it were compressed.
+pub(crate) fn with_reserved_bit(frame: &Bytes) -> Bytes {
+    let mut bytes = frame.to_vec();
+    bytes[0] |= if bytes[0] & 8 == 0 { 0x40 } else { 0 };
+    bytes.into()
+}
+
 fn append(bytes: &mut Vec<u8>, fin: bool, opcode: u8, payload: &[u8]) {
     bytes.push(if fin { 0x80 | opcode } else { opcode });
     match payload.len() {

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::log::Log;
 use crate::pieces::Exercise;
 use conn::Conn;
+use outbox::{Disguise, Outbox};
 use reader::{End, Reader};
 pub(crate) use twist::Twist;
 
@@ -204,12 +205,22 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     conn.out.abandon();
 }
 
+/// For twists: what becomes of each frame that leaves.
+fn disguise(server: &Server) -> Option<Disguise> {
+    match () {
+        () if server.has(Twist::MasksItsFrames) => Some(frame::masked),
+        () if server.has(Twist::LengthsOfEightBytes) => Some(frame::with_long_length),
+        () if server.has(Twist::ReservedBitSet) => Some(frame::with_reserved_bit),
+        () => None,
+    }
+}
+
 /// A new connection, in its place among the others, if there is one for it.
 fn join(server: &Server) -> Option<Arc<Conn>> {
     let _one_by_one = server.tally.lock().unwrap_or_else(PoisonError::into_inner);
     let next = server.next.fetch_add(1, Relaxed);
     let id = if server.has(Twist::NumbersByCount) { server.hub.all().len() as u64 } else { next };
-    let conn = Arc::new(Conn::new(id));
+    let conn = Arc::new(Conn::new(id, Outbox::new(disguise(server))));
     server.hub.join(server, &conn).then_some(conn)
 }
 

@@ -31,15 +31,24 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
     emptied: Notify,
+    disguise: Option<Disguise>,
 }
 
+/// For twists: another form of a frame.
+pub(crate) type Disguise = fn(&Bytes) -> Bytes;
+
 impl Outbox {
+    pub(crate) fn new(disguise: Option<Disguise>) -> Self {
+        Self { disguise, ..Self::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues a frame, and never waits.
     pub(crate) fn push(&self, frame: Bytes) {
+        let frame = self.disguise.map_or(frame.clone(), |disguise| disguise(&frame));
         let mut state = self.state();
         if !state.last && !state.silent {
             state.bytes += frame.len();

@@ -28,6 +28,7 @@ pub(crate) enum Twist {
     WelcomeOtherwise,
     WelcomeAsBinary,
     WelcomeOnce,
+    WelcomeAside,
     // Reply
     Trims,
     LowerCases,
@@ -46,6 +47,10 @@ pub(crate) enum Twist {
     QuitEnds,
     SlashIsACommand,
     SplitsCharacters,
+    // Frames
+    MasksItsFrames,
+    LengthsOfEightBytes,
+    ReservedBitSet,
     // Messages
     ReordersPairs,
     AnswersFirstOfABatch,
@@ -89,6 +94,7 @@ pub(crate) enum Twist {
     CloseIs1000,
     CloseIsEmpty,
     CloseIsSwapped,
+    CloseIs1005,
     CloseUnanswered,
     TcpLeftOpen,
     GoodbyeAfterClose,
@@ -179,6 +185,7 @@ pub(crate) enum Twist {
     DropsEverybody,
     RestsAfterADrop,
     LeavesSweepAfterADrop,
+    DropStopsAccepting,
     BeatAwaitsWrite,
     DropAwaitsWrite,
     SweepAwaitsWrites,

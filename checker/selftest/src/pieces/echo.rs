@@ -131,6 +131,30 @@ pub(super) const FAULTS: &[Fault] = &[
          not to the server.",
     ),
     echo(
+        "welcome-from-a-task-aside",
+        &[Twist::WelcomeAside],
+        &["echo::welcome"],
+        "Your welcome comes from a task of its own, which a client that speaks at once overtakes: it is answered first and welcomed then.",
+    ),
+    echo(
+        "masks-its-frames",
+        &[Twist::MasksItsFrames],
+        &["echo::welcome"],
+        "Your server masks what it sends; only clients do, and a client has to hang up on a server that does.",
+    ),
+    echo(
+        "lengths-of-eight-bytes",
+        &[Twist::LengthsOfEightBytes],
+        &["echo::welcome"],
+        "Your server writes each length in eight bytes; a length is written in as few as it takes, and some clients hold you to it.",
+    ),
+    echo(
+        "reserved-bit-set",
+        &[Twist::ReservedBitSet],
+        &["echo::welcome"],
+        "Your frames have RSV1 set, which says that they are compressed; nobody has agreed on that, so a client has to hang up.",
+    ),
+    echo(
         "trims-white-space",
         &[Twist::Trims],
         &["echo::reply", "echo::binary"],

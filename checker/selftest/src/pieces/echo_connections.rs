@@ -88,6 +88,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your close code has its two bytes swapped; numbers on the wire have their big end first.",
     ),
     echo(
+        "close-code-1005",
+        &[Twist::CloseIs1005],
+        &["echo::close"],
+        "Your server answers a close frame that has no code with 1005; that number is for programs to say that there was none, and never on the wire.",
+    ),
+    echo(
         "close-unanswered",
         &[Twist::CloseUnanswered],
         &["echo::close"],

@@ -5,6 +5,7 @@ mod echo;
 mod echo_connections;
 mod echo_messages;
 mod heartbeat;
+mod heartbeat_drops;
 mod right;
 
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ const fn fault(
 /// Every faulty server.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
     let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS];
-    echo.into_iter().chain([heartbeat::FAULTS, broadcast::FAULTS]).flatten()
+    echo.into_iter().chain([heartbeat::FAULTS, heartbeat_drops::FAULTS, broadcast::FAULTS]).flatten()
 }
 
 /// The catalogue, as JSON.

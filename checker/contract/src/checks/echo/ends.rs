@@ -45,6 +45,12 @@ async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
     };
     let moment = client.next_but_heartbeats(&wanted).await?;
     match moment.heard {
+        Heard::Close(Some(got @ (1005 | 1006 | 1015))) if code.is_none() => {
+            let what = "the close frame has a code that stands for what never is on the wire (RFC 6455, section 7.4.1)";
+            let failure = client.failure(Kind::WrongClose, what);
+            let expected = "a close frame without a code, as the client's was, or with 1000";
+            return Err(failure.expected(expected, format!("the code {got}")).at(client.mark(&moment)).into());
+        }
         Heard::Close(got) if code.is_none() || got == code => {}
         Heard::Close(_) => {
             let failure = client.failure(Kind::WrongClose, "the close frame's code is not the one the client sent");

@@ -25,6 +25,27 @@ pub(in crate::checks) async fn welcome(arena: &mut Arena) -> Checked {
         // One at a time: whether many are served at once is another question.
         arena.leave(client).await;
     }
+    for _ in 0..4 {
+        speaks_first(arena).await?;
+    }
+    Ok(())
+}
+
+/// A client that speaks as soon as it may is welcomed first and answered then.
+async fn speaks_first(arena: &mut Arena) -> Checked {
+    let mut client = arena.connect().await?;
+    let token = arena.token();
+    client.send_text(token.as_str());
+    let moment = client.next_but_heartbeats("the welcome").await?;
+    if let Heard::Text(text) = &moment.heard
+        && text != WELCOME
+        && resembles(text, &token)
+    {
+        let failure =
+            client.failure(Kind::Unexpected, "a client that speaks at once is answered before it is welcomed");
+        return Err(failure.literally(WELCOME, text.as_str()).at(client.mark(&moment)).into());
+    }
+    arena.leave(client).await;
     Ok(())
 }
 

@@ -293,8 +293,13 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
         }
         Ok::<_, Trouble>(())
     }));
-    let (_, living) = join(ended, living).await;
+    let (_, mut living) = join(ended, living).await;
     let all = living.iter().all(Result::is_err);
+    // Nor does it keep anybody out.
+    if living.iter().all(Result::is_ok) {
+        let welcomed = async { arena.join().await?.exchange("somebody new").await };
+        living.push(welcomed.await.map_err(disturbed));
+    }
     living.into_iter().collect::<Checked>().map_err(|trouble| match trouble {
         // To drop one too many is another mistake than to drop everybody.
         Trouble::Failed(failure) if all => {

@@ -150,7 +150,7 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 
 /// One connection, from its handshake to its end.
 async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
-    while server.has(Twist::SlowDelaysNewcomers) && server.hub.stuck() {
+    while server.has(Twist::SlowDelaysNewcomers) && server.hub.lags() {
         sleep(Duration::from_millis(5)).await;
     }
     let Some(conn) = join(&server) else { return };

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use futures_util::future::try_join;
 
-use super::talk::all_hear;
 use crate::arena::Arena;
 use crate::checks::heartbeat;
-use crate::client::{Client, Mouth, reply_to};
+use crate::client::{Client, Heard, Mouth, reply_to};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Data, Frame, OpCode};
+use crate::wire::transcript::quoted;
 
 pub(super) async fn beats(arena: &mut Arena) -> Checked {
     let leaver = arena.join().await?;
@@ -25,28 +25,42 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
         judged = amid_talk(arena, leaver, &mut witness, &mut quiet, (silent, unanswered)) => judged?,
         () = talk(arena, &mouth) => unreachable!("the talk never ends"),
     }
-    // From the one that has talked, so that nothing of its talk comes later.
-    let bye = arena.token();
-    witness.send_text(bye.as_str());
-    for client in [&mut witness, &mut quiet] {
-        while client.text("the last word").await? != reply_to(&bye) {}
-    }
     let last = quiet.ping().await.map_err(|trouble| missing(&quiet, trouble))?;
     // One a beat and no more, however many others there are.
     if let Some(first) = quiet.pings.first() {
         heartbeat::beats::on_the_average(arena, &quiet, last - *first, quiet.pings.len() - 1)?;
     }
     // Behind its pong, which is no message.
-    let text = arena.token();
-    quiet.send_text(text.as_str());
-    all_hear(&mut [witness, quiet], &text).await
+    let bye = arena.token();
+    quiet.send_text(bye.as_str());
+    for client in [&mut witness, &mut quiet] {
+        nothing_but_talk(client, &bye).await?;
+    }
+    Ok(())
 }
+
+/// Until the last word has come, a client hears what others say, and nothing else.
+async fn nothing_but_talk(client: &mut Client, last: &str) -> Checked {
+    loop {
+        let moment = client.next_but_heartbeats("the last word").await?;
+        let Heard::Text(text) = &moment.heard else { return Err(client.instead(&moment, "the last word")) };
+        if *text == reply_to(last) {
+            return Ok(());
+        }
+        if *text != reply_to(SMALL_TALK) {
+            let failure = client.failure(Kind::Unexpected, "a message came that nobody sent").at(client.mark(&moment));
+            return Err(failure.expected("what somebody says, and nothing else", quoted(text)).into());
+        }
+    }
+}
+
+const SMALL_TALK: &str = "small talk";
 
 /// Says something several times a beat.
 async fn talk(arena: &Arena, mouth: &Mouth) {
     let mut pace = heartbeat::metronome(arena.beat / 4);
     loop {
-        mouth.say(Frame::new(OpCode::Data(Data::Text), "small talk"));
+        mouth.say(Frame::new(OpCode::Data(Data::Text), SMALL_TALK));
         pace.tick().await;
     }
 }

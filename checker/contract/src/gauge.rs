@@ -19,20 +19,28 @@ pub struct Lateness {
     pub limit: Duration,
 }
 
-/// Remembers when the checker, a single thread of it, or a peer that does nothing but answer, was kept waiting for the
-/// processor.
+/// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor, and when a
+/// single thread of the checker was.
 #[derive(Clone)]
 pub struct Gauge {
     looks: Arc<Mutex<Looks>>,
 }
 
 struct Looks {
-    /// When each look ended that is over, and how late it was.
-    over: Vec<(Instant, Duration)>,
+    over: Vec<Look>,
     /// When the present one began.
     began: Instant,
     /// What the threads had waited for when it did.
     waits: Waits,
+}
+
+/// A look that is over.
+struct Look {
+    ended: Instant,
+    /// How late it was.
+    late: Duration,
+    /// The longest that one thread waited meanwhile.
+    waited: Duration,
 }
 
 impl Gauge {
@@ -45,13 +53,13 @@ impl Gauge {
                 let began = Instant::now();
                 tokio::time::sleep(TICK).await;
                 let slept = began.elapsed().saturating_sub(TICK);
-                let lateness = slept.max(peer::round_trip().await);
+                let late = slept.max(peer::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
                 let mut looks = looks.lock().expect("no panic holds it");
-                let (now, waits) = (Instant::now(), Waits::now());
+                let (ended, waits) = (Instant::now(), Waits::now());
                 let waited = waits.longest_since(&looks.waits);
-                looks.over.push((now, lateness.max(waited)));
-                (looks.began, looks.waits) = (now, waits);
+                looks.over.push(Look { ended, late, waited });
+                (looks.began, looks.waits) = (ended, waits);
             }
         });
         Gauge { looks }
@@ -63,8 +71,20 @@ impl Gauge {
     /// on, and would not be told of the stall otherwise.
     pub fn worst_since(&self, since: Instant) -> Duration {
         let looks = self.looks.lock().expect("no panic holds it");
-        let over = looks.over.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, lateness)| *lateness);
-        let present = looks.began.elapsed().saturating_sub(TICK).max(Waits::now().longest_since(&looks.waits));
-        over.fold(present, Duration::max)
+        looks.worst(since, looks.began.elapsed().saturating_sub(TICK), |look| look.late)
+    }
+
+    /// The longest that a single thread of the checker has waited for a processor since then, where the system tells: it
+    /// may hold what is due to one client while all others have their turn.
+    pub fn longest_wait_since(&self, since: Instant) -> Duration {
+        let looks = self.looks.lock().expect("no panic holds it");
+        looks.worst(since, Waits::now().longest_since(&looks.waits), |look| look.waited)
+    }
+}
+
+impl Looks {
+    /// Of those that ended since then, and the present one.
+    fn worst(&self, since: Instant, present: Duration, of: impl Fn(&Look) -> Duration) -> Duration {
+        self.over.iter().rev().take_while(|look| look.ended >= since).map(of).fold(present, Duration::max)
     }
 }

@@ -55,9 +55,12 @@ impl Arena {
 
     /// How late things happened since then.
     pub fn lateness(&self, since: Instant) -> Lateness {
-        // What was late before it began makes what follows come early.
-        let since = since.checked_sub(self.beat * 2).unwrap_or(since);
-        Lateness { worst: self.settings.gauge.worst_since(since), limit: self.beat / 6 }
+        Lateness { worst: self.settings.gauge.worst_since(self.before(since)), limit: self.beat / 6 }
+    }
+
+    /// What was late before it began makes what follows come early.
+    fn before(&self, since: Instant) -> Instant {
+        since.checked_sub(self.beat * 2).unwrap_or(since)
     }
 
     /// How long the server's threads have waited for a processor since the check began, all together; nothing where the
@@ -82,11 +85,15 @@ impl Arena {
             // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
             // can make a right beat look like an early one if they are as long as what tells the two apart (see the
             // checks).
-            let waited = self.starved();
-            if !timed || worst + TICK + waited <= self.beat * 3 / 10 {
+            let (waited, thread) = (self.starved(), self.settings.gauge.longest_wait_since(self.before(since)));
+            if !timed || worst.max(thread) + TICK + waited <= self.beat * 3 / 10 {
                 return None;
             }
-            format!("the server was kept waiting for a processor for {} ms, and {ours}", waited.as_millis())
+            format!(
+                "the server was kept waiting for a processor for {} ms, a thread of the checker for {} ms, and {ours}",
+                waited.as_millis(),
+                thread.as_millis()
+            )
         };
         let beat = self.beat.as_millis();
         Some(format!("this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"))

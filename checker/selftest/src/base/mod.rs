@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Config;
@@ -151,11 +150,11 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 /// One connection, from its handshake to its end.
 async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     while server.has(Twist::SlowDelaysNewcomers) && server.hub.lags() {
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(2)).await;
     }
     let Some(conn) = join(&server) else { return };
     if server.has(Twist::JoinsBeforeWelcome) {
-        yield_now().await;
+        sleep(Duration::from_millis(2)).await;
         answer::welcome(&server, &conn);
     }
     answer::log_connected(&server);
@@ -265,6 +264,6 @@ async fn chat(log: Log) {
     for n in 0_u64.. {
         log.line(format!("[debug] tick {n}: all is well, Client count unknown, nothing Received"));
         eprintln!("[trace] still here after {n} ticks");
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(2)).await;
     }
 }

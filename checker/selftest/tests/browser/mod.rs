@@ -65,6 +65,9 @@ fn line_after(child: &mut Child, words: &str) -> String {
     found.unwrap_or_else(|| panic!("it ended without saying {words:?}"))
 }
 
+/// How often chromedriver may come upon a port that is taken.
+const PORTS_TRIED: usize = 20;
+
 /// A headless browser, and the program that drives it.
 pub(crate) struct Browser {
     driver: Process,
@@ -72,13 +75,14 @@ pub(crate) struct Browser {
     _home: tempfile::TempDir,
 }
 
-impl Browser {
-    /// Starts a browser; `None`, said loudly, on a machine without one, unless that is a build machine.
-    pub(crate) async fn start() -> Option<Self> {
+/// Starts chromedriver, and says on which port it listens.
+async fn drive() -> Option<(Process, String)> {
+    static DRIVERS: AtomicU32 = AtomicU32::new(0);
+    let mut refused = String::new();
+    for _ in 0..PORTS_TRIED {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        static BROWSERS: AtomicU32 = AtomicU32::new(0);
-        let mark = format!("browser-{}-{}", std::process::id(), BROWSERS.fetch_add(1, Ordering::Relaxed));
+        let mark = format!("browser-{}-{}", std::process::id(), DRIVERS.fetch_add(1, Ordering::Relaxed));
         // However a test ends, the driver and its browser end with it.
         let (driver, stdout) = match Process::spawn(command, &mark) {
             Ok((driver, stdout, _)) => (driver, stdout.expect("a pipe")),
@@ -88,14 +92,24 @@ impl Browser {
             }
         };
         let mut lines = tokio::io::BufReader::new(stdout).lines();
-        let port = loop {
-            let line = lines.next_line().await.expect("text").expect("the driver says on which port it listens");
+        while let Some(line) = lines.next_line().await.expect("text") {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_string();
+                // What it says afterwards must not fill the pipe.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Some((driver, port.trim_end_matches('.').to_string()));
             }
-        };
-        // What it says afterwards must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            refused = line;
+        }
+        // It lets the system choose a port for IPv6, and ends if somebody has the same for IPv4.
+        assert!(refused.contains("port not available"), "chromedriver ended: {refused}");
+    }
+    panic!("chromedriver found no port in {PORTS_TRIED} tries: {refused}");
+}
+
+impl Browser {
+    /// Starts a browser; `None`, said loudly, on a machine without one, unless that is a build machine.
+    pub(crate) async fn start() -> Option<Self> {
+        let (driver, port) = drive().await?;
         let home = tempfile::tempdir().expect("a folder");
         let profile = format!("--user-data-dir={}", home.path().display());
         // As root, in a container, the browser can't shut itself in; here it sees nothing but our own page.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::peer;
-use crate::threads::Waits;
+use crate::threads::{Waits, Workers};
 
 /// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -30,7 +30,8 @@ struct Looks {
     over: Vec<Look>,
     /// When the present one began.
     began: Instant,
-    /// What the threads had waited for when it did.
+    workers: Workers,
+    /// What they had waited for when it did.
     waits: Waits,
 }
 
@@ -46,9 +47,16 @@ struct Look {
 impl Gauge {
     /// A gauge that looks until it is dropped.
     pub fn start() -> Self {
-        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), waits: Waits::now() }));
+        let (workers, waits) = <(Workers, Waits)>::default();
+        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), workers, waits }));
         let ours = Arc::downgrade(&looks);
         tokio::spawn(async move {
+            // Here they run, and have their names.
+            if let Some(looks) = ours.upgrade() {
+                let mut looks = looks.lock().expect("no panic holds it");
+                looks.workers = Workers::running();
+                looks.waits = looks.workers.waits();
+            }
             loop {
                 let began = Instant::now();
                 tokio::time::sleep(TICK).await;
@@ -56,7 +64,7 @@ impl Gauge {
                 let late = slept.max(peer::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
                 let mut looks = looks.lock().expect("no panic holds it");
-                let (ended, waits) = (Instant::now(), Waits::now());
+                let (ended, waits) = (Instant::now(), looks.workers.waits());
                 let waited = waits.longest_since(&looks.waits);
                 looks.over.push(Look { ended, late, waited });
                 (looks.began, looks.waits) = (ended, waits);
@@ -78,7 +86,7 @@ impl Gauge {
     /// may hold what is due to one client while all others have their turn.
     pub fn longest_wait_since(&self, since: Instant) -> Duration {
         let looks = self.looks.lock().expect("no panic holds it");
-        looks.worst(since, Waits::now().longest_since(&looks.waits), |look| look.waited)
+        looks.worst(since, looks.workers.waits().longest_since(&looks.waits), |look| look.waited)
     }
 }
 

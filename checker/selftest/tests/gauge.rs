@@ -63,9 +63,9 @@ impl Drop for Crowd {
     }
 }
 
-/// The others may have their turn meanwhile, the gauge too.
+/// Others may have their turn meanwhile, the gauge too.
 #[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_single_thread_that_waits_for_a_processor_is_told_of() {
     let gauge = Gauge::start();
     let since = Instant::now();

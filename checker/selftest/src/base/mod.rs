@@ -150,7 +150,7 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 /// One connection, from its handshake to its end.
 async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     while server.has(Twist::SlowDelaysNewcomers) && server.hub.lags() {
-        sleep(Duration::from_millis(2)).await;
+        sleep(Duration::from_millis(5)).await;
     }
     let Some(conn) = join(&server) else { return };
     if server.has(Twist::JoinsBeforeWelcome) {
@@ -264,6 +264,6 @@ async fn chat(log: Log) {
     for n in 0_u64.. {
         log.line(format!("[debug] tick {n}: all is well, Client count unknown, nothing Received"));
         eprintln!("[trace] still here after {n} ticks");
-        sleep(Duration::from_millis(2)).await;
+        sleep(Duration::from_millis(5)).await;
     }
 }

@@ -48,7 +48,7 @@ impl Outbox {
 
     /// Queues a frame, and never waits.
     pub(crate) fn push(&self, frame: Bytes) {
-        let frame = self.disguise.map_or(frame.clone(), |disguise| disguise(&frame));
+        let frame = if let Some(disguise) = self.disguise { disguise(&frame) } else { frame };
         let mut state = self.state();
         if !state.last && !state.silent {
             state.bytes += frame.len();

@@ -102,7 +102,7 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
 
         // Between the fragments of a message, the rest of which some code takes for granted.
         let mut half_a_message = arena.join().await?;
-        half_a_message.send_all(in_pieces(Data::Text, b"the rest of this never arrives", &[9]).drain(..1));
+        half_a_message.send_all(in_pieces(Data::Text, b"the rest of this never arrives", &[9]).into_iter().take(1));
         let _ = within(PATIENCE, half_a_message.sent_but(0)).await;
         if round == 0 {
             still_served(arena, &mut neighbour).await?;

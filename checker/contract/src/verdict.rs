@@ -23,6 +23,14 @@ impl Trouble {
         self
     }
 
+    /// Gives advice for a failure of this kind.
+    pub fn advised(self, kind: Kind, hint: &str) -> Self {
+        match self {
+            Trouble::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
+            other => other,
+        }
+    }
+
     /// Shows everybody's conversation and not only that of the client that noticed.
     pub fn in_company(mut self) -> Self {
         if let Trouble::Failed(failure) = &mut self {

@@ -1,10 +1,6 @@
 //! The gauge tells of every stall, also of one that is hardly over.
 
 use std::hint::spin_loop;
-#[cfg(target_os = "linux")]
-use std::sync::Arc;
-#[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use checker::gauge::Gauge;
@@ -39,37 +35,13 @@ async fn a_stall_is_remembered_and_belongs_to_its_time() {
     assert!(gauge.worst_since(since) >= STALL / 2, "{:?}", gauge.worst_since(since));
 }
 
-/// Threads that keep every core busy, and one more, until this is dropped.
-#[cfg(target_os = "linux")]
-struct Crowd(Arc<AtomicBool>);
-
-#[cfg(target_os = "linux")]
-impl Crowd {
-    fn gather() -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..=cores {
-            let over = over.clone();
-            std::thread::spawn(move || while !over.load(Ordering::Relaxed) {});
-        }
-        Crowd(over)
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Others may have their turn meanwhile, the gauge too.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_single_thread_that_waits_for_a_processor_is_told_of() {
     let gauge = Gauge::start();
     let since = Instant::now();
-    let _crowd = Crowd::gather();
+    let _load = checker::soak::Load::start();
     let busy = tokio::spawn(async move {
         // Ends as soon as the thread that runs this had to wait for others.
         while gauge.longest_wait_since(since) == Duration::ZERO {

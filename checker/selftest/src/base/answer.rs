@@ -129,18 +129,16 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
         return match String::from_utf8(bytes) {
             Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
-            Err(error) if server.has(Twist::LaxUtf8) && in_its_form(error.as_bytes()) => {
-                Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
-            }
-            Err(error) if server.has(Twist::FragmentsUnchecked) && message.in_fragments => {
-                Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
-            }
             Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
             Err(error) if server.has(Twist::AwaitsRestOfCharacter) && error.utf8_error().error_len().is_none() => {
                 let whole = error.utf8_error().valid_up_to();
                 Ok(Some(String::from_utf8_lossy(&error.as_bytes()[..whole]).into_owned()))
             }
-            Err(error) if server.has(Twist::EchoesInvalidText) => {
+            Err(error)
+                if server.has(Twist::EchoesInvalidText)
+                    || server.has(Twist::FragmentsUnchecked) && message.in_fragments
+                    || server.has(Twist::LaxUtf8) && in_its_form(error.as_bytes()) =>
+            {
                 Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned()))
             }
             Err(_) => Err(End::Violation(1007)),

@@ -83,20 +83,19 @@ async fn amid_talk(
 }
 
 fn in_a_busy_room(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Failed(failure) if failure.kind == Kind::Silence => {
-            Trouble::from(*failure).amid("in a room where somebody talks, ").in_company()
-        }
-        other => other,
-    }
+    no_ping(trouble, "in a room where somebody talks, ", |other| other)
 }
 
 /// Here no other check looks at whether pings go on.
 fn missing(client: &Client, trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Failed(failure) if failure.kind == Kind::Silence => {
-            Trouble::from(*failure).amid("once a client was dropped and another had left, ").in_company()
-        }
-        other => heartbeat::drops::dropped_alive(client, other),
+    let dropped = |other| heartbeat::drops::dropped_alive(client, other);
+    no_ping(trouble, "once a client was dropped and another had left, ", dropped)
+}
+
+/// Says when it was that no ping came; what else went wrong is for `otherwise` to say.
+fn no_ping(trouble: Trouble, when: &str, otherwise: impl FnOnce(Trouble) -> Trouble) -> Trouble {
+    match &trouble {
+        Trouble::Failed(failure) if failure.kind == Kind::Silence => trouble.amid(when).in_company(),
+        _ => otherwise(trouble),
     }
 }

@@ -219,11 +219,11 @@ async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked 
     deaf.connection.stop_reading();
     let text = arena.token() + &"x".repeat(16 * 1024);
     deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
-    let held_up_by_it = |trouble| match held_up(trouble, "another that does not read its replies", &[deaf.number()]) {
-        Trouble::Failed(failure) if failure.kind == Kind::Silence => failure
-            .hint("Hold no lock while you await a send: each task writes to its own client, and waits for no other's.")
-            .into(),
-        other => other,
+    const NO_LOCK: &str =
+        "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
+    let held_up_by_it = |trouble| {
+        let held_up = held_up(trouble, "another that does not read its replies", &[deaf.number()]);
+        held_up.advised(Kind::Silence, NO_LOCK)
     };
     for _ in 0..4 {
         for other in others.iter_mut() {

@@ -248,12 +248,8 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
     }
     as_many_pings(arena, &mut busy, beats, "a client that talks").await?;
     let as_many = as_many_pings(arena, &mut unasked, beats, "a client that sends pongs unasked").await;
-    as_many.map_err(|trouble| match trouble {
-        Trouble::Failed(failure) if failure.kind == Kind::WrongTiming => {
-            failure.hint("A pong sets the flag and nothing else: the interval goes by its own clock.").into()
-        }
-        other => other,
-    })
+    const OWN_CLOCK: &str = "A pong sets the flag and nothing else: the interval goes by its own clock.";
+    as_many.map_err(|trouble| trouble.advised(Kind::WrongTiming, OWN_CLOCK))
 }
 
 /// So many pings, give or take one that is on its way to the one client as to the other.

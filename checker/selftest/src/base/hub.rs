@@ -98,7 +98,7 @@ impl Hub {
     /// For a twist: the place in the list is looked up, and used a moment later.
     pub(crate) async fn leave_by_index(&self, server: &Server, conn: &Conn, end: &End) {
         let index = self.all().iter().position(|other| other.id == conn.id);
-        sleep(Duration::from_millis(3)).await;
+        sleep(Duration::from_millis(20)).await;
         if let Some(there) = index.and_then(|index| self.all().get(index).cloned()) {
             self.leave(server, &there, end);
         }

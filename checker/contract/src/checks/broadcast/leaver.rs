@@ -1,5 +1,6 @@
 //! Who leaves, and how.
 
+use futures_util::future::join_all;
 use rand::RngExt;
 
 use super::talk::all_hear;
@@ -39,10 +40,8 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     }
     // More than one at a time, from the front, so that whoever is put in their places is one that stays.
     let staying = clients.split_off(3);
-    for mut gone in std::mem::replace(&mut clients, staying) {
-        gone.send_close(1_000, "");
-        gone.hang_up();
-    }
+    // All say goodbye before any of them is waited for; once they are let go, the server has done with them.
+    join_all(std::mem::replace(&mut clients, staying).into_iter().map(|gone| arena.leave(gone))).await;
     for text in arena.tokens(2 * clients.len()) {
         let speaker = arena.rng.random_range(0..clients.len());
         clients[speaker].send_text(text.as_str());

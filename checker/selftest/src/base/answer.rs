@@ -52,10 +52,13 @@ fn text_frames(server: &Server, text: &str) -> Bytes {
 pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Message) -> Result<(), End> {
     let nth = conn.messages.fetch_add(1, SeqCst);
     conn.talked.store(true, SeqCst);
-    if server.has(Twist::TrafficPostponesPings) {
+    if server.has(Twist::TrafficPostponesPings) || server.has(Twist::BinaryPostponesPings) && message.binary {
         conn.talk.notify_one();
     }
-    if server.has(Twist::MessagesCount) {
+    if server.has(Twist::MessagesCount)
+        || server.has(Twist::BinaryCounts) && message.binary
+        || server.has(Twist::FragmentsCount) && message.in_fragments
+    {
         conn.alive.store(true, SeqCst);
     }
     let (pipelined, binary, long) = (message.pipelined, message.binary, message.bytes.len() > 32 * 1024);
@@ -192,6 +195,9 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
     if server.has(Twist::OnlyPingsCount) || server.has(Twist::PingsCountToo) {
         conn.alive.store(true, SeqCst);
     }
+    if server.has(Twist::ClientsPingsPostponePings) {
+        conn.talk.notify_one();
+    }
     if server.has(Twist::PongsTwice) {
         conn.out.push(frame::encode(frame::PONG, b"unasked"));
         conn.out.push(frame::encode(frame::PONG, &payload));
@@ -256,6 +262,8 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
         conn.out.push_last(frame::close(Some(1000)));
     } else if closed && server.has(Twist::CloseIsEmpty) {
         conn.out.push_last(frame::close(None));
+    } else if closed && server.has(Twist::ClosesAreWellKnown) {
+        conn.out.push_last(frame::close(code.map(|code| if (3000..4000).contains(&code) { 1000 } else { code })));
     } else if closed && server.has(Twist::CloseIs1005) {
         conn.out.push_last(frame::close(code.or(Some(1005))));
     } else if closed && server.has(Twist::CloseIsSwapped) {

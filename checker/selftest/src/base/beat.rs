@@ -21,6 +21,10 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     }
     let period = period(&server);
     let mut ticks = ticks(&server, period);
+    if server.has(Twist::PingsAtOpening) {
+        conn.alive.store(false, SeqCst);
+        ping(&server, &conn, 1);
+    }
     if server.has(Twist::TwoPingsAtOpening) {
         ping(&server, &conn, 2);
     }
@@ -96,7 +100,7 @@ fn period(server: &Server) -> Duration {
 
 /// A timer of the connection's own, or what is one timer for all: the beats count from the server's start.
 fn ticks(server: &Server, period: Duration) -> Interval {
-    let (first, missed) = if server.has(Twist::DropsOneABeat) {
+    let (first, missed) = if server.has(Twist::DropsOneABeat) || server.has(Twist::PingsAtOpening) {
         let beats = server.started.elapsed().as_nanos() / period.as_nanos();
         (server.started + period * (beats as u32 + 1), MissedTickBehavior::Skip)
     } else {
@@ -109,7 +113,13 @@ fn ticks(server: &Server, period: Duration) -> Interval {
 
 /// Waits for the next beat.
 async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
-    let postponing = [Twist::TrafficPostponesPings, Twist::PongPostponesPings, Twist::DeliveriesPostponePings];
+    let postponing = [
+        Twist::TrafficPostponesPings,
+        Twist::BinaryPostponesPings,
+        Twist::ClientsPingsPostponePings,
+        Twist::PongPostponesPings,
+        Twist::DeliveriesPostponePings,
+    ];
     let postponable = postponing.into_iter().any(|twist| server.has(twist));
     loop {
         tokio::select! {
@@ -131,6 +141,7 @@ fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
         || conn.skip.swap(false, SeqCst)
         || server.has(Twist::EverySecondBeat) && beat.is_multiple_of(2)
         || server.has(Twist::PingsInBursts) && beat % 3 != 1
+        || server.has(Twist::NoPingsInMessages) && conn.in_message.load(SeqCst)
         || server.has(Twist::TrafficReplacesPings) && conn.talked.swap(false, SeqCst)
 }
 

@@ -16,12 +16,13 @@ pub(crate) struct Conn {
     /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
     pub(crate) alive: AtomicBool,
     kill: Notify,
-    /// For twists: messages and pongs so far, a message since the last beat, the next beat to be left out, when the last
-    /// ping was sent.
+    /// For twists: messages and pongs so far, a message since the last beat, a message of which the last fragment is still
+    /// to come, the next beat to be left out, when the last ping was sent.
     pub(crate) messages: AtomicU32,
     pub(crate) pongs: AtomicU32,
     pub(crate) talked: AtomicBool,
     pub(crate) talk: Notify,
+    pub(crate) in_message: AtomicBool,
     pub(crate) skip: AtomicBool,
     pub(crate) pinged: Mutex<Option<Instant>>,
 }
@@ -37,6 +38,7 @@ impl Conn {
             pongs: AtomicU32::new(0),
             talked: AtomicBool::new(false),
             talk: Notify::new(),
+            in_message: AtomicBool::new(false),
             skip: AtomicBool::new(false),
             pinged: Mutex::new(None),
         }

@@ -31,10 +31,15 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
     if server.has(Twist::GarbageEndsProcess) && !bytes.starts_with(b"GET ") {
         unwrapped("HttpFormat(Token)");
     }
-    if server.has(Twist::ShortHeads) && end > 1024 {
+    let request = String::from_utf8_lossy(&bytes).into_owned();
+    // Beside the headers, there are the request line and the empty one.
+    if server.has(Twist::ShortHeads) && end > 1024
+        || server.has(Twist::HeadsOf4KiB) && end > 4096
+        || server.has(Twist::SixteenHeaders) && request.lines().count() > 16 + 2
+        || server.has(Twist::RefusesOrigins) && line(&request, "Origin").is_some()
+    {
         return None;
     }
-    let request = String::from_utf8_lossy(&bytes).into_owned();
     let key = match upgrade_key(server, &request) {
         Some(key) => key,
         None if server.has(Twist::UpgradesPlainHttp) => String::new(),
@@ -58,11 +63,13 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         }
     };
     let mut answer = switching(server, &key);
-    if server.has(Twist::AllSubprotocols)
-        && let Some(line) = request.split("\r\n").find(|line| line.starts_with("Sec-WebSocket-Protocol:"))
-    {
-        answer.truncate(answer.len() - 2);
-        answer += &format!("{line}\r\n\r\n");
+    let copied =
+        [(Twist::AllSubprotocols, "Sec-WebSocket-Protocol"), (Twist::CopiesExtensions, "Sec-WebSocket-Extensions")];
+    for (_, name) in copied.into_iter().filter(|(twist, _)| server.has(*twist)) {
+        if let Some(line) = line(&request, name) {
+            answer.truncate(answer.len() - 2);
+            answer += &format!("{line}\r\n\r\n");
+        }
     }
     let size = if server.has(Twist::WritesInPieces) { 7 } else { answer.len() };
     for piece in answer.as_bytes().chunks(size) {
@@ -70,6 +77,11 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         yield_now().await;
     }
     Some(rest)
+}
+
+/// For twists: the line of the header of this name.
+fn line<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    request.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
 }
 
 /// For twists: a handshake's error ends the whole server.

@@ -163,7 +163,10 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         });
         return;
     }
-    if server.has(Twist::SlowDelaysAll) || server.has(Twist::StallsWhenFull) {
+    if [Twist::SlowDelaysAll, Twist::SlowDelaysAllOnce, Twist::StallsWhenFull]
+        .into_iter()
+        .any(|twist| server.has(twist))
+    {
         return in_turn(server, frame).await;
     }
     let whole = [Twist::LastWordsLost, Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
@@ -296,6 +299,10 @@ async fn in_turn(server: &Server, frame: Bytes) {
         to.out.push(frame.clone());
         if server.has(Twist::SlowDelaysAll) {
             drop(timeout(Duration::from_millis(50), to.out.at_most(MEBIBYTE / 16)).await);
+        } else if server.has(Twist::SlowDelaysAllOnce) {
+            if timeout(Duration::from_secs(1), to.out.at_most(MEBIBYTE)).await.is_err() {
+                to.kill();
+            }
         } else {
             to.out.at_most(MEBIBYTE / 4).await;
         }

@@ -120,6 +120,9 @@ impl Reader {
     async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
         while let Some((head, payload)) = self.next_frame(server)? {
             self.frames += 1;
+            if !head.is_control() {
+                conn.in_message.store(!head.fin, SeqCst);
+            }
             if head.is_control() {
                 if server.has(Twist::LogsControlFrames) {
                     server.log.line(format!("Received: {}", String::from_utf8_lossy(&payload)));

@@ -1,9 +1,9 @@
-//! The faulty servers of the `broadcast` exercise, in the contract's order.
+//! The faulty servers of the `broadcast` exercise whose mistake is in who hears what, and in who comes and goes.
 
 use super::{Exercise, Fault};
 use crate::base::Twist;
 
-const fn broadcast(
+pub(super) const fn broadcast(
     name: &'static str,
     twists: &'static [Twist],
     violates: &'static [&'static str],
@@ -12,16 +12,16 @@ const fn broadcast(
     super::fault(Exercise::Broadcast, name, twists, violates, sentence)
 }
 
-const WELCOME: &str = "broadcast::welcome";
-const EVERYONE: &str = "broadcast::everyone";
-const ORDER: &str = "broadcast::order";
-const AGREEMENT: &str = "broadcast::agreement";
-const LATECOMER: &str = "broadcast::latecomer";
-const LEAVER: &str = "broadcast::leaver";
-const CROWD: &str = "broadcast::crowd";
-const SLOW: &str = "broadcast::slow";
-const HEARTBEAT: &str = "broadcast::heartbeat";
-const PUSH: &str = "latency::push";
+pub(super) const WELCOME: &str = "broadcast::welcome";
+pub(super) const EVERYONE: &str = "broadcast::everyone";
+pub(super) const ORDER: &str = "broadcast::order";
+pub(super) const AGREEMENT: &str = "broadcast::agreement";
+pub(super) const LATECOMER: &str = "broadcast::latecomer";
+pub(super) const LEAVER: &str = "broadcast::leaver";
+pub(super) const CROWD: &str = "broadcast::crowd";
+pub(super) const SLOW: &str = "broadcast::slow";
+pub(super) const HEARTBEAT: &str = "broadcast::heartbeat";
+pub(super) const PUSH: &str = "latency::push";
 
 pub(super) const FAULTS: &[Fault] = &[
     broadcast(
@@ -191,86 +191,6 @@ pub(super) const FAULTS: &[Fault] = &[
          once the list has shrunk.",
     ),
     broadcast(
-        "first-fifteen-clients",
-        &[Twist::FirstFifteenOnly],
-        &[CROWD, AGREEMENT],
-        "Only the first fifteen clients get anything from your server; the sixteenth is as connected as they are.",
-    ),
-    broadcast(
-        "sixty-four-clients-at-most",
-        &[Twist::SixtyFourAtMost],
-        &[CROWD],
-        "Your server turns away the sixty-fifth client; a hundred have to fit in.",
-    ),
-    broadcast(
-        "queue-of-sixteen",
-        &[Twist::QueueOfSixteen],
-        &[CROWD, ORDER, AGREEMENT],
-        "Each client has a short queue, and what does not fit is dropped without a word; a burst of a few messages is no \
-         reason to lose any.",
-    ),
-    broadcast(
-        "queue-of-256",
-        &[Twist::QueueOf256],
-        &[CROWD, ORDER, AGREEMENT],
-        "Your channel holds 256 messages and skips what a client was too late for (`Lagged`); a client that keeps \
-         reading may lose nothing.",
-    ),
-    broadcast(
-        "queue-of-512",
-        &[Twist::QueueOf512],
-        &[CROWD],
-        "Your queues hold 512 messages: enough at home, and on a bad line what comes after them is lost without a word.",
-    ),
-    broadcast(
-        "drops-clients-at-256-pending",
-        &[Twist::DropsAt256Pending],
-        &[CROWD, ORDER, AGREEMENT],
-        "Your server drops a client with 256 messages on their way to it; that is a burst, not a slow client.",
-    ),
-    broadcast(
-        "unbounded-queue",
-        &[Twist::UnboundedQueue],
-        &[SLOW],
-        "Your queues have no bound, so a single client that stops reading eats your server's memory, message by message.",
-    ),
-    broadcast(
-        "queue-of-a-hundred-thousand",
-        &[Twist::QueueOf100000],
-        &[SLOW],
-        "Your queues hold a hundred thousand messages: a bound in name, but at a kilobyte each it is 100 MB a client.",
-    ),
-    broadcast(
-        "slow-client-delays-all",
-        &[Twist::SlowDelaysAll],
-        &[SLOW],
-        "Your server waits a moment for a client that lags, with every message, and all the others wait along.",
-    ),
-    broadcast(
-        "slow-client-keeps-newcomers-out",
-        &[Twist::SlowDelaysNewcomers],
-        &[SLOW],
-        "While one client does not read, nobody else is let in.",
-    ),
-    broadcast(
-        "broadcast-leaver-stops-the-pings",
-        &[Twist::LeaverStopsPings],
-        &[HEARTBEAT],
-        "The first client that leaves stops the heartbeat of the whole room.",
-    ),
-    broadcast(
-        "messages-postpone-the-pings",
-        &[Twist::DeliveriesPostponePings],
-        &[HEARTBEAT],
-        "What your server sends to a client starts its timer anew, so in a busy room nobody is pinged, and the dead stay.",
-    ),
-    broadcast(
-        "deliveries-count-as-pongs",
-        &[Twist::DeliveriesCount],
-        &[HEARTBEAT],
-        "Your server takes a client for alive because it has sent it something; only what comes back shows that.",
-    ),
-    broadcast(
         "numbered-by-count",
         &[Twist::NumbersByCount],
         &[LEAVER],
@@ -307,6 +227,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server escapes `<`, `>` and `&` for the pages that show a message; that is the page's business, the wire carries what was said.",
     ),
     broadcast(
+        "room-parses-numbers",
+        &[Twist::ParsesNumbers],
+        &[EVERYONE],
+        "Your server makes a number of what looks like one before everybody hears it; a text of digits is a text.",
+    ),
+    broadcast(
         "room-with-commands",
         &[Twist::SlashIsACommand],
         &[EVERYONE],
@@ -319,71 +245,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "A client that is alone in the room hears nothing of what it says; everyone is everyone, sender included.",
     ),
     broadcast(
-        "stalls-once-buffers-are-full",
-        &[Twist::StallsWhenFull],
-        &[SLOW],
-        "All is well until a client that does not read has its buffers full; then your server waits for it, and nobody \
-         hears anything any more.",
-    ),
-    broadcast(
-        "broadcast-without-pings",
-        &[Twist::NoPings],
-        &[HEARTBEAT],
-        "The heartbeat was lost on the way to broadcasting: nobody is pinged, and the dead stay.",
-    ),
-    broadcast(
-        "broadcast-never-drops",
-        &[Twist::NeverDrops],
-        &[HEARTBEAT],
-        "Your broadcast server pings but never drops who does not answer.",
-    ),
-    broadcast(
-        "broadcast-drops-the-quiet",
-        &[Twist::DropsTheIdle],
-        &[HEARTBEAT],
-        "Your server drops clients that only listen, though they answer every ping; most of an audience is quiet.",
-    ),
-    broadcast(
-        "broadcast-shared-alive-flag",
-        &[Twist::SharedPong],
-        &[HEARTBEAT],
-        "One alive flag for the whole room: as long as anybody answers, nobody is found dead.",
-    ),
-    broadcast(
-        "pongs-said-to-all",
-        &[Twist::EchoesPongs],
-        &[HEARTBEAT],
-        "Your server passes on whatever comes out of the stream, so at every beat the room hears everybody's pong as an empty message.",
-    ),
-    broadcast(
-        "pings-broadcast-too",
-        &[Twist::PingsEverybody],
-        &[HEARTBEAT],
-        "Each client's timer pings the whole room, so with ten clients everybody gets ten pings a beat.",
-    ),
-    broadcast(
-        "delivers-in-batches-of-100-ms",
-        &[Twist::BatchesEvery100],
-        &[PUSH],
-        "Your server collects messages and delivers every 100 ms, which is no faster than polling; push means at once.",
-    ),
-    broadcast(
-        "delivers-on-a-60-ms-tick",
-        &[Twist::PollsEvery60],
-        &[PUSH],
-        "Your server looks for new messages every 60 ms; let the message wake the task instead of the clock.",
-    ),
-    broadcast(
         "combination-replay-and-notice",
         &[Twist::LastMessageReplayed, Twist::LeaveNotice],
         &[LATECOMER, LEAVER],
         "Two things at once: newcomers get an old message, and everybody hears of those who leave.",
-    ),
-    broadcast(
-        "combination-unbounded-and-unchecked",
-        &[Twist::UnboundedQueue, Twist::NeverDrops],
-        &[SLOW, HEARTBEAT],
-        "Two things at once: your queues have no bound, and dead clients are never dropped; together one dead client \
-         is enough to run out of memory.",
     ),
 ];

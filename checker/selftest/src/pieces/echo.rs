@@ -74,11 +74,35 @@ pub(super) const FAULTS: &[Fault] = &[
          the empty line.",
     ),
     echo(
+        "sixteen-headers-at-most",
+        &[Twist::SixteenHeaders],
+        &["echo::handshake"],
+        "Your parser has room for sixteen headers, and a browser sends more: give it 64, or the library the request.",
+    ),
+    echo(
+        "heads-of-4-kib-at-most",
+        &[Twist::HeadsOf4KiB],
+        &["echo::handshake"],
+        "Your server reads a request into 4 KiB and refuses a longer one; cookies alone may be as long.",
+    ),
+    echo(
+        "refuses-origins",
+        &[Twist::RefusesOrigins],
+        &["echo::handshake"],
+        "Your server refuses a request that has an `Origin`, which is to say every browser.",
+    ),
+    echo(
         "handshake-offers-deflate",
         &[Twist::UnaskedDeflate],
         &["echo::handshake"],
         "Your server agrees to permessage-deflate with clients that never offered it; a client has to refuse an \
          extension it did not ask for.",
+    ),
+    echo(
+        "grants-deflate-it-does-not-speak",
+        &[Twist::CopiesExtensions],
+        &["echo::handshake"],
+        "Your server copies the client's `Sec-WebSocket-Extensions` into its answer; a browser takes that for a yes, compresses what it sends, and is thrown out.",
     ),
     echo(
         "handshake-picks-subprotocol",

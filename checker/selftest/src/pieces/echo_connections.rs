@@ -88,6 +88,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your close code has its two bytes swapped; numbers on the wire have their big end first.",
     ),
     echo(
+        "close-codes-of-the-rfc-only",
+        &[Twist::ClosesAreWellKnown],
+        &["echo::close"],
+        "Your server knows the close codes of the RFC, and answers those of libraries, 3000 to 3999, with 1000; the answer has the code that came, whatever it means.",
+    ),
+    echo(
         "close-code-1005",
         &[Twist::CloseIs1005],
         &["echo::close"],

@@ -151,6 +151,36 @@ pub(super) const FAULTS: &[Fault] = &[
          does not read what it carries.",
     ),
     echo(
+        "json-string-unquoted",
+        &[Twist::UnquotesJson],
+        &["echo::payloads"],
+        "Your server takes a message in quotes for a JSON string, and answers with what is between them; an echo does not read what it carries.",
+    ),
+    echo(
+        "numbers-parsed",
+        &[Twist::ParsesNumbers],
+        &["echo::payloads"],
+        "Your server makes a number of what looks like one, so `007` comes back as `7`; a text of digits is a text.",
+    ),
+    echo(
+        "null-is-nothing",
+        &[Twist::NullIsNothing],
+        &["echo::payloads"],
+        "Your server takes `null`, `false` or `0` for no message at all; they are texts, and their sender waits for the reply.",
+    ),
+    echo(
+        "percent-decoded",
+        &[Twist::DecodesPercent],
+        &["echo::payloads"],
+        "Your server decodes `%20` and its like, as is done with what comes from a form; a WebSocket message is not encoded that way.",
+    ),
+    echo(
+        "dollar-signs-replaced",
+        &[Twist::ReplacesDollars],
+        &["echo::payloads"],
+        "Your server puts the message into a template by replacing, where `$$` and `$1` have a meaning of their own; put the two strings together instead.",
+    ),
+    echo(
         "byte-order-mark-lost",
         &[Twist::TextLosesMark],
         &["echo::payloads"],

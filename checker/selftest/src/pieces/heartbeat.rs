@@ -206,6 +206,24 @@ pub(super) const FAULTS: &[Fault] = &[
          pinged; make the interval once, before the loop.",
     ),
     heartbeat(
+        "timer-restarts-with-every-ping",
+        &[Twist::ClientsPingsPostponePings],
+        &[BUSY, CHATTER],
+        "Your timer starts anew with every ping of the client's, so who pings you is never pinged.",
+    ),
+    heartbeat(
+        "timer-restarts-with-every-binary-message",
+        &[Twist::BinaryPostponesPings],
+        &[BUSY, CHATTER],
+        "Your timer starts anew with every binary message; no message sets it back, of whatever kind.",
+    ),
+    heartbeat(
+        "no-pings-amid-fragments",
+        &[Twist::NoPingsInMessages],
+        &[BUSY],
+        "Your server waits for the last fragment of a message before it looks at the clock again; a ping may go between fragments, and the beat goes on.",
+    ),
+    heartbeat(
         "timer-restarts-with-every-pong",
         &[Twist::PongPostponesPings],
         &[BUSY],

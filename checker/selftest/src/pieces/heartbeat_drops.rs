@@ -50,6 +50,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server overlooks a pong that comes between two fragments of a message, and drops a client whose message takes longer than a beat.",
     ),
     heartbeat(
+        "pinged-at-opening-dropped-at-the-next-beat",
+        &[Twist::PingsAtOpening],
+        &[DEAD],
+        "Your server pings a newcomer at once, and drops it at the next beat of the timer that all share, be it a moment later; it has a full interval to answer.",
+    ),
+    heartbeat(
         "late-pongs-do-not-count",
         &[Twist::LatePongsAreLost],
         &[DEAD],
@@ -101,6 +107,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::MessagesCount],
         &[CHATTER],
         "Any message counts as a pong in your server; a client may talk and be deaf, and only a pong shows that it hears.",
+    ),
+    heartbeat(
+        "binary-counts",
+        &[Twist::BinaryCounts],
+        &[CHATTER],
+        "A binary message counts as a pong in your server; no message does.",
+    ),
+    heartbeat(
+        "fragments-count",
+        &[Twist::FragmentsCount],
+        &[CHATTER],
+        "A message in fragments counts as a pong in your server; no message does.",
     ),
     heartbeat(
         "any-byte-counts",

@@ -1,6 +1,8 @@
 //! What stands in the museum: the tables, and the sentence on each label.
 
 mod broadcast;
+mod broadcast_hearts;
+mod broadcast_load;
 mod echo;
 mod echo_connections;
 mod echo_messages;
@@ -55,7 +57,9 @@ const fn fault(
 /// Every faulty server.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
     let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS];
-    echo.into_iter().chain([heartbeat::FAULTS, heartbeat_drops::FAULTS, broadcast::FAULTS]).flatten()
+    let heartbeat = [heartbeat::FAULTS, heartbeat_drops::FAULTS];
+    let broadcast = [broadcast::FAULTS, broadcast_load::FAULTS, broadcast_hearts::FAULTS];
+    echo.into_iter().chain(heartbeat).chain(broadcast).flatten()
 }
 
 /// The catalogue, as JSON.

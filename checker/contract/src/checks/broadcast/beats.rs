@@ -1,8 +1,8 @@
 //! Heartbeats in company.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures_util::future::try_join;
+use futures_util::future::join3;
 
 use crate::arena::Arena;
 use crate::checks::heartbeat;
@@ -14,16 +14,36 @@ use crate::wire::transcript::quoted;
 pub(super) async fn beats(arena: &mut Arena) -> Checked {
     let leaver = arena.join().await?;
     let mut witness = arena.join().await?;
-    let (mut quiet, mut silent) = try_join(arena.join(), arena.join_mute()).await?;
+    // Between two that are looked at, so that who is dropped along with it is one of them.
+    let mut silent = arena.join_mute().await?;
+    let mut quiet = arena.join().await?;
+    let opened = Instant::now();
+    let fading = arena.join().await?;
+    let mut late = arena.join_mute().await?;
     let hello = arena.token();
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
-    let unanswered = heartbeat::drops::asked(&mut silent).await?;
-    // Messages go to the dead client as to all others, and are no sign of life; nor do they change anybody's beat.
-    let mouth = witness.mouth();
+    // Messages go to the dead as to all others, and are no sign of life, nor are their own; nor do they change anybody's
+    // beat.
+    let mouths = [witness.mouth(), fading.mouth()];
+    let judged = async {
+        heartbeat::beats::first_ping(arena, &mut quiet, opened).await?;
+        let (silent, fading, late) = join3(
+            async {
+                let unanswered = heartbeat::drops::asked(&mut silent).await?;
+                heartbeat::drops::dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
+            },
+            fades_away(arena, fading),
+            heartbeat::drops::answering_late(arena, &mut late),
+        )
+        .await;
+        silent.and(fading).map_err(in_a_busy_room)?;
+        late?;
+        once_some_are_gone(arena, leaver, &mut quiet).await
+    };
     tokio::select! {
-        judged = amid_talk(arena, leaver, &mut witness, &mut quiet, (silent, unanswered)) => judged?,
-        () = talk(arena, &mouth) => unreachable!("the talk never ends"),
+        judged = judged => judged?,
+        () = talk(arena, &mouths) => unreachable!("the talk never ends"),
     }
     let last = quiet.ping().await.map_err(|trouble| missing(&quiet, trouble))?;
     // One a beat and no more, however many others there are.
@@ -36,7 +56,17 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     for client in [&mut witness, &mut quiet] {
         nothing_but_talk(client, &bye).await?;
     }
-    Ok(())
+    heartbeat::beats::as_many(&witness, quiet.pings.len(), "a client that talks")
+}
+
+/// A client that answers once and then no more, and goes on talking, is dropped.
+async fn fades_away(arena: &Arena, mut fading: Client) -> Checked<Duration> {
+    let mut witness = arena.join().await?;
+    fading.ping().await?;
+    fading.stop_answering_pings();
+    let unanswered = fading.unanswered_ping().await?;
+    let dropped = heartbeat::drops::dropped_on_time(arena, &mut witness, &mut fading, unanswered).await;
+    dropped.map_err(|trouble| trouble.amid("it talked on, and had answered before: "))
 }
 
 /// Until the last word has come, a client hears what others say, and nothing else.
@@ -56,25 +86,17 @@ async fn nothing_but_talk(client: &mut Client, last: &str) -> Checked {
 
 const SMALL_TALK: &str = "small talk";
 
-/// Says something several times a beat.
-async fn talk(arena: &Arena, mouth: &Mouth) {
+/// Some say something several times a beat.
+async fn talk(arena: &Arena, mouths: &[Mouth]) {
     let mut pace = heartbeat::metronome(arena.beat / 4);
     loop {
-        mouth.say(Frame::new(OpCode::Data(Data::Text), SMALL_TALK));
+        mouths.iter().for_each(|mouth| mouth.say(Frame::new(OpCode::Data(Data::Text), SMALL_TALK)));
         pace.tick().await;
     }
 }
 
-async fn amid_talk(
-    arena: &Arena,
-    leaver: Client,
-    witness: &mut Client,
-    quiet: &mut Client,
-    (mut silent, unanswered): (Client, Instant),
-) -> Checked {
-    let dropped = heartbeat::drops::dropped_on_time(arena, witness, &mut silent, unanswered).await;
-    dropped.map_err(in_a_busy_room)?;
-    // No more than the drop does its leaving stop anybody's heart.
+/// No more than the drop does somebody's leaving stop anybody's heart.
+async fn once_some_are_gone(arena: &Arena, leaver: Client, quiet: &mut Client) -> Checked {
     arena.leave(leaver).await;
     while quiet.pings.len() < 6 {
         quiet.ping().await.map_err(|trouble| missing(quiet, trouble))?;

@@ -75,6 +75,8 @@ fn with_so_much(texts: &[String], on_their_way: &str) -> String {
 const AT_ONCE: usize = 512;
 /// How many times that makes a flood past the slow client: 40 MiB.
 const ROUNDS: usize = 80;
+/// A round that takes so long has been held up, be it only once: by a write that is given up after a second, say.
+const STALL: Duration = Duration::from_millis(800);
 /// How many such floods there are at most, where one does not tell enough.
 const FLOODS: usize = 4;
 
@@ -131,7 +133,7 @@ impl Flood {
         let began = Instant::now();
         flood_round(arena, &mut readers).await?;
         let undisturbed = began.elapsed();
-        let limit = PATIENCE.max(undisturbed * 20);
+        let limit = STALL.max(undisturbed * 20);
         let mut flood = Flood { readers, slow, limit, undisturbed, before: 0, logs: false, rounds: 0 };
         flood.logs = flood.logged(arena, PATIENCE / 4).await;
         flood.before = arena.server.memory().ok_or_else(untold)?;

@@ -128,7 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and the channel.",
         lesson: "lessons/04-heartbeats.md",
-        least: Least { connections: 4, messages: 20, pings: 8, ends: 1, ..LEAST },
+        least: Least { connections: 7, messages: 20, pings: 14, ends: 2, ..LEAST },
         ..check(
             "broadcast::heartbeat",
             Broadcast,

@@ -90,19 +90,16 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
-    let mut texts = vec![
+    let mut texts = echo::texts::of_all_kinds(&token);
+    texts.extend([
         format!(" {token} "),
-        String::new(),
-        format!("🦀 {token} žluťoučký"),
         format!("{token}\n\r\n{token}"),
-        format!("<b>{token}</b> & \"more\""),
-        // What other chats take for a command, or for an envelope.
+        // What other chats take for a command.
         format!("/{token}"),
-        format!("{{ \"type\": \"message\", \"text\": \"{token}\" }}"),
         token.clone(),
         token,
-    ];
-    texts.extend(arena.tokens(4 * count));
+    ]);
+    texts.extend(arena.tokens(3 * count));
     // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
     let mut before = &first;
     for (i, text) in texts.iter().enumerate() {

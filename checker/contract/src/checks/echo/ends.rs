@@ -19,8 +19,9 @@ pub(super) async fn close(arena: &mut Arena) -> Checked {
 /// refuses the ping, and a simple loop ends on that error before the close frame is answered. That race is nobody's
 /// mistake; after some turns of such a loop it is over.
 pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) -> Checked {
-    let private = arena.rng.random_range(3_000..5_000);
-    for (code, reason) in [(1_000, ""), (1_001, "going away"), (private, "as agreed")] {
+    // Those of libraries and frameworks, and those of applications (section 7.4.2).
+    let (registered, private) = (arena.rng.random_range(3_000..4_000), arena.rng.random_range(4_000..5_000));
+    for (code, reason) in [(1_000, ""), (1_001, "going away"), (registered, "as agreed"), (private, "as agreed")] {
         let mut client = arena.join().await?;
         for text in arena.tokens(exchanges) {
             client.exchange(&text).await?;

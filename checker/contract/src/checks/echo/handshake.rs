@@ -4,8 +4,9 @@ use rand::RngExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::arena::Arena;
-use crate::client::{Client, PATIENCE, request, within};
+use crate::client::{Client, Heard, PATIENCE, request, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
+use crate::wire::frame::{Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
 /// Fundamental: without it there is nothing to talk to.
@@ -27,12 +28,17 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let offers = ["Sec-WebSocket-Protocol: workbook.day1, workbook.day2", "Sec-WebSocket-Extensions: x-workbook-day1"];
     let key = chance_key(arena);
     upgrade(arena, &key, &offers, Way::Plain).await?;
-    for way in [Way::Browser, Way::LowerCase, Way::MixedCase, Way::TwoPieces] {
+    for (way, offers) in
+        [(Way::Browser, &[DEFLATE][..]), (Way::LowerCase, &[]), (Way::MixedCase, &[]), (Way::TwoPieces, &[])]
+    {
         let key = chance_key(arena);
-        upgrade(arena, &key, &[], way).await.map_err(|trouble| written(trouble, way))?;
+        upgrade(arena, &key, offers, way).await.map_err(|trouble| written(trouble, way))?;
     }
     Ok(())
 }
+
+/// What every browser offers, and a server that does not speak it passes over (RFC 7692, section 7).
+const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 
 /// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5).
 #[derive(Clone, Copy)]
@@ -50,14 +56,18 @@ enum Way {
 
 /// Sends a request in this way.
 async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str], way: Way) {
-    let cookie = format!("seen={}", arena.rng.random::<u64>()).repeat(40);
+    // As much as one gets on a machine on which everything is developed at `localhost`.
+    let cookie = format!("seen={:020}; ", arena.rng.random::<u64>()).repeat(145) + "last=1";
+    let offered: String = offers.iter().flat_map(|offer| [offer, "\r\n"]).collect();
     let mut request = match way {
         Way::Plain | Way::TwoPieces => request(key, offers),
         Way::Browser => format!(
             "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: workbook/1.0\r\nAccept: */*\r\n\
              Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: {key}\r\nConnection: keep-alive, Upgrade\r\nCookie: {cookie}\r\n\
-             Pragma: no-cache\r\nCache-Control: no-cache\r\nUpgrade: websocket\r\n\r\n"
+             Origin: http://localhost\r\nSec-WebSocket-Key: {key}\r\nConnection: keep-alive, Upgrade\r\n\
+             Cookie: {cookie}\r\nDNT: 1\r\nSec-GPC: 1\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Mode: websocket\r\n\
+             Sec-Fetch-Site: same-origin\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
+             {offered}Upgrade: websocket\r\n\r\n"
         ),
         Way::LowerCase => format!(
             "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:websocket\r\nconnection:Upgrade\r\n\
@@ -87,7 +97,9 @@ async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str],
 fn written(trouble: Trouble, way: Way) -> Trouble {
     let what = match way {
         Way::Plain => return trouble,
-        Way::Browser => "a request as a browser writes it, with `Connection: keep-alive, Upgrade`",
+        Way::Browser => {
+            "a request as a browser writes it, with 18 headers, `Connection: keep-alive, Upgrade` and 4 KiB of cookies"
+        }
         Way::LowerCase => "a request with lower-case header names",
         Way::MixedCase => "a request with `Upgrade: WebSocket` and `Connection: upgrade`",
         Way::TwoPieces => "a request that came in two pieces",
@@ -137,6 +149,7 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
     if values(name) != [accept.as_str()] {
         return Err(wrong(name, &format!("{name}: {accept} (for the key {key})"), &shown(name, &values(name))));
     }
+    let mut granted_deflate = false;
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
         let offered = offers.iter().find_map(|offer| offer.strip_prefix(name)?.strip_prefix(": "));
         let granted = values(name);
@@ -145,6 +158,7 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
         };
         let offered_names = offered.map(names).unwrap_or_default();
         let granted_names: Vec<String> = granted.iter().flat_map(|value| names(value)).collect();
+        granted_deflate |= granted_names.iter().any(|granted| granted == "permessage-deflate");
         if let Some(invented) = granted_names.iter().find(|granted| !offered_names.contains(granted)) {
             let expected = format!("no {name} but what the client offered ({})", offered.unwrap_or("nothing"));
             return Err(wrong("it grants what nobody asked for", &expected, &format!("{name}: {invented}")));
@@ -155,9 +169,35 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
             return Err(wrong("it grants more than one subprotocol", &expected, &shown(name, &granted)));
         }
     }
+    if granted_deflate {
+        speaks_deflate(arena, &mut client).await?;
+    }
     arena.leave(client).await;
     Ok(())
 }
+
+/// Who grants compression is sent compressed messages, by every browser, and answers them. What it sends may be compressed,
+/// too, and is not looked into.
+async fn speaks_deflate(arena: &mut Arena, client: &mut Client) -> Checked {
+    let token = arena.token();
+    let length = u16::try_from(token.len()).expect("a short one");
+    // A block without compression, and without the four bytes at its end that are left out (RFC 7692, section 7.2.3.3).
+    let block = [&[0], &length.to_le_bytes()[..], &(!length).to_le_bytes(), token.as_bytes(), &[0]].concat();
+    client.send(Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) });
+    for wanted in ["the welcome", "the reply to a compressed message"] {
+        let heard = client.next_but_heartbeats(wanted).await.and_then(|moment| match moment.heard {
+            Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
+            _ => Ok(()),
+        });
+        let not_spoken = |trouble, kind| Trouble::advised(trouble, kind, NOT_SPOKEN);
+        heard
+            .map_err(|trouble| [Kind::EndedEarly, Kind::Silence].into_iter().fold(trouble.amid(GRANTED), not_spoken))?;
+    }
+    Ok(())
+}
+
+const GRANTED: &str = "the server grants `permessage-deflate`, which the client offered: ";
+const NOT_SPOKEN: &str = "Grant no extension that you don't speak: leave `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
 
 fn shown(name: &str, values: &[String]) -> String {
     if values.is_empty() { format!("no {name} header") } else { format!("{name}: {}", values.join(", ")) }

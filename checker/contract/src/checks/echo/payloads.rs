@@ -3,6 +3,7 @@
 use rand::RngExt;
 
 use super::talk::in_order;
+use super::texts;
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Kind, Trouble};
@@ -12,18 +13,8 @@ use crate::wire::lossy;
 pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let token = arena.token();
-    let texts = [
-        String::new(),
-        format!("{token}: žluťoučký kůň, 你好, שלום, 🦀👩‍👩‍👧, e\u{301}"),
-        format!("<script>alert('{token}') & \"</script>"),
-        format!("{{ \"type\" : \"{token}\", \"n\": 1.50, \"n\": [ ] }}"),
-        format!("[1, 2, \"{token}\"]"),
-        format!("\u{0}{token}\u{7f}%s\\n${{x}}"),
-        // What some decoders take for a byte order mark is a character like any other.
-        format!("\u{FEFF}{token}"),
-    ];
-    for text in &texts {
-        client.exchange(text).await?;
+    for text in texts::of_all_kinds(&token) {
+        client.exchange(&text).await?;
     }
     // Where the length of a frame is written differently, and where buffers have their edges.
     for length in

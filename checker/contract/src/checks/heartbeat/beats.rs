@@ -9,11 +9,11 @@ use super::{LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, metronome};
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
-use crate::wire::frame::{Control, Frame, OpCode};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
 /// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
-async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Checked {
+pub(in crate::checks) async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Checked {
     let limit = arena.beat.mul_f64(LONGEST);
     let ping = within(limit.max(PATIENCE / 2), client.ping()).await;
     let late = match ping {
@@ -220,8 +220,10 @@ fn early_pings(client: &mut Client) -> usize {
 
 pub(super) async fn busy(arena: &mut Arena) -> Checked {
     let (mut quiet, mut busy) = try_join(arena.join(), arena.join()).await?;
-    let mut unasked = arena.join().await?;
+    let mut others = arena.join_many(OTHER_TRAFFIC.len()).await?;
+    let mut in_a_message = arena.join().await?;
     let tokens = arena.tokens(400);
+    in_a_message.send(Frame::unfinished(OpCode::Data(Data::Text), tokens[0].as_str()));
     let mut pace = metronome(arena.beat / 10);
     let beats = 5;
     let counting = async {
@@ -230,13 +232,14 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         }
         Ok::<_, Trouble>(())
     };
-    let pongs = unasked.mouth();
+    let mouths: Vec<_> = others.iter().map(Client::mouth).collect();
     let talking = async {
         for (n, token) in tokens.iter().enumerate() {
             busy.exchange(token).await?;
             if n % 3 == 0 {
-                // Legal, and no answer to anything (section 5.5.3).
-                pongs.say(Frame::new(OpCode::Control(Control::Pong), "unasked"));
+                for (mouth, (_, opcode, _)) in mouths.iter().zip(OTHER_TRAFFIC) {
+                    mouth.say(Frame::new(*opcode, "unasked"));
+                }
             }
             pace.tick().await;
         }
@@ -246,17 +249,68 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         counted = counting => counted?,
         talked = talking => talked?,
     }
-    as_many_pings(arena, &mut busy, beats, "a client that talks").await?;
-    let as_many = as_many_pings(arena, &mut unasked, beats, "a client that sends pongs unasked").await;
-    const OWN_CLOCK: &str = "A pong sets the flag and nothing else: the interval goes by its own clock.";
-    as_many.map_err(|trouble| trouble.advised(Kind::WrongTiming, OWN_CLOCK))
+    let last_word = arena.token();
+    busy.send_text(last_word.as_str());
+    as_many_pings(&mut busy, &last_word, beats, "a client that talks").await?;
+    for (client, (who, opcode, hint)) in others.iter_mut().zip(OTHER_TRAFFIC) {
+        client.send_text(last_word.as_str());
+        let as_many = as_many_pings(client, &last_word, beats, who).await;
+        let as_many = as_many.map_err(|trouble| trouble.advised(Kind::WrongTiming, hint));
+        if_understood(arena, &[Frame::new(*opcode, last_word.as_str())], as_many).await?;
+    }
+    let fragments = [&tokens[0], &last_word].map(|text| text.as_str());
+    in_a_message.send(Frame::new(OpCode::Data(Data::Continue), fragments[1]));
+    let who = "a client in the middle of its message in fragments";
+    let as_many = as_many_pings(&mut in_a_message, &fragments.concat(), beats, who).await;
+    let frames = [
+        Frame::unfinished(OpCode::Data(Data::Text), fragments[0]),
+        Frame::new(OpCode::Data(Data::Continue), fragments[1]),
+    ];
+    if_understood(arena, &frames, as_many).await
 }
 
-/// So many pings, give or take one that is on its way to the one client as to the other.
-async fn as_many_pings(arena: &mut Arena, client: &mut Client, beats: usize, who: &str) -> Checked {
-    let last_word = arena.token();
-    client.send_text(last_word.as_str());
-    while client.text("the reply to the last word").await? != reply_to(&last_word) {}
+/// What was found of a client that sends such frames, if a message of these is answered at all: what becomes of it is a
+/// matter of `echo`, and not asked for here.
+pub(super) async fn if_understood(arena: &Arena, frames: &[Frame], judged: Checked) -> Checked {
+    let message = frames.iter().all(|frame| matches!(frame.opcode, OpCode::Data(_)));
+    if !message || !matches!(judged, Err(Trouble::Failed(_))) {
+        return judged;
+    }
+    let text: Vec<u8> = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
+    let mut client = arena.join().await?;
+    client.send_all(frames.iter().cloned());
+    let understood = client.expect_reply(&String::from_utf8_lossy(&text)).await;
+    if understood.is_ok() { judged } else { Ok(()) }
+}
+
+/// What else a client may send: who it is, what it sends, and advice where that changes its pings. A pong that nobody
+/// asked for is legal, and no answer to anything (section 5.5.3).
+const OTHER_TRAFFIC: &[(&str, OpCode, &str)] = &[
+    (
+        "a client that sends pongs unasked",
+        OpCode::Control(Control::Pong),
+        "A pong sets the flag and nothing else: the interval goes by its own clock.",
+    ),
+    (
+        "a client that sends pings",
+        OpCode::Control(Control::Ping),
+        "Leave the client's pings to the library, which answers them: your interval goes by its own clock.",
+    ),
+    (
+        "a client that sends binary messages",
+        OpCode::Data(Data::Binary),
+        "A binary message sets nothing back: the interval goes by its own clock.",
+    ),
+];
+
+/// Up to the reply to its last word, so many pings; one may be on its way to the one client as to the other.
+async fn as_many_pings(client: &mut Client, last_word: &str, beats: usize, who: &str) -> Checked {
+    while client.text("the reply to the last word").await? != reply_to(last_word) {}
+    as_many(client, beats, who)
+}
+
+/// So many pings, give or take one.
+pub(in crate::checks) fn as_many(client: &Client, beats: usize, who: &str) -> Checked {
     let heard = client.pings.len();
     let more = heard > beats + 1;
     if more || heard + 1 < beats {

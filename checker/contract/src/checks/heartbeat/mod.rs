@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         ages: true,
         hint: "Bring your echo server over as it was green, and let select! choose between the next message and the next beat.",
         lesson: LESSON,
-        least: Least { connections: 25, messages: 200, closes: 4, ends: 4, ..LEAST },
+        least: Least { connections: 25, messages: 200, closes: 5, ends: 5, ..LEAST },
         ..check(
             "heartbeat::echo",
             Heartbeat,
@@ -106,7 +106,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
         lesson: LESSON,
-        least: Least { connections: 3, messages: 10, pings: 12, ..LEAST },
+        least: Least { connections: 6, messages: 10, pings: 20, ..LEAST },
         ..check("heartbeat::busy", Heartbeat, "Traffic neither postpones, replaces nor adds pings.", |arena| {
             Box::pin(beats::busy(arena))
         })
@@ -132,7 +132,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
         lesson: LESSON,
-        least: Least { connections: 5, pings: 7, ends: 2, ..LEAST },
+        least: Least { connections: 7, pings: 9, ends: 3, ..LEAST },
         ..check(
             "heartbeat::dead",
             Heartbeat,
@@ -160,7 +160,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "Only Message::Pong proves that the client answers; set the flag there and nowhere else.",
         lesson: LESSON,
-        least: Least { connections: 3, messages: 4, pings: 3, ends: 2, ..LEAST },
+        least: Least { connections: 8, messages: 8, pings: 8, ends: 4, ..LEAST },
         ..check(
             "heartbeat::chatter",
             Heartbeat,

@@ -1,0 +1,23 @@
+//! What a text may be: anything, and a server that reads a meaning into it gives itself away.
+
+/// Texts around this token that mean something to somebody, and to an echo nothing.
+pub(in crate::checks) fn of_all_kinds(token: &str) -> Vec<String> {
+    let mut texts = vec![
+        String::new(),
+        format!("{token}: žluťoučký kůň, 你好, שלום, 🦀👩‍👩‍👧, e\u{301}"),
+        format!("<script>alert('{token}') & \"</script> &lt;"),
+        format!("{{ \"type\" : \"{token}\", \"n\": 1.50, \"n\": [ ] }}"),
+        format!("[1, 2, \"{token}\"]"),
+        format!("\"{token}\""),
+        format!("\u{0}{token}\u{7f}%s\\n${{x}}"),
+        // Spaces that some trim, letters that some replace by simpler ones, characters that stand for none.
+        format!("\u{a0}{token}\u{2028}\u{200b}\u{202e}ﬁ\u{fffd}\u{ffff}\u{e000}\u{10ffff}\u{85}"),
+        // What forms, templates, replacements, chats and shells make something else of.
+        format!("{token}+100%25 {{}} {{0}} $$ $& $1 \\u0041 :-) **b** 'q' `id` https://example.com/?a=%20#b"),
+        // What some decoders take for a byte order mark is a character like any other.
+        format!("\u{FEFF}{token}"),
+    ];
+    // What is a number or nothing at all to a parser.
+    texts.extend(["007", "1.50", "-0", "1e3", "null", "undefined", "false", "0"].map(String::from));
+    texts
+}

@@ -149,7 +149,15 @@ impl Client {
     /// # Errors
     /// As [`Client::ping`].
     pub async fn ping_and_payload(&mut self) -> Checked<(Instant, Vec<u8>)> {
-        self.ping_that(|_| true).await
+        self.ping_that(|_| true, true).await
+    }
+
+    /// The same for a client to which no message is due, and to which one that comes is one too many.
+    ///
+    /// # Errors
+    /// As [`Client::ping`], and when a message comes.
+    pub async fn nothing_but_a_ping(&mut self) -> Checked<Instant> {
+        self.ping_that(|_| true, false).await.map(|(at, _)| at)
     }
 
     /// Waits for the first ping that this client, which has stopped answering them, did not answer, and says when it
@@ -158,10 +166,14 @@ impl Client {
     /// # Errors
     /// As [`Client::ping`].
     pub async fn unanswered_ping(&mut self) -> Checked<Instant> {
-        self.ping_that(|moment| !moment.answered).await.map(|(at, _)| at)
+        self.ping_that(|moment| !moment.answered, true).await.map(|(at, _)| at)
     }
 
-    async fn ping_that(&mut self, counts: impl Fn(&Moment) -> bool) -> Checked<(Instant, Vec<u8>)> {
+    async fn ping_that(
+        &mut self,
+        counts: impl Fn(&Moment) -> bool,
+        passes_messages: bool,
+    ) -> Checked<(Instant, Vec<u8>)> {
         let passing_over = async {
             loop {
                 let moment = self.next("a ping").await?;
@@ -173,7 +185,8 @@ impl Client {
                             return Ok((moment.at, payload));
                         }
                     }
-                    Heard::Pong(_) | Heard::Text(_) | Heard::Binary(_) => {}
+                    Heard::Pong(_) => {}
+                    Heard::Text(_) | Heard::Binary(_) if passes_messages => {}
                     _ => return Err(self.instead(&moment, "a ping")),
                 }
             }

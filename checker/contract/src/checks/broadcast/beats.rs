@@ -1,8 +1,8 @@
 //! Heartbeats in company.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::future::join3;
+use futures_util::future::{join3, try_join3};
 
 use crate::arena::Arena;
 use crate::checks::heartbeat;
@@ -12,38 +12,45 @@ use crate::wire::frame::{Data, Frame, OpCode};
 use crate::wire::transcript::quoted;
 
 pub(super) async fn beats(arena: &mut Arena) -> Checked {
+    // More than a server may be prepared for.
+    let _crowd = arena.join_many(10).await?;
     let leaver = arena.join().await?;
     let mut witness = arena.join().await?;
     // Between two that are looked at, so that who is dropped along with it is one of them.
     let mut silent = arena.join_mute().await?;
     let mut quiet = arena.join().await?;
     let opened = Instant::now();
-    let fading = arena.join().await?;
-    let mut late = arena.join_mute().await?;
+    let (mut another, mut fading, mut late) = try_join3(arena.join(), arena.join(), arena.join_mute()).await?;
     let hello = arena.token();
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
     // Messages go to the dead as to all others, and are no sign of life, nor are their own; nor do they change anybody's
-    // beat.
+    // beat, or who comes and goes.
     let mouths = [witness.mouth(), fading.mouth()];
     let judged = async {
         heartbeat::beats::first_ping(arena, &mut quiet, opened).await?;
-        let (silent, fading, late) = join3(
-            async {
-                let unanswered = heartbeat::drops::asked(&mut silent).await?;
-                heartbeat::drops::dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
-            },
-            fades_away(arena, fading),
-            heartbeat::drops::answering_late(arena, &mut late),
-        )
-        .await;
-        silent.and(fading).map_err(in_a_busy_room)?;
-        late?;
+        let silent_one = async {
+            let unanswered = heartbeat::drops::asked(&mut silent).await?;
+            heartbeat::drops::dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
+        };
+        let fading_one = async {
+            let after = heartbeat::signs::fades_away(arena, &mut another, &mut fading, |client, trouble| {
+                no_ping(trouble, "", |other| heartbeat::drops::dropped_alive(client, other))
+            })
+            .await;
+            after.map_err(|trouble| trouble.amid("one that had answered before, and talks on: "))
+        };
+        let late_one = heartbeat::drops::answering_late(arena, &mut late);
+        let (silent_one, fading_one, late_one) = join3(silent_one, fading_one, late_one).await;
+        let soonest = silent_one.map_err(in_a_busy_room)?.min(fading_one.map_err(in_a_busy_room)?);
+        late_one?;
+        heartbeat::drops::promptly(arena, &witness, &silent, soonest)?;
         once_some_are_gone(arena, leaver, &mut quiet).await
     };
     tokio::select! {
         judged = judged => judged?,
         () = talk(arena, &mouths) => unreachable!("the talk never ends"),
+        () = heartbeat::beats::visits(arena) => unreachable!("the visits never end"),
     }
     let last = quiet.ping().await.map_err(|trouble| missing(&quiet, trouble))?;
     // One a beat and no more, however many others there are.
@@ -56,17 +63,10 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     for client in [&mut witness, &mut quiet] {
         nothing_but_talk(client, &bye).await?;
     }
-    heartbeat::beats::as_many(&witness, quiet.pings.len(), "a client that talks")
-}
-
-/// A client that answers once and then no more, and goes on talking, is dropped.
-async fn fades_away(arena: &Arena, mut fading: Client) -> Checked<Duration> {
-    let mut witness = arena.join().await?;
-    fading.ping().await?;
-    fading.stop_answering_pings();
-    let unanswered = fading.unanswered_ping().await?;
-    let dropped = heartbeat::drops::dropped_on_time(arena, &mut witness, &mut fading, unanswered).await;
-    dropped.map_err(|trouble| trouble.amid("it talked on, and had answered before: "))
+    heartbeat::beats::as_many(&witness, quiet.pings.len(), "a client that talks")?;
+    // Nor does who was dropped keep anybody out.
+    let welcomed = async { arena.join().await?.exchange("somebody new").await };
+    welcomed.await.map_err(|trouble| trouble.amid("after clients were dropped, "))
 }
 
 /// Until the last word has come, a client hears what others say, and nothing else.

@@ -38,6 +38,7 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
         }
         clients.push(arena.join().await.map_err(|trouble| after(trouble, manner))?);
     }
+    behind(arena, &mut clients).await?;
     // More than one at a time, from the front, so that whoever is put in their places is one that stays.
     let staying = clients.split_off(3);
     // All say goodbye before any of them is waited for; once they are let go, the server has done with them.
@@ -55,6 +56,24 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     let token = arena.token();
     clients[0].send_text(token.as_str());
     all_hear(&mut clients, &token).await.map_err(|trouble| trouble.amid("after all clients had left, "))
+}
+
+/// One that has not read for a while, and is gone while the server is in the middle of a write to it.
+async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
+    let deaf = arena.join_narrow().await?;
+    deaf.connection.stop_reading();
+    for token in arena.tokens(12) {
+        let text = token + &"x".repeat(40_000);
+        clients[0].send_text(text.as_str());
+        all_hear(clients, &text).await.map_err(|trouble| trouble.amid("beside a client that does not read, "))?;
+    }
+    deaf.connection.reset().await;
+    for text in arena.tokens(3) {
+        clients[0].send_text(text.as_str());
+        let heard = all_hear(clients, &text).await;
+        heard.map_err(|trouble| trouble.amid("after a client that did not read reset its connection, "))?;
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

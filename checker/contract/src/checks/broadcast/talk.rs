@@ -12,6 +12,7 @@ use crate::arena::Arena;
 use crate::checks::echo;
 use crate::client::{Client, Heard, PATIENCE, PREFIX, WELCOME, reply_to, request, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
+use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::quoted;
 
 pub(super) async fn welcome(arena: &mut Arena) -> Checked {
@@ -91,15 +92,9 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     arena.sound();
     let token = arena.token();
     let mut texts = echo::texts::of_all_kinds(&token);
-    texts.extend([
-        format!(" {token} "),
-        format!("{token}\n\r\n{token}"),
-        // What other chats take for a command.
-        format!("/{token}"),
-        token.clone(),
-        token,
-    ]);
-    texts.extend(arena.tokens(3 * count));
+    texts.extend([format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}"), token.clone(), token]);
+    texts.extend(echo::texts::COMMANDS.iter().map(ToString::to_string));
+    texts.extend(arena.tokens(count));
     // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
     let mut before = &first;
     for (i, text) in texts.iter().enumerate() {
@@ -107,6 +102,7 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
         all_hear(&mut clients, text).await.map_err(|trouble| a_second_time(trouble, before))?;
         before = text;
     }
+    in_fragments(arena, &mut clients).await?;
     // Nor may anything get lost while others come.
     for text in arena.tokens(24) {
         clients[0].send_text(text.as_str());
@@ -115,9 +111,22 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     }
     let when = arena.aged(answered).await;
     let last = arena.token();
-    clients[count - 1].send_text(last.as_str());
-    all_hear(&mut clients, &last).await.map_err(|trouble| trouble.amid(when))?;
+    let at_last = async {
+        arena.join().await?;
+        clients[count - 1].send_text(last.as_str());
+        all_hear(&mut clients, &last).await
+    };
+    at_last.await.map_err(|trouble| trouble.amid(when))?;
     alone(arena).await
+}
+
+/// In however many frames it comes, with whatever control frames between them (section 5.4).
+async fn in_fragments(arena: &mut Arena, clients: &mut [Client]) -> Checked {
+    let text = arena.token();
+    let mut frames = echo::payloads::in_pieces(Data::Text, text.as_bytes(), &[2, 5]);
+    frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
+    clients[0].send_all(frames);
+    all_hear(clients, &text).await.map_err(|trouble| trouble.amid("after a message in fragments, "))
 }
 
 /// Everyone is one, where nobody else is there.

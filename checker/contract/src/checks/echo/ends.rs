@@ -124,7 +124,20 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         in_reply.connection.reset().await;
         still_served(arena, &mut neighbour).await?;
     }
-    Ok(())
+    // While the server is in the middle of a write that its system takes no more of.
+    let deaf = deafened(arena, 64).await?;
+    still_served(arena, &mut neighbour).await?;
+    deaf.connection.reset().await;
+    still_served(arena, &mut neighbour).await
+}
+
+/// A client that has said so many times 16 KiB, and reads no reply.
+pub(super) async fn deafened(arena: &mut Arena, times: usize) -> Checked<Client> {
+    let mut deaf = arena.join_narrow().await?;
+    deaf.connection.stop_reading();
+    let text = arena.token() + &"x".repeat(16 * 1024);
+    deaf.send_all((0..times).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    Ok(deaf)
 }
 
 /// The beginning of a masked text frame of this length (section 5.2).
@@ -154,9 +167,9 @@ fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
 
 pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let mut neighbour = arena.join().await?;
-    plain_http(arena, PAGE).await?;
-    let upgraded_to_what = |trouble: Trouble| trouble.amid("a client asked for HTTP/2 (`Upgrade: h2c`): ");
-    plain_http(arena, HTTP2).await.map_err(upgraded_to_what)?;
+    for (request, what) in NO_UPGRADES {
+        plain_http(arena, request).await.map_err(|trouble| trouble.amid(what))?;
+    }
     // As who comes with TLS. A server may wait for more of what is no request, so nothing is asked but that it harms
     // nobody.
     let mut other_tongue = arena.open().await?;
@@ -212,11 +225,26 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     arena.join().await?.exchange(&token).await
 }
 
-/// A request for a page.
-const PAGE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
-/// The same as `curl --http2` writes it, which asks for an upgrade too, but not for this one.
-const HTTP2: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n\
-    Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n";
+/// What is no valid upgrade request (section 4.2.1), and what is said of it.
+const NO_UPGRADES: &[(&str, &str)] = &[
+    ("GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n", ""),
+    // As `curl --http2` writes it, which asks for an upgrade too, but not for this one.
+    (
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n\
+         Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
+        "a client asked for HTTP/2 (`Upgrade: h2c`): ",
+    ),
+    (
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\n\r\n",
+        "a client sent no `Sec-WebSocket-Key`: ",
+    ),
+    (
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        "a client sent no `Connection: Upgrade`: ",
+    ),
+];
 
 async fn plain_http(arena: &mut Arena, request: &str) -> Checked {
     let mut browser = arena.open().await?;

@@ -27,6 +27,7 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     for count in [2, 3, 7] {
         fragments(arena, &mut client, count).await?;
     }
+    byte_by_byte(arena, &mut client).await?;
     long_in_fragments(arena, &mut client).await?;
     interleaved(arena, &mut client).await?;
     // A sender that does not know which piece is its last may end with an empty one.
@@ -82,7 +83,7 @@ async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> Checked
 }
 
 /// The frames of a message that is cut at these places.
-pub(super) fn in_pieces(data: Data, bytes: &[u8], cuts: &[usize]) -> Vec<Frame> {
+pub(in crate::checks) fn in_pieces(data: Data, bytes: &[u8], cuts: &[usize]) -> Vec<Frame> {
     let ends = cuts.iter().copied().chain([bytes.len()]);
     let starts = [0].into_iter().chain(cuts.iter().copied());
     let opcodes = [data].into_iter().chain(std::iter::repeat(Data::Continue));
@@ -103,6 +104,16 @@ async fn fragments(arena: &mut Arena, client: &mut Client, count: usize) -> Chec
     frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
     frames.into_iter().for_each(|frame| client.send(frame));
     client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
+}
+
+/// A message may have more fragments than anybody counts, and a pong that nobody asked for between them (section 5.5.3).
+async fn byte_by_byte(arena: &mut Arena, client: &mut Client) -> Checked {
+    let text = long_text(arena, 300);
+    let mut frames = in_pieces(Data::Text, text.as_bytes(), &Vec::from_iter(1..text.len()));
+    frames.insert(text.len() / 2, Frame::new(OpCode::Control(Control::Pong), "unasked"));
+    client.send_all(frames);
+    let wanted = format!("the reply to a message of {0} bytes in {0} fragments", text.len());
+    client.expect_text(&reply_to(&text), &wanted).await
 }
 
 /// However long one takes, the next one waits its turn.

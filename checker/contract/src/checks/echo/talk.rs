@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use futures_util::future::try_join_all;
 use rand::RngExt;
 
+use super::ends::deafened;
 use super::payloads::in_pieces;
+use super::texts;
 use crate::arena::Arena;
 use crate::client::{Client, Heard, Moment, PATIENCE, PREFIX, WELCOME, describe, reply_to, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
@@ -85,7 +88,7 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
-    let variants = [
+    let mut variants = vec![
         format!("  {token}"),
         format!("{token} \t"),
         format!("\n{token}\r\n"),
@@ -96,15 +99,11 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         token.replace(' ', "\n"),
         format!("{PREFIX}{token}"),
         WELCOME.to_string(),
-        "Hello".to_string(),
-        // What other servers take for a command.
-        "ping".to_string(),
-        "quit".to_string(),
-        "exit".to_string(),
         format!("/{token}"),
         token.clone(),
         token,
     ];
+    variants.extend(texts::COMMANDS.iter().map(ToString::to_string));
     for text in &variants {
         client.exchange(text).await?;
     }
@@ -192,10 +191,13 @@ async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
 }
 
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
-    let by_the_silent = |trouble| held_up(trouble, "others that are connected and silent", &[1, 2, 3]);
-    let _silent_tcp = arena.open().await?;
-    let mut half_a_request = arena.open().await?;
-    half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
+    let by_the_silent = |trouble| held_up(trouble, "others that are connected and silent", &Vec::from_iter(1..20));
+    // More of each than a pool has places for those that are on their way in.
+    let _silent_tcp = try_join_all((0..9).map(|_| arena.open())).await?;
+    let mut half_requests = try_join_all((0..9).map(|_| arena.open())).await?;
+    for half_a_request in &mut half_requests {
+        half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
+    }
     let _says_nothing = arena.join().await.map_err(by_the_silent)?;
     let count = arena.rng.random_range(70..90);
     let mut clients = arena.join_many(count).await.map_err(by_the_silent)?;
@@ -215,10 +217,7 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
 
 /// A client that talks and doesn't read its replies holds up itself.
 async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked {
-    let mut deaf = arena.join_narrow().await?;
-    deaf.connection.stop_reading();
-    let text = arena.token() + &"x".repeat(16 * 1024);
-    deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    let deaf = deafened(arena, 64).await?;
     const NO_LOCK: &str =
         "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
     let held_up_by_it = |trouble| {

@@ -76,21 +76,22 @@ pub(super) async fn steady(arena: &mut Arena) -> Checked {
 async fn while_others_come_and_go(arena: &Arena) -> Checked {
     let mut client = arena.join().await?;
     let first = client.ping().await?;
-    let mut pace = metronome(arena.beat.mul_f64(0.4));
-    let visits = async {
-        loop {
-            pace.tick().await;
-            // How they fare is other checks' business.
-            if let Ok(visitor) = arena.join().await {
-                arena.leave(visitor).await;
-            }
-        }
-    };
     tokio::select! {
         steady = steadily(arena, &mut client, first, 4) => {
             steady.map_err(|trouble| trouble.amid("while others come and go, ").seen_by(&arena.tap))
         }
-        () = visits => unreachable!("the visits never end"),
+        () = visits(arena) => unreachable!("the visits never end"),
+    }
+}
+
+/// Others come and go, more often than the heart beats. How they fare is other checks' business.
+pub(in crate::checks) async fn visits(arena: &Arena) {
+    let mut pace = metronome(arena.beat.mul_f64(0.4));
+    loop {
+        pace.tick().await;
+        if let Ok(visitor) = arena.join().await {
+            arena.leave(visitor).await;
+        }
     }
 }
 
@@ -148,7 +149,8 @@ fn out_of_time(arena: &Arena, client: &Client, gap: Duration, what: &str, expect
 
 pub(super) async fn interval(arena: &mut Arena) -> Checked {
     // A beat so long that none may be seen, against one that is seen to go on: five beats and more than a second.
-    let long = Duration::from_secs(60);
+    // In sixteen bits it would be a fifth of a second.
+    let long = Duration::from_millis(65_536 + 200);
     let while_it_goes_on = arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050));
     let mut clock = arena.join().await?;
     let Some(patient) = arena.another(long).await? else {

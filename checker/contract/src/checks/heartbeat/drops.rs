@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all, join3, try_join, try_join_all};
 
-use super::beats::{beat_long, if_understood};
+use super::beats::beat_long;
 use super::{LONGEST, PROMPT, SHORTEST_GRACE, metronome};
 use crate::arena::Arena;
 use crate::client::{Client, Heard};
@@ -85,19 +85,23 @@ async fn coming_amid_a_beat(arena: &Arena) -> Checked {
 
 /// A client that was dropped so long after it was asked was dropped at the beat, or others are: once may be a stall.
 async fn at_the_beat(arena: &Arena, witness: &mut Client, mut silent: Client, mut after: Duration) -> Checked {
-    let prompt = arena.beat.mul_f64(PROMPT);
     for _ in 0..2 {
-        if after <= prompt {
+        if promptly(arena, witness, &silent, after).is_ok() {
             break;
         }
         silent = arena.join_mute().await?;
         after = judged(arena, witness, &mut silent).await?;
     }
-    if after <= prompt {
+    promptly(arena, witness, &silent, after)
+}
+
+/// Who is dropped so long after it was asked, at the soonest, is dropped at the beat.
+pub(in crate::checks) fn promptly(arena: &Arena, witness: &Client, silent: &Client, soonest: Duration) -> Checked {
+    if soonest <= arena.beat.mul_f64(PROMPT) {
         return Ok(());
     }
     let what = "clients that answer no ping are dropped between two beats, too late";
-    Err(not_at_the_beat(arena, witness, &silent, after, what))
+    Err(not_at_the_beat(arena, witness, silent, soonest, what))
 }
 
 /// Two that die at the same beat, since a sweep may find only one of them, and when they were asked.
@@ -139,7 +143,7 @@ fn dropped_for_late_pongs(client: &Client, trouble: Trouble) -> Trouble {
 }
 
 /// A client that will never answer is asked, and dropped one beat later.
-async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked<Duration> {
+pub(super) async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked<Duration> {
     let unanswered = asked(silent).await?;
     dropped_on_time(arena, witness, silent, unanswered).await
 }
@@ -228,64 +232,6 @@ fn not_at_the_beat(arena: &Arena, witness: &Client, silent: &Client, after: Dura
     failure.into()
 }
 
-pub(super) async fn relapse(arena: &mut Arena) -> Checked {
-    let (mut witness, mut fading) = try_join(arena.join(), arena.join()).await?;
-    let (_, payload) = fading.ping_and_payload().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
-    // Pongs can't be saved up. No more of them with the next ping: on their way for long, they could answer the one after.
-    for _ in 0..3 {
-        fading.send(Frame::new(OpCode::Control(Control::Pong), payload.as_slice()));
-    }
-    fading.ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
-    fading.stop_answering_pings();
-    let unanswered = fading.unanswered_ping().await.map_err(|trouble| dropped_alive(&fading, trouble))?;
-    dropped_on_time(arena, &mut witness, &mut fading, unanswered).await.map(|_| ())
-}
-
-pub(super) async fn chatter(arena: &mut Arena) -> Checked {
-    let talk = arena.token();
-    let kinds: [(OpCode, &str, bool); 4] = [
-        (OpCode::Data(Data::Text), &talk, true),
-        // Nor are those in binary, those in fragments, or a ping of the client's own.
-        (OpCode::Data(Data::Binary), &talk, true),
-        (OpCode::Data(Data::Text), &talk, false),
-        (OpCode::Control(Control::Ping), "are you there?", true),
-    ];
-    let arena = &*arena;
-    let talkers = kinds.map(|(opcode, text, whole)| async move {
-        let (mut witness, mut talker) = try_join(arena.join(), arena.join_mute()).await?;
-        let rest = || Frame::new(OpCode::Data(Data::Continue), "");
-        let frames = || match whole {
-            true => vec![Frame::new(opcode, text)],
-            false => vec![Frame::unfinished(opcode, text), rest()],
-        };
-        let judged = talking_in_vain(arena, &mut witness, &mut talker, frames).await;
-        if_understood(arena, &frames(), judged).await
-    });
-    // All are waited for, so that it is not chance which failure is told.
-    join_all(talkers).await.into_iter().collect()
-}
-
-/// A client that says this again and again, and never answers a ping, is dropped.
-async fn talking_in_vain(
-    arena: &Arena,
-    witness: &mut Client,
-    client: &mut Client,
-    what: impl Fn() -> Vec<Frame>,
-) -> Checked {
-    let mut pace = metronome(arena.beat / 5);
-    let mouth = client.mouth();
-    let talk = async {
-        loop {
-            what().into_iter().for_each(|frame| mouth.say(frame));
-            pace.tick().await;
-        }
-    };
-    tokio::select! {
-        judged = judged(arena, witness, client) => judged.map(|_| ()),
-        () = talk => unreachable!("the talk never ends"),
-    }
-}
-
 pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
     let mut before = vec![arena.join().await?, arena.join().await?];
     let mut silent = arena.join_mute().await?;
@@ -310,7 +256,7 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
         client.ping().await?;
         let since = client.pings.len() - 1;
         for token in tokens {
-            client.ping().await.map_err(disturbed)?;
+            client.nothing_but_a_ping().await.map_err(disturbed)?;
             client.exchange(token).await.map_err(disturbed)?;
         }
         for gap in client.pings[since..].windows(2) {

@@ -5,6 +5,7 @@
 
 pub(super) mod beats;
 pub(super) mod drops;
+pub(super) mod signs;
 
 use std::time::{Duration, Instant};
 
@@ -151,7 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
             "heartbeat::relapse",
             Heartbeat,
             "So is one that answered for a while and then fell silent: a pong counts for one beat, not for ever.",
-            |arena| Box::pin(drops::relapse(arena)),
+            |arena| Box::pin(signs::relapse(arena)),
         )
     },
     Check {
@@ -165,7 +166,7 @@ pub(super) const CHECKS: &[Check] = &[
             "heartbeat::chatter",
             Heartbeat,
             "Messages are not pongs: a client that sends text but never a pong is dropped like a silent one.",
-            |arena| Box::pin(drops::chatter(arena)),
+            |arena| Box::pin(signs::chatter(arena)),
         )
     },
     Check {

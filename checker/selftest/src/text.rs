@@ -15,6 +15,8 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::NoReply => return None,
             Twist::IgnoresEmpty if said.is_empty() => return None,
             Twist::PingIsACommand if said == "ping" => return Some("pong".into()),
+            Twist::AnswersJsonPings if said == r#"{"type":"ping"}"# => return Some(r#"{"type":"pong"}"#.into()),
+            Twist::ShutdownIsACommand if said == "shutdown" => std::process::exit(0),
             Twist::SlashIsACommand if said.starts_with('/') => return None,
             Twist::NullIsNothing if ["null", "undefined", "false", "0"].contains(&said.as_str()) => return None,
             Twist::DecodesPercent => said.replace("%20", " ").replace("%25", "%"),

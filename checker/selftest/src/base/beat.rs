@@ -91,6 +91,9 @@ fn period(server: &Server) -> Duration {
     match () {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
         () if server.has(Twist::AtMostHalfASecond) => server.interval.min(Duration::from_millis(500)),
+        () if server.has(Twist::IntervalInSixteenBits) => {
+            Duration::from_millis(u64::from(server.interval.as_millis() as u16))
+        }
         () if server.has(Twist::PingsInEcho) => Duration::from_millis(50),
         () if server.has(Twist::BeatAndAHalf) => server.interval * 3 / 2,
         () if server.has(Twist::IntervalInSeconds) => server.interval * 1000,
@@ -219,6 +222,9 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
     }
     if server.has(Twist::DropsEverybody) {
         server.hub.kill_all();
+    }
+    if server.has(Twist::DropNotice) {
+        server.hub.all().iter().for_each(|other| other.out.push(frame::text("Client timed out")));
     }
     if server.has(Twist::DropStopsAccepting) {
         server.stop_accepting.notify_one();

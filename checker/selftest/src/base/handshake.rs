@@ -113,6 +113,9 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
     if server.has(Twist::AnyUpgrade) && lists("connection", "upgrade") {
         return Some(key);
     }
+    if server.has(Twist::UpgradesWithoutKey) && lists("upgrade", "websocket") && lists("connection", "upgrade") {
+        return Some(key);
+    }
     let valid = method == "GET"
         && version == "HTTP/1.1"
         && lists("upgrade", "websocket")

@@ -74,7 +74,7 @@ pub(crate) async fn run_on(
     let addr = listener.local_addr()?;
     let log = Log::start(twists.contains(&Twist::LogIsBuffered));
     let seats = match () {
-        () if twists.contains(&Twist::PoolOfFour) => 4,
+        () if twists.contains(&Twist::PoolOfFour) || twists.contains(&Twist::FourHandshakesAtATime) => 4,
         () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
         () => Semaphore::MAX_PERMITS,
     };
@@ -139,10 +139,11 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) {
 }
 
 async fn serve(server: Arc<Server>, mut stream: TcpStream) {
-    let Ok(_seat) = server.seats.acquire().await else {
+    let Ok(seat) = server.seats.acquire().await else {
         return;
     };
     if let Ok(Some(rest)) = timeout(PATIENCE, handshake::shake(&server, &mut stream)).await {
+        let _seat = (!server.has(Twist::FourHandshakesAtATime)).then_some(seat);
         attend(server.clone(), stream, rest).await;
     }
 }
@@ -179,6 +180,10 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
     }
     let polite = answer::farewell(&server, &conn, &end);
     answer::log_disconnected(&server, &end);
+    if matches!(end, End::Vanished { .. }) && conn.out.pending().1 > 0 && server.has(Twist::ExitsAmidAWrite) {
+        eprintln!("called `Result::unwrap()` on an `Err` value: Io(Broken pipe)");
+        std::process::exit(101);
+    }
     aftermath(&server, &end);
     let mut written = false;
     if polite {

@@ -48,13 +48,14 @@ pub(crate) struct Reader {
     /// Opcode and payload of a message whose last fragment is still to come.
     partial: Option<(u8, Vec<u8>)>,
     pipelined: bool,
-    /// For twists: how many frames came before.
+    /// For twists: how many frames came before, and how many fragments of the present message after its first.
     frames: u64,
+    continued: usize,
 }
 
 impl Reader {
     pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
-        Self { half, buffer, used: 0, partial: None, pipelined: false, frames: 0 }
+        Self { half, buffer, used: 0, partial: None, pipelined: false, frames: 0, continued: 0 }
     }
 
     /// Serves the client until it leaves or errs.
@@ -134,7 +135,9 @@ impl Reader {
                     continue;
                 }
                 control(server, conn, &head, payload)?;
-                if head.opcode == frame::PING && server.has(Twist::PingResetsFragments) {
+                if head.opcode == frame::PING && server.has(Twist::PingResetsFragments)
+                    || head.opcode == frame::PONG && server.has(Twist::PongResetsFragments)
+                {
                     self.partial = None;
                 }
             } else if let Some(message) = self.with_fragments(server, &head, payload)? {
@@ -214,6 +217,10 @@ impl Reader {
     fn assemble(&mut self, server: &Server, head: &frame::Head, payload: Vec<u8>) -> Result<Option<Message>, End> {
         let pipelined = self.pipelined;
         let in_fragments = self.partial.is_some();
+        self.continued = if head.opcode == frame::CONTINUATION { self.continued + 1 } else { 0 };
+        if self.continued >= 64 && server.has(Twist::FragmentsUpTo64) {
+            return Err(End::Violation(1009));
+        }
         let message = |opcode, bytes| Message { binary: opcode == frame::BINARY, bytes, in_fragments, pipelined };
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
@@ -237,7 +244,9 @@ impl Reader {
                 }
                 (opcode, bytes)
             }
-            (frame::CONTINUATION, None) if server.has(Twist::PingResetsFragments) => {
+            (frame::CONTINUATION, None)
+                if server.has(Twist::PingResetsFragments) || server.has(Twist::PongResetsFragments) =>
+            {
                 return Ok(None);
             }
             (3..=7, partial) => {

@@ -215,6 +215,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "When the last client has left, your room closes for good: whoever comes then is welcomed and hears nothing.",
     ),
     broadcast(
+        "room-hears-fragments-one-by-one",
+        &[Twist::FragmentsOneByOne],
+        &[EVERYONE],
+        "Your room hears each fragment of a message as if it were one; a message ends with the frame that has FIN set.",
+    ),
+    broadcast(
+        "room-ends-amid-a-write",
+        &[Twist::ExitsAmidAWrite],
+        &[LEAVER],
+        "A client that is gone while your server writes to it ends the whole room: that write fails, and you unwrap it.",
+    ),
+    broadcast(
         "splits-lines",
         &[Twist::SplitsLines],
         &[EVERYONE],

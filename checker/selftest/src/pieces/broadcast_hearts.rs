@@ -95,4 +95,28 @@ pub(super) const FAULTS: &[Fault] = &[
         &[HEARTBEAT],
         "Together with a dead client your room drops the one beside it in the list.",
     ),
+    broadcast(
+        "broadcast-pings-first-ten-connections",
+        &[Twist::OnlyFirstTenArePinged],
+        &[HEARTBEAT],
+        "Your room pings its first ten clients and no more; every connection needs its heartbeat.",
+    ),
+    broadcast(
+        "broadcast-timer-restarts-with-every-newcomer",
+        &[Twist::JoinPostponesPings],
+        &[HEARTBEAT],
+        "Your timer starts again whenever a client comes, so where many come and go nobody is ever pinged.",
+    ),
+    broadcast(
+        "broadcast-drops-half-a-beat-late",
+        &[Twist::DropsHalfABeatLate],
+        &[HEARTBEAT],
+        "Your room finds out at the beat that a client is dead, and gives it half an interval more.",
+    ),
+    broadcast(
+        "broadcast-drop-ends-the-accept-loop",
+        &[Twist::DropStopsAccepting],
+        &[HEARTBEAT],
+        "The error of a dropped client ends your accept loop: those in the room stay, and nobody new gets in.",
+    ),
 ];

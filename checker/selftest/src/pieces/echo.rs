@@ -242,6 +242,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server answers the text `ping` with `pong`; a text is a message whatever it says, and pings have frames of their own.",
     ),
     echo(
+        "shutdown-is-a-command",
+        &[Twist::ShutdownIsACommand],
+        &["echo::reply"],
+        "Whoever says `shutdown` ends your server; what a client says is for the echo, and never for the server.",
+    ),
+    echo(
         "slash-is-a-command",
         &[Twist::SlashIsACommand],
         &["echo::reply"],

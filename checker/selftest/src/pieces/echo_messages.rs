@@ -130,6 +130,18 @@ pub(super) const FAULTS: &[Fault] = &[
          a message and leave it alone.",
     ),
     echo(
+        "pong-forgets-fragments",
+        &[Twist::PongResetsFragments],
+        &["echo::payloads"],
+        "A pong between two fragments makes your server forget the first one; nobody asked for it, and it is legal.",
+    ),
+    echo(
+        "sixty-four-fragments-at-most",
+        &[Twist::FragmentsUpTo64],
+        &["echo::payloads"],
+        "Your server hangs up at the 65th fragment of a message; its length is what may have a limit, not their number.",
+    ),
+    echo(
         "empty-fragments-skipped",
         &[Twist::EmptyFragmentsSkipped],
         &["echo::payloads"],
@@ -155,6 +167,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::UnquotesJson],
         &["echo::payloads"],
         "Your server takes a message in quotes for a JSON string, and answers with what is between them; an echo does not read what it carries.",
+    ),
+    echo(
+        "answers-pings-in-json",
+        &[Twist::AnswersJsonPings],
+        &["echo::payloads"],
+        "Your server answers {\"type\":\"ping\"} with a pong in JSON; pings are control frames, and this is a message like any other.",
     ),
     echo(
         "numbers-parsed",

@@ -120,6 +120,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server pings every 100 ms whatever HEARTBEAT_INTERVAL_MS says; read the interval from the environment.",
     ),
     heartbeat(
+        "interval-in-sixteen-bits",
+        &[Twist::IntervalInSixteenBits],
+        &[INTERVAL],
+        "Your server keeps the interval in sixteen bits, so one of more than 65 seconds becomes a short one.",
+    ),
+    heartbeat(
         "half-a-second-at-most",
         &[Twist::AtMostHalfASecond],
         &[INTERVAL],

@@ -146,6 +146,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "One dead client ends everybody's connection, as an error does that leaves the loop over all of them.",
     ),
     heartbeat(
+        "drop-notice",
+        &[Twist::DropNotice],
+        &[NEIGHBOURS],
+        "Your server tells everybody when it drops somebody; clients get nothing that the contract does not name.",
+    ),
+    heartbeat(
         "drop-ends-the-accept-loop",
         &[Twist::DropStopsAccepting],
         &[NEIGHBOURS],

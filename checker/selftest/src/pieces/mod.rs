@@ -5,6 +5,7 @@ mod broadcast_hearts;
 mod broadcast_load;
 mod echo;
 mod echo_connections;
+mod echo_log;
 mod echo_messages;
 mod heartbeat;
 mod heartbeat_drops;
@@ -56,7 +57,7 @@ const fn fault(
 
 /// Every faulty server.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
-    let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS];
+    let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS, echo_log::FAULTS];
     let heartbeat = [heartbeat::FAULTS, heartbeat_drops::FAULTS];
     let broadcast = [broadcast::FAULTS, broadcast_load::FAULTS, broadcast_hearts::FAULTS];
     echo.into_iter().chain(heartbeat).chain(broadcast).flatten()

@@ -62,7 +62,7 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
 async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
     let deaf = arena.join_narrow().await?;
     deaf.connection.stop_reading();
-    for token in arena.tokens(12) {
+    for token in arena.tokens(24) {
         let text = token + &"x".repeat(40_000);
         clients[0].send_text(text.as_str());
         all_hear(clients, &text).await.map_err(|trouble| trouble.amid("beside a client that does not read, "))?;

@@ -25,7 +25,7 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
     // Messages go to the dead as to all others, and are no sign of life, nor are their own; nor do they change anybody's
-    // beat, or who comes and goes.
+    // beat.
     let mouths = [witness.mouth(), fading.mouth()];
     let judged = async {
         heartbeat::beats::first_ping(arena, &mut quiet, opened).await?;
@@ -50,12 +50,10 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     tokio::select! {
         judged = judged => judged?,
         () = talk(arena, &mouths) => unreachable!("the talk never ends"),
-        () = heartbeat::beats::visits(arena) => unreachable!("the visits never end"),
     }
-    let last = quiet.ping().await.map_err(|trouble| missing(&quiet, trouble))?;
     // One a beat and no more, however many others there are.
-    if let Some(first) = quiet.pings.first() {
-        heartbeat::beats::on_the_average(arena, &quiet, last - *first, quiet.pings.len() - 1)?;
+    if let [first, .., last] = quiet.pings[..] {
+        heartbeat::beats::on_the_average(arena, &quiet, last - first, quiet.pings.len() - 1)?;
     }
     // Behind its pong, which is no message.
     let bye = arena.token();
@@ -95,13 +93,25 @@ async fn talk(arena: &Arena, mouths: &[Mouth]) {
     }
 }
 
-/// No more than the drop does somebody's leaving stop anybody's heart.
+/// No more than the drop do those who leave stop anybody's heart, nor those who come.
 async fn once_some_are_gone(arena: &Arena, leaver: Client, quiet: &mut Client) -> Checked {
     arena.leave(leaver).await;
-    while quiet.pings.len() < 6 {
+    while quiet.pings.len() < 5 {
         quiet.ping().await.map_err(|trouble| missing(quiet, trouble))?;
     }
-    Ok(())
+    let among_visitors = async {
+        for _ in 0..2 {
+            let ping = quiet.ping().await;
+            ping.map_err(|trouble| {
+                no_ping(trouble, "while others come and go, ", |other| heartbeat::drops::dropped_alive(quiet, other))
+            })?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        judged = among_visitors => judged,
+        () = heartbeat::beats::visits(arena) => unreachable!("the visits never end"),
+    }
 }
 
 fn in_a_busy_room(trouble: Trouble) -> Trouble {

@@ -27,7 +27,11 @@ pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) 
             client.exchange(&text).await?;
         }
         client.send_close(code, reason);
-        closed(&mut client, Some(code)).await?;
+        let answered = closed(&mut client, Some(code)).await;
+        answered.map_err(|trouble| match code {
+            3_000.. => trouble.amid("a code that libraries and applications have for themselves: "),
+            _ => trouble,
+        })?;
     }
     // A close frame needs no code (section 5.5.1); then it matters only that it is answered.
     let mut client = arena.join().await?;

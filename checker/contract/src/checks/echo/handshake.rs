@@ -28,9 +28,17 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let offers = ["Sec-WebSocket-Protocol: workbook.day1, workbook.day2", "Sec-WebSocket-Extensions: x-workbook-day1"];
     let key = chance_key(arena);
     upgrade(arena, &key, &offers, Way::Plain).await?;
-    for (way, offers) in
-        [(Way::Browser, &[DEFLATE][..]), (Way::LowerCase, &[]), (Way::MixedCase, &[]), (Way::TwoPieces, &[])]
-    {
+    for way in [
+        Way::LowerCase,
+        Way::MixedCase,
+        Way::TwoPieces,
+        Way::KeptAlive,
+        Way::FromAPage,
+        Way::ManyHeaders,
+        Way::Cookies,
+        Way::Compressing,
+    ] {
+        let offers: &[&str] = if let Way::Compressing = way { &[DEFLATE] } else { &[] };
         let key = chance_key(arena);
         upgrade(arena, &key, offers, way).await.map_err(|trouble| written(trouble, way))?;
     }
@@ -40,35 +48,40 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
 /// What every browser offers, and a server that does not speak it passes over (RFC 7692, section 7).
 const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 
-/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5).
+/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5). From the
+/// fifth on it is what browsers make of it.
 #[derive(Clone, Copy)]
 enum Way {
     Plain,
-    /// With what browsers add, and with more than one word in `Connection`.
-    Browser,
     /// Header names may have any case, and no space after them.
     LowerCase,
     /// So may the words of `Upgrade` and `Connection`.
     MixedCase,
     /// TCP has no messages: one read need not bring all of it.
     TwoPieces,
+    /// More than one word in `Connection`.
+    KeptAlive,
+    /// With the page that it comes from.
+    FromAPage,
+    /// With more headers than some parsers have room for.
+    ManyHeaders,
+    /// With as much as one gets on a machine on which everything is developed at `localhost`.
+    Cookies,
+    /// With an offer to compress.
+    Compressing,
 }
 
 /// Sends a request in this way.
 async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str], way: Way) {
-    // As much as one gets on a machine on which everything is developed at `localhost`.
-    let cookie = format!("seen={:020}; ", arena.rng.random::<u64>()).repeat(145) + "last=1";
-    let offered: String = offers.iter().flat_map(|offer| [offer, "\r\n"]).collect();
     let mut request = match way {
-        Way::Plain | Way::TwoPieces => request(key, offers),
-        Way::Browser => format!(
-            "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: workbook/1.0\r\nAccept: */*\r\n\
-             Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\nSec-WebSocket-Version: 13\r\n\
-             Origin: http://localhost\r\nSec-WebSocket-Key: {key}\r\nConnection: keep-alive, Upgrade\r\n\
-             Cookie: {cookie}\r\nDNT: 1\r\nSec-GPC: 1\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Mode: websocket\r\n\
-             Sec-Fetch-Site: same-origin\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
-             {offered}Upgrade: websocket\r\n\r\n"
-        ),
+        Way::Plain | Way::TwoPieces | Way::Compressing => request(key, offers),
+        Way::KeptAlive => request(key, offers).replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+        Way::FromAPage => request(key, &["Origin: http://localhost"]),
+        Way::ManyHeaders => request(key, USUAL_HEADERS),
+        Way::Cookies => {
+            let cookies = format!("seen={:020}; ", arena.rng.random::<u64>()).repeat(150);
+            request(key, &[&format!("Cookie: {cookies}last=1")])
+        }
         Way::LowerCase => format!(
             "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:websocket\r\nconnection:Upgrade\r\n\
              sec-websocket-key:{key}\r\nsec-websocket-version:13\r\n\r\n"
@@ -97,15 +110,34 @@ async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str],
 fn written(trouble: Trouble, way: Way) -> Trouble {
     let what = match way {
         Way::Plain => return trouble,
-        Way::Browser => {
-            "a request as a browser writes it, with 18 headers, `Connection: keep-alive, Upgrade` and 4 KiB of cookies"
-        }
         Way::LowerCase => "a request with lower-case header names",
         Way::MixedCase => "a request with `Upgrade: WebSocket` and `Connection: upgrade`",
         Way::TwoPieces => "a request that came in two pieces",
+        Way::KeptAlive => "a request with `Connection: keep-alive, Upgrade`, as Firefox has it",
+        Way::FromAPage => "a request with an `Origin`, which every browser sends",
+        Way::ManyHeaders => "a request with 18 headers, as a browser's",
+        Way::Cookies => "a request with 4 KiB of cookies",
+        Way::Compressing => "a request that offers to compress, as every browser's does",
     };
     trouble.amid(&format!("{what}: "))
 }
+
+/// With those of any request, 18.
+const USUAL_HEADERS: &[&str] = &[
+    "User-Agent: workbook/1.0",
+    "Accept: */*",
+    "Accept-Language: en-US,en;q=0.5",
+    "Accept-Encoding: gzip, deflate",
+    "Cookie: seen=1",
+    "DNT: 1",
+    "Sec-GPC: 1",
+    "Sec-Fetch-Dest: empty",
+    "Sec-Fetch-Mode: websocket",
+    "Sec-Fetch-Site: same-origin",
+    "Pragma: no-cache",
+    "Cache-Control: no-cache",
+    "Priority: u=4",
+];
 
 /// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
 fn chance_key(arena: &mut Arena) -> String {

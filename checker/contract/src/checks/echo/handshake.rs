@@ -100,10 +100,11 @@ async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str],
             let Ok(mut visitor) = arena.open().await else { break };
             visitor.send_bytes(self::request(key, &[]).into_bytes());
             let answered = within(PATIENCE / 4, visitor.response()).await;
-            visitor.hang_up();
             if !matches!(answered, Some(Ok(_))) {
+                visitor.hang_up();
                 break;
             }
+            arena.leave(visitor).await;
         }
         request = second;
     }

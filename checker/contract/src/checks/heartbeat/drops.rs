@@ -24,7 +24,9 @@ pub(super) async fn alive(arena: &mut Arena) -> Checked {
         client.text("a reply").await.map(|_| ()).map_err(|trouble| dropped_alive(client, trouble))
     });
     let mut in_a_message = arena.join().await?;
-    try_join(try_join_all(lives), alive_in_a_message(&mut in_a_message)).await.map(|_| ())
+    // Both are waited for, so that it is not chance which failure is told.
+    let (lives, in_a_message) = join(try_join_all(lives), alive_in_a_message(&mut in_a_message)).await;
+    lives.map(|_| ()).and(in_a_message)
 }
 
 /// A pong may come between two fragments of a message, as any control frame (section 5.4), and counts.

@@ -178,9 +178,13 @@ impl Client {
     /// read any more, and would meet a late pong with a reset.
     pub fn send_close(&mut self, code: u16, reason: &str) {
         self.stop_answering_pings();
-        let mut payload = code.to_be_bytes().to_vec();
-        payload.extend_from_slice(reason.as_bytes());
-        self.send(Frame::new(OpCode::Control(Control::Close), payload));
+        self.send(close_frame(code, reason));
+    }
+
+    /// Sends a text message and a close frame in one go: the server finds them together.
+    pub fn send_last(&mut self, words: &str, code: u16) {
+        self.stop_answering_pings();
+        self.send_all([Frame::new(OpCode::Data(Data::Text), words), close_frame(code, "")]);
     }
 
     /// A way to speak for this client while somebody else listens.
@@ -195,6 +199,10 @@ impl Client {
             std::future::pending().await
         }
     }
+}
+
+fn close_frame(code: u16, reason: &str) -> Frame {
+    Frame::new(OpCode::Control(Control::Close), [&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
 /// The request that opens a WebSocket connection with this key (section 4.1), with further header lines if any.

@@ -21,9 +21,8 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     }
     let period = period(&server);
     let mut ticks = ticks(&server, period);
-    if server.has(Twist::PingsAtOpening) {
-        conn.alive.store(false, SeqCst);
-        ping(&server, &conn, 1);
+    if server.has(Twist::SharedReaper) {
+        return beside_a_reaper(&server, &conn, ticks).await;
     }
     if server.has(Twist::TwoPingsAtOpening) {
         ping(&server, &conn, 2);
@@ -78,6 +77,35 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     }
 }
 
+/// For a twist: a timer of its own pings the client, and one that all share looks whether it has answered.
+async fn beside_a_reaper(server: &Server, conn: &Conn, mut ticks: Interval) {
+    let period = ticks.period();
+    let mut reaper = sweeps(server, period);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                conn.alive.store(false, SeqCst);
+                ping(server, conn, 1);
+            }
+            _ = reaper.tick() => {
+                let pinged = *conn.pinged.lock().unwrap_or_else(PoisonError::into_inner);
+                // It forgives who was pinged just now.
+                if !conn.alive.load(SeqCst) && pinged.is_some_and(|at| at.elapsed() > period / 5) {
+                    return end(server, conn, period).await;
+                }
+            }
+        }
+    }
+}
+
+/// What is one timer for all: the beats count from the server's start.
+fn sweeps(server: &Server, period: Duration) -> Interval {
+    let beats = server.started.elapsed().as_nanos() / period.as_nanos();
+    let mut sweeps = interval_at(server.started + period * (beats as u32 + 1), period);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    sweeps
+}
+
 /// How many pings have to stay unanswered.
 fn misses(server: &Server) -> u32 {
     match () {
@@ -101,16 +129,13 @@ fn period(server: &Server) -> Duration {
     }
 }
 
-/// A timer of the connection's own, or what is one timer for all: the beats count from the server's start.
+/// A timer of the connection's own, or one for all.
 fn ticks(server: &Server, period: Duration) -> Interval {
-    let (first, missed) = if server.has(Twist::DropsOneABeat) || server.has(Twist::PingsAtOpening) {
-        let beats = server.started.elapsed().as_nanos() / period.as_nanos();
-        (server.started + period * (beats as u32 + 1), MissedTickBehavior::Skip)
-    } else {
-        (Instant::now() + period, MissedTickBehavior::Delay)
-    };
-    let mut ticks = interval_at(first, period);
-    ticks.set_missed_tick_behavior(missed);
+    if server.has(Twist::DropsOneABeat) {
+        return sweeps(server, period);
+    }
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
 

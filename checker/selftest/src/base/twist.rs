@@ -182,7 +182,7 @@ pub(crate) enum Twist {
     ClientsPingsPostponePings,
     BinaryPostponesPings,
     NoPingsInMessages,
-    PingsAtOpening,
+    SharedReaper,
     // Heartbeat: whom to drop
     DropsAfterFourBeats,
     DropsTheIdle,

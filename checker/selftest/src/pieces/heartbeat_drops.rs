@@ -50,10 +50,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server overlooks a pong that comes between two fragments of a message, and drops a client whose message takes longer than a beat.",
     ),
     heartbeat(
-        "pinged-at-opening-dropped-at-the-next-beat",
-        &[Twist::PingsAtOpening],
+        "reaper-with-a-clock-of-its-own",
+        &[Twist::SharedReaper],
         &[DEAD],
-        "Your server pings a newcomer at once, and drops it at the next beat of the timer that all share, be it a moment later; it has a full interval to answer.",
+        "Each client is pinged by a timer of its own, and one that all share drops who has not answered yet, be it pinged a moment ago; it has a full interval to answer.",
     ),
     heartbeat(
         "late-pongs-do-not-count",

@@ -24,7 +24,8 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
         let mut gone = clients.remove(place);
         let last_words = arena.token();
         if let Manner::Politely = manner {
-            gone.send_text(last_words.as_str());
+            // Together with the close frame, so that both are there when the server reads.
+            gone.send_last(&last_words, 1_000);
         }
         leave(gone, manner).await?;
         if let Manner::Politely = manner {
@@ -91,7 +92,6 @@ enum Manner {
 async fn leave(mut client: Client, manner: Manner) -> Checked {
     match manner {
         Manner::Politely => {
-            client.send_close(1_000, "");
             // Whether that is answered well is another check's business.
             let _ = within(PATIENCE / 4, client.end()).await;
         }

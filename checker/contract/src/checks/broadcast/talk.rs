@@ -91,8 +91,9 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
-    let mut texts = echo::texts::of_all_kinds(&token);
-    texts.extend([format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}"), token.clone(), token]);
+    let mut texts = vec![format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}")];
+    texts.extend(echo::texts::of_all_kinds(&token));
+    texts.extend([token.clone(), token]);
     texts.extend(echo::texts::COMMANDS.iter().map(ToString::to_string));
     texts.extend(arena.tokens(count));
     // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.

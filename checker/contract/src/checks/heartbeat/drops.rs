@@ -74,13 +74,15 @@ pub(super) async fn dead(arena: &mut Arena) -> Checked {
         let soonest = ended.into_iter().min().expect("a pair");
         at_the_beat(arena, &mut witness, pair.remove(0), soonest).await
     };
-    let (both, slow, amid_a_beat) = join3(both, answering_late(arena, &mut slow), coming_amid_a_beat(arena)).await;
-    both.and(slow).and(amid_a_beat)
+    let amid_a_beat = try_join(coming_amid_a_beat(arena, 0.3), coming_amid_a_beat(arena, 0.7));
+    let (both, slow, amid_a_beat) = join3(both, answering_late(arena, &mut slow), amid_a_beat).await;
+    both.and(slow).and(amid_a_beat.map(|_| ()))
 }
 
-/// Where one timer serves all, some come in the middle of its beat, and have a full interval as well.
-async fn coming_amid_a_beat(arena: &Arena) -> Checked {
-    metronome(arena.beat / 2).tick().await;
+/// Where one timer serves all, some come in the middle of its beat, and have a full interval as well. Which moment that is
+/// can't be told from outside; of two that are apart by not quite half a beat, one is it.
+async fn coming_amid_a_beat(arena: &Arena, moment: f64) -> Checked {
+    metronome(arena.beat.mul_f64(moment)).tick().await;
     let (mut witness, mut silent) = try_join(arena.join(), arena.join_mute()).await?;
     judged(arena, &mut witness, &mut silent).await.map(|_| ())
 }

@@ -133,7 +133,7 @@ pub(super) const CHECKS: &[Check] = &[
         beats: true,
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
         lesson: LESSON,
-        least: Least { connections: 7, pings: 9, ends: 3, ..LEAST },
+        least: Least { connections: 9, pings: 11, ends: 4, ..LEAST },
         ..check(
             "heartbeat::dead",
             Heartbeat,

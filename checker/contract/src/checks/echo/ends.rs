@@ -129,18 +129,18 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         still_served(arena, &mut neighbour).await?;
     }
     // While the server is in the middle of a write that its system takes no more of.
-    let deaf = deafened(arena, 64).await?;
+    let deaf = deafened(arena).await?;
     still_served(arena, &mut neighbour).await?;
     deaf.connection.reset().await;
     still_served(arena, &mut neighbour).await
 }
 
-/// A client that has said so many times 16 KiB, and reads no reply.
-pub(super) async fn deafened(arena: &mut Arena, times: usize) -> Checked<Client> {
+/// A client that has said more than a server gets rid of again, and reads no reply.
+pub(super) async fn deafened(arena: &mut Arena) -> Checked<Client> {
     let mut deaf = arena.join_narrow().await?;
     deaf.connection.stop_reading();
     let text = arena.token() + &"x".repeat(16 * 1024);
-    deaf.send_all((0..times).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+    deaf.send_all((0..64).map(|_| Frame::new(OpCode::Data(Data::Text), text.as_str())));
     Ok(deaf)
 }
 

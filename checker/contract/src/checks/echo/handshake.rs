@@ -226,9 +226,9 @@ async fn speaks_deflate(arena: &mut Arena, client: &mut Client) -> Checked {
             Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
             _ => Ok(()),
         });
-        let not_spoken = |trouble, kind| Trouble::advised(trouble, kind, NOT_SPOKEN);
-        heard
-            .map_err(|trouble| [Kind::EndedEarly, Kind::Silence].into_iter().fold(trouble.amid(GRANTED), not_spoken))?;
+        heard.map_err(|trouble| {
+            trouble.amid(GRANTED).advised(Kind::EndedEarly, NOT_SPOKEN).advised(Kind::Silence, NOT_SPOKEN)
+        })?;
     }
     Ok(())
 }

@@ -217,7 +217,7 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
 
 /// A client that talks and doesn't read its replies holds up itself.
 async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked {
-    let deaf = deafened(arena, 64).await?;
+    let deaf = deafened(arena).await?;
     const NO_LOCK: &str =
         "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
     let held_up_by_it = |trouble| {

@@ -22,7 +22,7 @@ pub(in crate::checks) fn of_all_kinds(token: &str) -> Vec<String> {
         format!("\u{a0}{token}\u{2028}\u{200b}\u{202e}ﬁ\u{fffd}\u{ffff}\u{e000}\u{10ffff}\u{85}"),
         // What forms, templates, replacements, chats and shells make something else of.
         format!("{token}+100%25 {{}} {{0}} $$ $& $1 \\u0041"),
-        format!("{token} :-) **b** _i_ 'q' `id` &lt; ?a=%20#b"),
+        format!("{token} :-) **b** _i_ 'q' `id` ?a=%20#b"),
         format!("https://example.com/{token}"),
         format!("'); SELECT * FROM users WHERE name = '{token}'; DROP TABLE users; --"),
         // What some decoders take for a byte order mark is a character like any other.

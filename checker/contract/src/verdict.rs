@@ -23,6 +23,11 @@ impl Trouble {
         self
     }
 
+    /// Whether it is a failure of this kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        matches!(self, Trouble::Failed(failure) if failure.kind == kind)
+    }
+
     /// Gives advice for a failure of this kind.
     pub fn advised(self, kind: Kind, hint: &str) -> Self {
         match self {

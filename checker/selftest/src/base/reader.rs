@@ -67,6 +67,7 @@ impl Reader {
                 Err(end) => return end,
             }
             self.pipelined = false;
+            conn.in_message.store(self.partial.is_some(), SeqCst);
             let filled = if server.has(Twist::ClosesIdle) {
                 let Ok(filled) = timeout(IDLE, self.fill()).await else {
                     return End::Closed(Some(1001));
@@ -121,9 +122,6 @@ impl Reader {
     async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
         while let Some((head, payload)) = self.next_frame(server)? {
             self.frames += 1;
-            if !head.is_control() {
-                conn.in_message.store(!head.fin, SeqCst);
-            }
             if head.is_control() {
                 if server.has(Twist::LogsControlFrames) {
                     server.log.line(format!("Received: {}", String::from_utf8_lossy(&payload)));

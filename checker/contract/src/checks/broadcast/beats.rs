@@ -126,8 +126,5 @@ fn missing(client: &Client, trouble: Trouble) -> Trouble {
 
 /// Says when it was that no ping came; what else went wrong is for `otherwise` to say.
 fn no_ping(trouble: Trouble, when: &str, otherwise: impl FnOnce(Trouble) -> Trouble) -> Trouble {
-    match &trouble {
-        Trouble::Failed(failure) if failure.kind == Kind::Silence => trouble.amid(when).in_company(),
-        _ => otherwise(trouble),
-    }
+    if trouble.is(Kind::Silence) { trouble.amid(when).in_company() } else { otherwise(trouble) }
 }

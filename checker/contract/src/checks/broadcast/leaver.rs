@@ -68,7 +68,7 @@ async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
         clients[0].send_text(text.as_str());
         match all_hear(clients, &text).await {
             // Whether all others wait for it is another check's business.
-            Err(Trouble::Failed(failure)) if failure.kind == Kind::Silence => return Ok(()),
+            Err(trouble) if trouble.is(Kind::Silence) => return Ok(()),
             heard => heard.map_err(|trouble| trouble.amid("beside a client that does not read, "))?,
         }
     }

@@ -225,7 +225,12 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
     let mut others = arena.join_many(OTHER_TRAFFIC.len()).await?;
     let mut in_a_message = arena.join().await?;
     let tokens = arena.tokens(400);
-    in_a_message.send(Frame::unfinished(OpCode::Data(Data::Text), tokens[0].as_str()));
+    let (first_word, last_word) = (arena.token(), arena.token());
+    let message = [
+        Frame::unfinished(OpCode::Data(Data::Text), first_word.as_str()),
+        Frame::new(OpCode::Data(Data::Continue), last_word.as_str()),
+    ];
+    in_a_message.send(message[0].clone());
     let mut pace = metronome(arena.beat / 10);
     let beats = 5;
     let counting = async {
@@ -251,7 +256,6 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         counted = counting => counted?,
         talked = talking => talked?,
     }
-    let last_word = arena.token();
     busy.send_text(last_word.as_str());
     as_many_pings(&mut busy, &last_word, beats, "a client that talks").await?;
     for (client, (who, opcode, hint)) in others.iter_mut().zip(OTHER_TRAFFIC) {
@@ -260,15 +264,10 @@ pub(super) async fn busy(arena: &mut Arena) -> Checked {
         let as_many = as_many.map_err(|trouble| trouble.advised(Kind::WrongTiming, hint));
         if_understood(arena, &[Frame::new(*opcode, last_word.as_str())], as_many).await?;
     }
-    let fragments = [&tokens[0], &last_word].map(|text| text.as_str());
-    in_a_message.send(Frame::new(OpCode::Data(Data::Continue), fragments[1]));
+    in_a_message.send(message[1].clone());
     let who = "a client in the middle of its message in fragments";
-    let as_many = as_many_pings(&mut in_a_message, &fragments.concat(), beats, who).await;
-    let frames = [
-        Frame::unfinished(OpCode::Data(Data::Text), fragments[0]),
-        Frame::new(OpCode::Data(Data::Continue), fragments[1]),
-    ];
-    if_understood(arena, &frames, as_many).await
+    let as_many = as_many_pings(&mut in_a_message, &(first_word + &last_word), beats, who).await;
+    if_understood(arena, &message, as_many).await
 }
 
 /// What was found of a client that sends such frames, if a message of these is answered at all: what becomes of it is a

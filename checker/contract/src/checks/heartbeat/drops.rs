@@ -35,7 +35,7 @@ async fn alive_in_a_message(client: &mut Client) -> Checked {
     for _ in 0..4 {
         match client.ping().await {
             // That pings go on there is what another check is about, and it needs this one.
-            Err(Trouble::Failed(failure)) if failure.kind == Kind::Silence => break,
+            Err(trouble) if trouble.is(Kind::Silence) => break,
             asked => asked.map_err(|trouble| {
                 dropped_alive(client, trouble).amid("in the middle of its message in fragments, ")
             })?,

@@ -42,40 +42,31 @@ pub(in crate::checks) async fn fades_away(
 
 pub(super) async fn chatter(arena: &mut Arena) -> Checked {
     let talk = arena.token();
-    let kinds: [(OpCode, &str, bool); 4] = [
-        (OpCode::Data(Data::Text), &talk, true),
+    let text = Frame::new(OpCode::Data(Data::Text), talk.as_str());
+    let kinds = [
+        vec![text.clone()],
         // Nor are those in binary, those in fragments, or a ping of the client's own.
-        (OpCode::Data(Data::Binary), &talk, true),
-        (OpCode::Data(Data::Text), &talk, false),
-        (OpCode::Control(Control::Ping), "are you there?", true),
+        vec![Frame::new(OpCode::Data(Data::Binary), talk)],
+        vec![Frame { fin: false, ..text }, Frame::new(OpCode::Data(Data::Continue), "")],
+        vec![Frame::new(OpCode::Control(Control::Ping), "are you there?")],
     ];
     let arena = &*arena;
-    let talkers = kinds.map(|(opcode, text, whole)| async move {
+    let talkers = kinds.iter().map(|frames| async move {
         let (mut witness, mut talker) = try_join(arena.join(), arena.join_mute()).await?;
-        let rest = || Frame::new(OpCode::Data(Data::Continue), "");
-        let frames = || match whole {
-            true => vec![Frame::new(opcode, text)],
-            false => vec![Frame::unfinished(opcode, text), rest()],
-        };
         let judged = talking_in_vain(arena, &mut witness, &mut talker, frames).await;
-        if_understood(arena, &frames(), judged).await
+        if_understood(arena, frames, judged).await
     });
     // All are waited for, so that it is not chance which failure is told.
     join_all(talkers).await.into_iter().collect()
 }
 
 /// A client that says this again and again, and never answers a ping, is dropped.
-async fn talking_in_vain(
-    arena: &Arena,
-    witness: &mut Client,
-    client: &mut Client,
-    what: impl Fn() -> Vec<Frame>,
-) -> Checked {
+async fn talking_in_vain(arena: &Arena, witness: &mut Client, client: &mut Client, what: &[Frame]) -> Checked {
     let mut pace = metronome(arena.beat / 5);
     let mouth = client.mouth();
     let talk = async {
         loop {
-            what().into_iter().for_each(|frame| mouth.say(frame));
+            what.iter().for_each(|frame| mouth.say(frame.clone()));
             pace.tick().await;
         }
     };

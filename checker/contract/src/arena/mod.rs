@@ -285,6 +285,18 @@ impl Arena {
         client.hang_up();
     }
 
+    /// Waits until the server has done with all clients but `staying`, by the lines of its own log, or has ended. What
+    /// it sends to others says nothing of that: a task of theirs may have its turn first. Not for long: whether the
+    /// log is right is for one check to judge.
+    pub async fn all_left_but(&self, staying: usize) {
+        let ended = async {
+            self.server.exit_status().await;
+        };
+        let output = &self.server.output;
+        let left = |output: &Output| output.count("Client connected") <= output.count("Client disconnected") + staying;
+        let _ = within(PATIENCE / 8, output.wait_for(left, ended)).await;
+    }
+
     // Chance
 
     /// A text nobody can have prepared for: a few letters, digits and, inside, single spaces.

@@ -179,11 +179,11 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         server.hub.leave(&server, &conn, &end);
     }
     let polite = answer::farewell(&server, &conn, &end);
-    answer::log_disconnected(&server, &end);
     if matches!(end, End::Vanished { .. }) && conn.out.pending().1 > 0 && server.has(Twist::ExitsAmidAWrite) {
         eprintln!("called `Result::unwrap()` on an `Err` value: Io(Broken pipe)");
         std::process::exit(101);
     }
+    answer::log_disconnected(&server, &end);
     aftermath(&server, &end);
     let mut written = false;
     if polite {

@@ -73,6 +73,7 @@ async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
         }
     }
     deaf.connection.reset().await;
+    arena.all_left_but(clients.len()).await;
     for text in arena.tokens(3) {
         clients[0].send_text(text.as_str());
         let heard = all_hear(clients, &text).await;

@@ -132,6 +132,7 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
     let deaf = deafened(arena).await?;
     still_served(arena, &mut neighbour).await?;
     deaf.connection.reset().await;
+    arena.all_left_but(1).await;
     still_served(arena, &mut neighbour).await
 }
 

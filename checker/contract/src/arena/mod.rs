@@ -2,7 +2,7 @@
 
 mod time;
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Arena {
     kept: Mutex<Vec<Mouth>>,
     holds_back: bool,
     lets_go: AtomicBool,
+    /// How many clients have been welcomed.
+    joined: AtomicUsize,
     /// Whether the check has waited for the server to be older.
     aged: bool,
 }
@@ -102,6 +104,7 @@ impl Arena {
             kept: Mutex::default(),
             holds_back: false,
             lets_go: AtomicBool::new(true),
+            joined: AtomicUsize::new(0),
             aged: false,
         }
     }
@@ -232,7 +235,10 @@ impl Arena {
         let moment = client.next_but_heartbeats("the welcome").await?;
         match moment.heard {
             // Its wording is another check's business.
-            Heard::Text(_) | Heard::Binary(_) => Ok(client),
+            Heard::Text(_) | Heard::Binary(_) => {
+                self.joined.fetch_add(1, Relaxed);
+                Ok(client)
+            }
             _ => Err(client.instead(&moment, &format!("the welcome {WELCOME:?}"))),
         }
     }
@@ -285,16 +291,16 @@ impl Arena {
         client.hang_up();
     }
 
-    /// Waits until the server has done with all clients but `staying`, by the lines of its own log, or has ended. What
-    /// it sends to others says nothing of that: a task of theirs may have its turn first. Not for long: whether the
-    /// log is right is for one check to judge.
+    /// Waits until the server, by its log, has done with all who joined but the `staying` ones, or has ended. What it
+    /// sends to others says nothing of that: their tasks may have their turn first. Not for long: whether it keeps
+    /// that log is for one check to judge.
     pub async fn all_left_but(&self, staying: usize) {
+        let gone = self.joined.load(Relaxed) - staying;
+        let noticed = |output: &Output| output.count("Client disconnected") >= gone;
         let ended = async {
             self.server.exit_status().await;
         };
-        let output = &self.server.output;
-        let left = |output: &Output| output.count("Client connected") <= output.count("Client disconnected") + staying;
-        let _ = within(PATIENCE / 8, output.wait_for(left, ended)).await;
+        let _ = within(PATIENCE / 8, self.server.output.wait_for(noticed, ended)).await;
     }
 
     // Chance

@@ -18,7 +18,7 @@ pub(crate) fn welcome(server: &Server, conn: &Conn) {
     if server.has(Twist::WelcomeAside) {
         let out = conn.out.clone();
         drop(tokio::spawn(async move {
-            sleep(Duration::from_millis(3)).await;
+            sleep(Duration::from_millis(20)).await;
             out.push(frame::text(text::WELCOME));
         }));
         return;

@@ -76,11 +76,11 @@ async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
 }
 
 pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
-    let mut neighbour = arena.join().await?;
+    let mut neighbours = vec![arena.join().await?];
     for round in 0..2 {
         let reset = arena.join().await?;
         reset.connection.reset().await;
-        still_served(arena, &mut neighbour).await?;
+        still_served(arena, &mut neighbours).await?;
 
         let whole = Frame::new(OpCode::Data(Data::Text), "half of this never arrives").masked([7; 4]).encode();
         // In the first round within the payload, in the second within the header.
@@ -93,12 +93,12 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
             let _ = within(PATIENCE, cut_off.sent_but(0)).await;
             if round == 0 {
                 // A reset takes back what has not been read yet, so the server is given the time that others take.
-                still_served(arena, &mut neighbour).await?;
+                still_served(arena, &mut neighbours).await?;
                 cut_off.connection.reset().await;
             } else {
                 cut_off.hang_up();
             }
-            still_served(arena, &mut neighbour).await?;
+            still_served(arena, &mut neighbours).await?;
         }
 
         // Its frame is said to be long beyond all memory. Whether the server refuses it or waits for it is its own
@@ -107,7 +107,7 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         boasting.send_bytes(boast(if round == 0 { u64::MAX >> 1 } else { 1 << 40 }));
         let _ = within(PATIENCE, boasting.sent_but(0)).await;
         boasting.hang_up();
-        still_served(arena, &mut neighbour).await?;
+        still_served(arena, &mut neighbours).await?;
 
         // Before its request is whole: nobody has been upgraded yet, which a server may have taken for granted.
         for request in [&b""[..], b"GET / HTTP/1.1\r\nUpgrade: webso"] {
@@ -120,20 +120,20 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
                 knocking.hang_up();
             }
         }
-        still_served(arena, &mut neighbour).await?;
+        still_served(arena, &mut neighbours).await?;
 
         let mut in_reply = arena.join().await?;
         in_reply.send_text(arena.token());
         let _ = within(PATIENCE, in_reply.sent_but(0)).await;
         in_reply.connection.reset().await;
-        still_served(arena, &mut neighbour).await?;
+        still_served(arena, &mut neighbours).await?;
     }
     // While the server is in the middle of a write that its system takes no more of.
     let deaf = deafened(arena).await?;
-    still_served(arena, &mut neighbour).await?;
+    still_served(arena, &mut neighbours).await?;
     deaf.connection.reset().await;
-    arena.all_left_but(1).await;
-    still_served(arena, &mut neighbour).await
+    arena.all_left_but(neighbours.len()).await;
+    still_served(arena, &mut neighbours).await
 }
 
 /// A client that has said more than a server gets rid of again, and reads no reply.
@@ -153,14 +153,17 @@ fn boast(length: u64) -> Vec<u8> {
     bytes
 }
 
-/// The neighbour is served as before, and so is someone new.
-async fn still_served(arena: &mut Arena, neighbour: &mut Client) -> Checked {
-    for _ in 0..2 {
-        neighbour.exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
-    }
+/// The first neighbour is served as before, and so is someone new, who stays.
+async fn still_served(arena: &mut Arena, neighbours: &mut Vec<Client>) -> Checked {
     let served = async {
+        for _ in 0..2 {
+            neighbours[0].exchange(&arena.token()).await?;
+        }
         let token = arena.token();
-        arena.join().await?.exchange(&token).await
+        let mut newcomer = arena.join().await?;
+        newcomer.exchange(&token).await?;
+        neighbours.push(newcomer);
+        Ok(())
     };
     served.await.map_err(|trouble| harmed(arena, trouble))
 }
@@ -171,7 +174,7 @@ fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
 }
 
 pub(super) async fn violations(arena: &mut Arena) -> Checked {
-    let mut neighbour = arena.join().await?;
+    let mut neighbours = vec![arena.join().await?];
     for (request, what) in NO_UPGRADES {
         plain_http(arena, request).await.map_err(|trouble| trouble.amid(what))?;
     }
@@ -182,7 +185,7 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     other_tongue.send_bytes([b"\x16\x03\x01", noise.as_slice(), b"\r\n\r\n"].concat());
     let _ = within(PATIENCE, other_tongue.sent_but(0)).await;
     other_tongue.hang_up();
-    still_served(arena, &mut neighbour).await?;
+    still_served(arena, &mut neighbours).await?;
 
     let token = arena.token();
     let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
@@ -219,7 +222,7 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         let mut offender = arena.join().await?;
         offender.send_bytes(bytes);
         thrown_out(&mut offender, what).await?;
-        neighbour.exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
+        neighbours[0].exchange(&arena.token()).await.map_err(|trouble| harmed(arena, trouble))?;
     }
     // A mask is asked for with every frame (section 5.1).
     let mut offender = arena.join().await?;

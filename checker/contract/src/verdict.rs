@@ -1,5 +1,6 @@
 //! What a check may find: a failure of the server, or that it could not be judged.
 
+use crate::server::files;
 use crate::wire::tap::{Event, Tap};
 use crate::wire::transcript::Mark;
 
@@ -205,7 +206,7 @@ impl From<Box<Failure>> for Trouble {
 
 impl From<std::io::Error> for Trouble {
     fn from(error: std::io::Error) -> Self {
-        Trouble::Unknown(format!("this machine does not let the checker work: {error}"))
+        Trouble::Unknown(format!("this machine does not let the checker work: {}", files::explained(&error)))
     }
 }
 

@@ -79,6 +79,34 @@ fn one_that_burns_every_core() {
     passes("busy");
 }
 
+#[cfg(unix)]
+mod where_few_files_may_be_open {
+    use serde_json::Value;
+
+    use super::common::running_checker;
+
+    /// Grades the solutions by a checker that was started in a shell after this `ulimit`.
+    fn graded_after(ulimit: &str) -> (Option<i32>, Value) {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{ulimit} && exec \"$0\" grade --target solutions --format json")]);
+        let output = shell.arg(running_checker().get_program()).output().expect("there is a shell");
+        (output.status.code(), serde_json::from_slice(&output.stdout).expect("stdout is JSON"))
+    }
+
+    #[test]
+    fn the_checker_takes_what_it_may() {
+        let (code, result) = graded_after("ulimit -S -n 64");
+        assert_eq!((code, &result["totals"]["unknown"]), (Some(0), &0.into()), "{result:#}");
+    }
+
+    #[test]
+    fn it_says_what_is_missing() {
+        let (code, result) = graded_after("ulimit -n 64");
+        assert_eq!((code, &result["totals"]["failed"]), (Some(3), &0.into()), "{result:#}");
+        assert!(result.to_string().contains("after `ulimit -n 4096` there is room"), "{result:#}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod on_linux {
     use std::path::Path;

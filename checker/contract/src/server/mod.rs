@@ -1,6 +1,7 @@
 //! The server under test: built, started, watched and killed.
 
 pub mod build;
+pub(crate) mod files;
 pub mod output;
 pub mod proc;
 pub mod process;
@@ -160,8 +161,9 @@ impl Server {
         let output = Output::new();
         let failed = |error| (error, output.clone());
         let (before, listening) = (Before::now(), Listening::now());
-        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
-            .map_err(|error| failed(StartError::NoSuchProgram(format!("{}: {error}", program.command_line()))))?;
+        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark()).map_err(|error| {
+            failed(StartError::NoSuchProgram(format!("{}: {}", program.command_line(), files::explained(&error))))
+        })?;
         let started = Instant::now();
         let id = process.id();
         if let Some(stdout) = stdout {

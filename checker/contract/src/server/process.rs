@@ -62,6 +62,7 @@ mod platform {
     use nix::unistd::Pid;
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
+    use crate::server::files;
     use crate::server::proc::Before;
 
     pub(super) type Child = tokio::process::Child;
@@ -113,6 +114,7 @@ mod platform {
     impl Groups {
         fn new() -> Self {
             adopt_orphans();
+            files::allow_many();
             let guard = StdCommand::new("sh")
                 .args(["-c", GUARD])
                 .stdin(Stdio::piped())

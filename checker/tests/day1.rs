@@ -36,8 +36,17 @@ fn main() -> ExitCode {
         .filter(|id| !args.is_filtered_out(&Trial::test(*id, || Ok(()))))
         .collect();
     if selected.is_empty() {
-        let filter = args.filter.unwrap_or_default();
-        eprintln!("error: no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::");
+        // Who asks for what is ignored, as tools do that list tests, is told truly that nothing is.
+        if args.list && args.ignored {
+            return ExitCode::SUCCESS;
+        }
+        let options = if args.ignored { "`--ignored`" } else { "`--skip`" };
+        match args.filter {
+            Some(filter) if !args.ignored && args.skip.is_empty() => eprintln!(
+                "error: no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::"
+            ),
+            _ => eprintln!("error: {options} leaves no check to run; try without"),
+        }
         return ExitCode::from(USAGE);
     }
     // A check is worth nothing without those it needs, so they are run and shown too.

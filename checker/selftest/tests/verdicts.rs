@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use checker::server::build;
 use common::{check, checker, graded, outcomes};
 use serde_json::Value;
 
@@ -52,6 +53,34 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
     assert_eq!(code, 1);
 }
 
+/// The first command of the README ends as the README says, and takes the options that test runners give.
+#[test]
+fn the_students_command_says_so_too() {
+    let workspace = Workspace::new();
+    let (code, stdout, _) = workspace.test(&[]);
+    let readme = fs::read_to_string(build::workspace().join("README.md")).expect("there is one").replace("\r\n", "\n");
+    let (_, ending) = readme.split_once("```text\n").expect("the README shows how it ends");
+    let (ending, _) = ending.split_once("```").expect("and nothing more");
+    assert_eq!(code, 101);
+    assert!(stdout.ends_with(ending), "{stdout}");
+
+    let (code, stdout, _) = workspace.test(&["--list", "--format", "terse"]);
+    assert_eq!((code, stdout.lines().count()), (0, checker::checks::all().len()), "{stdout}");
+    assert_eq!(workspace.test(&["--list", "--format", "terse", "--ignored"]), (0, String::new(), String::new()));
+    for (options, complaint) in [
+        (&["no::such"][..], "no check's name contains `no::such`"),
+        (&["--ignored"], "`--ignored` leaves no check to run"),
+        (&["echo::close", "--skip", "close"], "`--skip` leaves no check to run"),
+    ] {
+        let (code, _, stderr) = workspace.test(options);
+        assert!(code == 2 && stderr.contains(complaint), "{code} {stderr}");
+    }
+
+    fs::copy(workspace.path("solutions/echo/src/main.rs"), workspace.path("day1/echo/src/main.rs")).expect("copied");
+    let (code, stdout, _) = workspace.test(&["echo::close", "--exact", "--nocapture"]);
+    assert!(code == 0 && stdout.contains("6 of 6 checks passed."), "{stdout}");
+}
+
 /// A copy of the workspace's sources, whose exercises are the skeletons as they are committed.
 struct Workspace {
     root: tempfile::TempDir,
@@ -60,7 +89,7 @@ struct Workspace {
 impl Workspace {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let ours = checker::server::build::workspace();
+        let ours = build::workspace();
         for name in ["Cargo.toml", "Cargo.lock", "day1", "solutions", "checker"] {
             copy(&ours.join(name), &root.path().join(name));
         }
@@ -77,24 +106,46 @@ impl Workspace {
         Workspace { root }
     }
 
-    fn path(&self, file: &str) -> std::path::PathBuf {
+    fn path(&self, file: &str) -> PathBuf {
         self.root.path().join(file)
     }
 
     fn grade(&self, args: &[&str]) -> (i32, Value) {
-        let target = checker::server::build::workspace().join("target/selftest");
         let output = checker()
             .arg("grade")
             .args(args)
             .args(["--format", "json"])
-            .env("CARGO_MANIFEST_DIR", self.path("checker"))
-            // Not the workspace's own, whose programs other tests are running.
-            .env("CARGO_TARGET_DIR", target)
+            .envs(self.environment())
             .output()
             .expect("it runs");
         let result = serde_json::from_slice(&output.stdout).expect("JSON on stdout");
         (output.status.code().expect("it is not killed"), result)
     }
+
+    /// What `cargo test -p checker` ends with and prints, with these words behind a `--`.
+    fn test(&self, args: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(tests_of_the_student());
+        let output = command.args(args).env("CHECKER_SEED", "123456").envs(self.environment()).output();
+        let output = output.expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code().expect("it is not killed"), text(output.stdout), text(output.stderr))
+    }
+
+    /// Where the checker finds the exercises, and builds them.
+    fn environment(&self) -> [(&'static str, PathBuf); 2] {
+        // Not the workspace's own, whose programs other tests are running.
+        let target = build::workspace().join("target/selftest");
+        [("CARGO_MANIFEST_DIR", self.path("checker")), ("CARGO_TARGET_DIR", target)]
+    }
+}
+
+/// The program that `cargo test -p checker` runs.
+fn tests_of_the_student() -> PathBuf {
+    let mut cargo = Command::new(build::cargo());
+    cargo.args(["test", "--no-run", "-p", "checker", "--test", "day1", "--message-format=json"]);
+    let output = cargo.current_dir(build::workspace()).output().expect("cargo runs");
+    let built = build::outcomes(&output.stdout, &output.stderr, &["day1"]).remove("day1").expect("it was asked for");
+    built.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}"))
 }
 
 fn copy(from: &Path, to: &Path) {

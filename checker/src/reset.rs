@@ -51,7 +51,7 @@ fn replace(new: &Path, file: &Path) -> io::Result<()> {
         return Err(error);
     }
     let mut permissions = metadata.permissions();
-    #[cfg_attr(unix, expect(clippy::permissions_set_readonly_false, reason = "this is for Windows only"))]
+    #[expect(clippy::permissions_set_readonly_false, reason = "this is for Windows only")]
     permissions.set_readonly(false);
     fs::set_permissions(file, permissions)?;
     fs::rename(new, file)

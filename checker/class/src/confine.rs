@@ -1,7 +1,7 @@
 //! Puts limits on itself, then becomes the program it was asked to run: the last step into a sandbox.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use clap::Args;
 
@@ -71,6 +71,8 @@ pub(crate) fn run(args: Confine) -> ExitCode {
 /// Whether this kernel enforces Landlock.
 #[cfg(target_os = "linux")]
 pub(crate) fn landlock_works() -> bool {
+    use std::process::Stdio;
+
     let exe = std::env::current_exe().unwrap_or_default();
     let quiet = |arguments: &[&str]| {
         let mut command = Command::new(&exe);

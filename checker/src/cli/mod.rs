@@ -188,10 +188,22 @@ pub fn complain(code: u8, message: &str) -> ExitCode {
 /// # Errors
 /// When it is no command line, or there is no current directory.
 pub fn commanded(command: &str) -> Result<Program, (u8, String)> {
-    let argv = shlex::split(command).filter(|argv| !argv.is_empty());
+    let argv = split(command).filter(|argv| !argv.is_empty());
     let argv = argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
     let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
     Ok(Program::new(argv, directory))
+}
+
+/// The words of a command line, as a shell would have them.
+#[cfg(not(windows))]
+fn split(command: &str) -> Option<Vec<String>> {
+    shlex::split(command)
+}
+
+/// The words of a command line, as Windows programs have them: a backslash stands between folders.
+#[cfg(windows)]
+fn split(command: &str) -> Option<Vec<String>> {
+    Some(winsplit::split(command))
 }
 
 /// What all chance in a run follows from, if nobody says.

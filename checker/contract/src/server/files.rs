@@ -3,19 +3,18 @@
 use std::io;
 
 /// As many as a grading has open at most, all checks side by side, several times over.
+#[cfg(unix)]
 const WANTED: u64 = 4096;
 
 /// Raises this process's limit, and by that the limit of what it starts, if the system lets it. Some grant 256 unless
-/// asked for more, as macOS does; that is too few for rooms of a hundred.
+/// asked for more, as macOS does; that is too few for rooms of a hundred. Windows has no such limit.
+#[cfg(unix)]
 pub(super) fn allow_many() {
-    #[cfg(unix)]
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && now < WANTED.min(most)
     {
-        use nix::sys::resource::{Resource, getrlimit, setrlimit};
-        if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE)
-            && now < WANTED.min(most)
-        {
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, WANTED.min(most), most);
-        }
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, WANTED.min(most), most);
     }
 }
 

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 /// The processes that there were at some time. What the system tells of one is dear, and there may be hundreds of which
 /// nothing need be asked, since they are older than what is looked for. By default there were none.
 #[derive(Debug, Default)]
-pub struct Before(BTreeSet<u32>);
+pub struct Before(
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix is asked what came later"))] BTreeSet<u32>,
+);
 
 impl Before {
     /// Those of now.

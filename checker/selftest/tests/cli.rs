@@ -21,6 +21,8 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grade", "echo", "--target", "day2"], 2, &["day2", "day1", "solutions"]);
     complains(&["grade", "--command", "true"], 2, &["one exercise"]);
     complains(&["grade", "echo", "heartbeat", "--command", "true"], 2, &["one exercise"]);
+    // To Windows a quote that is not closed ends with the line.
+    #[cfg(not(windows))]
     complains(&["grade", "echo", "--command", "a 'b"], 2, &["a 'b", "quote"]);
     complains(&["grade", "echo", "--seed", "soon"], 2, &["soon"]);
     complains(&["grade", "echo", "--format", "xml"], 2, &["xml", "json"]);

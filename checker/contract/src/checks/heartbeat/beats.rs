@@ -15,14 +15,17 @@ use crate::wire::transcript::Mark;
 /// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
 pub(in crate::checks) async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Checked {
     let limit = arena.beat.mul_f64(LONGEST);
-    let ping = within(limit.max(PATIENCE / 2), client.ping()).await;
-    let late = match ping {
-        Some(ping) => ping? - opened,
-        None => limit.max(PATIENCE / 2),
+    let patience = limit.max(PATIENCE / 2);
+    let late = match within(patience, client.ping()).await {
+        Some(ping) => {
+            let late = ping? - opened;
+            if late <= limit {
+                return Ok(());
+            }
+            late
+        }
+        None => patience,
     };
-    if late <= limit {
-        return Ok(());
-    }
     let got = if ping_came(client) {
         format!("it came after {} ms", late.as_millis())
     } else {

@@ -17,7 +17,7 @@ const KEYS: &str = "h hint  l lesson  a all  r run again  q quit";
 /// The terminal, or whatever the output goes to.
 pub(crate) struct Screen {
     /// Whether it can be cleared, and there are keys.
-    interactive: bool,
+    pub(crate) interactive: bool,
     colours: bool,
     last: String,
 }

@@ -42,6 +42,8 @@ pub(crate) struct Session {
     /// The exercise that was saved last: where the student works.
     focus: Option<Exercise>,
     built: Duration,
+    /// Whether verdicts are coming in.
+    grading: bool,
     /// How many rounds came to their end.
     rounds: u32,
     /// How the last round went, or why it did not.
@@ -63,6 +65,7 @@ impl Session {
             focus: None,
             saved: None,
             built: Duration::ZERO,
+            grading: false,
             rounds: 0,
             remark: String::new(),
         }
@@ -124,7 +127,7 @@ impl Session {
         match news {
             News::Built(_) | News::Verdict(_) if stale => {}
             News::Built(time) => {
-                self.built = time;
+                (self.built, self.grading) = (time, true);
                 // What was said of the old program is no longer true.
                 let graded = self.round.as_ref().map(|round| round.exercises.clone()).unwrap_or_default();
                 self.verdicts.retain(|_, verdict| !graded.contains(&verdict.check.exercise));
@@ -173,7 +176,7 @@ impl Session {
     }
 
     fn over(&mut self, reason: Option<String>) {
-        self.round = None;
+        (self.round, self.grading) = (None, false);
         if let Some(reason) = reason {
             self.remark = format!("not graded: {reason}");
         }
@@ -216,6 +219,13 @@ impl Session {
     }
 
     fn draw(&mut self) {
+        // A log says that a round begins and what it has come to, and not each verdict on the way.
+        if self.round.is_some() && !self.screen.interactive {
+            if !self.grading {
+                self.screen.show("", &format!("{}\n", self.remark), false);
+            }
+            return;
+        }
         let graded = self.graded();
         let mut body = match &self.view {
             View::Text(text) => text.clone(),

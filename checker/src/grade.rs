@@ -331,7 +331,7 @@ impl Shared {
         // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
         // its process is later still.
         let output = &arena.server.output;
-        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending());
+        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
         within(Duration::from_millis(100), last_words).await;
         if output.main_panicked() {
             within(Duration::from_secs(2), arena.server.exit_status()).await;

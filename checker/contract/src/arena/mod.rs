@@ -296,11 +296,8 @@ impl Arena {
     /// that log is for one check to judge.
     pub async fn all_left_but(&self, staying: usize) {
         let gone = self.joined.load(Relaxed) - staying;
-        let noticed = |output: &Output| output.count("Client disconnected") >= gone;
-        let ended = async {
-            self.server.exit_status().await;
-        };
-        let _ = within(PATIENCE / 8, self.server.output.wait_for(noticed, ended)).await;
+        let noticed = self.server.printed(|output| output.count("Client disconnected") >= gone);
+        let _ = within(PATIENCE / 8, noticed).await;
     }
 
     // Chance

@@ -185,10 +185,7 @@ impl Server {
         });
         let mut server =
             Server { port: 0, output: output.clone(), started, id, before, ended: watching, seat: Some(seat) };
-        let ended = async {
-            server.exit_status().await;
-        };
-        let ready = output.wait_for(|output| output.ready().is_some(), ended);
+        let ready = server.printed(|output| output.ready().is_some());
         match tokio::time::timeout(READY_WITHIN, ready).await {
             Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
             Ok(false) => {
@@ -207,6 +204,11 @@ impl Server {
             return Err(failed(StartError::AnothersPort(line)));
         }
         Ok(server)
+    }
+
+    /// Waits until it has printed what is wanted. Ends, with `false`, only when the process does.
+    pub async fn printed(&self, wanted: impl Fn(&Output) -> bool) -> bool {
+        self.output.wait_for(wanted, self.exit_status()).await
     }
 
     /// Waits until the process has ended.

@@ -138,7 +138,7 @@ impl Output {
     }
 
     /// Waits until `found` is true. Ends, with `false`, only when `gone` does.
-    pub async fn wait_for(&self, found: impl Fn(&Self) -> bool, gone: impl Future<Output = ()>) -> bool {
+    pub async fn wait_for(&self, found: impl Fn(&Self) -> bool, gone: impl Future) -> bool {
         let mut changed = self.changed.subscribe();
         tokio::pin!(gone);
         loop {
@@ -148,7 +148,7 @@ impl Output {
             }
             tokio::select! {
                 _ = changed.changed() => {}
-                () = &mut gone => return found(self),
+                _ = &mut gone => return found(self),
             }
         }
     }

@@ -190,11 +190,7 @@ impl Flood {
     async fn logged(&self, arena: &Arena, limit: Duration) -> bool {
         // One round came before those that count.
         let sent = self.sent() + AT_ONCE;
-        let gone = async {
-            arena.server.exit_status().await;
-        };
-        let wait = arena.server.output.wait_for(|output| output.received() >= sent, gone);
-        within(limit, wait).await == Some(true)
+        within(limit, arena.server.printed(|output| output.received() >= sent)).await == Some(true)
     }
 
     fn stalled(&self) -> Failure {

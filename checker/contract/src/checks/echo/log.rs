@@ -69,12 +69,7 @@ async fn many_at_once(arena: &mut Arena) -> Checked {
 }
 
 async fn logged(arena: &Arena, line: &str, count: usize) -> Checked {
-    let output = &arena.server.output;
-    let gone = async {
-        arena.server.exit_status().await;
-    };
-    let wait = output.wait_for(|output| output.count(line) >= count, gone);
-    match within(PATIENCE / 2, wait).await {
+    match within(PATIENCE / 2, arena.server.printed(|output| output.count(line) >= count)).await {
         Some(true) => exactly(arena, line, count),
         _ => Err(not_logged(arena, line, count)),
     }

@@ -40,13 +40,14 @@ fn main() -> ExitCode {
         if args.list && args.ignored {
             return ExitCode::SUCCESS;
         }
-        let options = if args.ignored { "`--ignored`" } else { "`--skip`" };
-        match args.filter {
-            Some(filter) if !args.ignored && args.skip.is_empty() => eprintln!(
-                "error: no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::"
-            ),
-            _ => eprintln!("error: {options} leaves no check to run; try without"),
-        }
+        let why = match args.filter {
+            _ if args.ignored => "`--ignored` leaves no check to run; try without".to_string(),
+            Some(filter) if args.skip.is_empty() => {
+                format!("no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::")
+            }
+            _ => "`--skip` leaves no check to run; try without".to_string(),
+        };
+        eprintln!("error: {why}");
         return ExitCode::from(USAGE);
     }
     // A check is worth nothing without those it needs, so they are run and shown too.

@@ -5,8 +5,11 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
+use checker::exercise::Exercise;
 use checker::server::build;
+use common::workbook::Workbook;
 use common::{check, checker, graded, outcomes};
 use serde_json::Value;
 
@@ -56,28 +59,29 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
 /// The first command of the README ends as the README says, and takes the options that test runners give.
 #[test]
 fn the_students_command_says_so_too() {
-    let workspace = Workspace::new();
-    let (code, stdout, _) = workspace.test(&[]);
+    let workbook = Workbook::copy();
+    let (code, stdout, _) = tested(&workbook, &[]);
     let readme = fs::read_to_string(build::workspace().join("README.md")).expect("there is one").replace("\r\n", "\n");
     let (_, ending) = readme.split_once("```text\n").expect("the README shows how it ends");
     let (ending, _) = ending.split_once("```").expect("and nothing more");
     assert_eq!(code, 101);
     assert!(stdout.ends_with(ending), "{stdout}");
 
-    let (code, stdout, _) = workspace.test(&["--list", "--format", "terse"]);
+    let (code, stdout, _) = tested(&workbook, &["--list", "--format", "terse"]);
     assert_eq!((code, stdout.lines().count()), (0, checker::checks::all().len()), "{stdout}");
-    assert_eq!(workspace.test(&["--list", "--format", "terse", "--ignored"]), (0, String::new(), String::new()));
+    assert_eq!(tested(&workbook, &["--list", "--format", "terse", "--ignored"]), (0, String::new(), String::new()));
     for (options, complaint) in [
         (&["no::such"][..], "no check's name contains `no::such`"),
         (&["--ignored"], "`--ignored` leaves no check to run"),
         (&["echo::close", "--skip", "close"], "`--skip` leaves no check to run"),
     ] {
-        let (code, _, stderr) = workspace.test(options);
+        let (code, _, stderr) = tested(&workbook, options);
         assert!(code == 2 && stderr.contains(complaint), "{code} {stderr}");
     }
 
-    fs::copy(workspace.path("solutions/echo/src/main.rs"), workspace.path("day1/echo/src/main.rs")).expect("copied");
-    let (code, stdout, _) = workspace.test(&["echo::close", "--exact", "--nocapture"]);
+    let solution = workbook.root().join("solutions/echo/src/main.rs");
+    workbook.write(Exercise::Echo, &fs::read_to_string(solution).expect("there is one"));
+    let (code, stdout, _) = tested(&workbook, &["echo::close", "--exact", "--nocapture"]);
     assert!(code == 0 && stdout.contains("6 of 6 checks passed."), "{stdout}");
 }
 
@@ -94,7 +98,7 @@ impl Workspace {
             copy(&ours.join(name), &root.path().join(name));
         }
         // In a checkout the skeletons come from the last commit; elsewhere they are as they lie there.
-        for exercise in checker::exercise::Exercise::ALL {
+        for exercise in Exercise::ALL {
             let file = format!("day1/{exercise}/src/main.rs");
             let committed = Command::new("git").args(["show", &format!("HEAD:{file}")]).current_dir(&ours).output();
             if let Ok(committed) = committed
@@ -111,42 +115,38 @@ impl Workspace {
     }
 
     fn grade(&self, args: &[&str]) -> (i32, Value) {
+        let target = build::workspace().join("target/selftest");
         let output = checker()
             .arg("grade")
             .args(args)
             .args(["--format", "json"])
-            .envs(self.environment())
+            .env("CARGO_MANIFEST_DIR", self.path("checker"))
+            // Not the workspace's own, whose programs other tests are running.
+            .env("CARGO_TARGET_DIR", target)
             .output()
             .expect("it runs");
         let result = serde_json::from_slice(&output.stdout).expect("JSON on stdout");
         (output.status.code().expect("it is not killed"), result)
     }
+}
 
-    /// What `cargo test -p checker` ends with and prints, with these words behind a `--`.
-    fn test(&self, args: &[&str]) -> (i32, String, String) {
-        let mut command = Command::new(tests_of_the_student());
-        let output = command.args(args).env("CHECKER_SEED", "123456").envs(self.environment()).output();
-        let output = output.expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        (output.status.code().expect("it is not killed"), text(output.stdout), text(output.stderr))
-    }
-
-    /// Where the checker finds the exercises, and builds them.
-    fn environment(&self) -> [(&'static str, PathBuf); 2] {
-        // Not the workspace's own, whose programs other tests are running.
-        let target = build::workspace().join("target/selftest");
-        [("CARGO_MANIFEST_DIR", self.path("checker")), ("CARGO_TARGET_DIR", target)]
-    }
+/// What `cargo test -p checker` ends with and prints in this copy, with these words behind a `--`.
+fn tested(workbook: &Workbook, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(&*TESTS_OF_THE_STUDENT);
+    let output = command.args(args).env("CHECKER_SEED", "123456").envs(workbook.environment()).output();
+    let output = output.expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("it is not killed"), text(output.stdout), text(output.stderr))
 }
 
 /// The program that `cargo test -p checker` runs.
-fn tests_of_the_student() -> PathBuf {
+static TESTS_OF_THE_STUDENT: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut cargo = Command::new(build::cargo());
     cargo.args(["test", "--no-run", "-p", "checker", "--test", "day1", "--message-format=json"]);
     let output = cargo.current_dir(build::workspace()).output().expect("cargo runs");
     let built = build::outcomes(&output.stdout, &output.stderr, &["day1"]).remove("day1").expect("it was asked for");
     built.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}"))
-}
+});
 
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {

@@ -26,6 +26,8 @@ pub(crate) enum News {
 pub(crate) struct Round {
     /// What is built and graded.
     pub(crate) exercises: Vec<Exercise>,
+    /// How long building took, once it is over.
+    pub(crate) built: Option<Duration>,
     /// What it tells. It ends with `Complete` or `Over`.
     pub(crate) news: mpsc::UnboundedReceiver<News>,
     given_up: watch::Sender<bool>,
@@ -37,7 +39,7 @@ impl Round {
         let (tell, news) = mpsc::unbounded_channel();
         let given_up = watch::Sender::new(false);
         tokio::spawn(run(exercises.clone(), seed, tell, given_up.subscribe()));
-        Round { exercises, news, given_up }
+        Round { exercises, built: None, news, given_up }
     }
 
     /// Gives it up. It goes on to build, for a compiler that is killed may leave half a program; it grades nothing any

@@ -41,9 +41,6 @@ pub(crate) struct Session {
     saved: Option<Saved>,
     /// The exercise that was saved last: where the student works.
     focus: Option<Exercise>,
-    built: Duration,
-    /// Whether verdicts are coming in.
-    grading: bool,
     /// How many rounds came to their end.
     rounds: u32,
     /// How the last round went, or why it did not.
@@ -64,8 +61,6 @@ impl Session {
             later: Vec::new(),
             focus: None,
             saved: None,
-            built: Duration::ZERO,
-            grading: false,
             rounds: 0,
             remark: String::new(),
         }
@@ -127,10 +122,11 @@ impl Session {
         match news {
             News::Built(_) | News::Verdict(_) if stale => {}
             News::Built(time) => {
-                (self.built, self.grading) = (time, true);
-                // What was said of the old program is no longer true.
-                let graded = self.round.as_ref().map(|round| round.exercises.clone()).unwrap_or_default();
-                self.verdicts.retain(|_, verdict| !graded.contains(&verdict.check.exercise));
+                if let Some(round) = &mut self.round {
+                    round.built = Some(time);
+                    // What was said of the old program is no longer true.
+                    self.verdicts.retain(|_, verdict| !round.exercises.contains(&verdict.check.exercise));
+                }
                 self.remark = self.doing("grading …");
             }
             News::Verdict(graded) => {
@@ -155,7 +151,8 @@ impl Session {
             return self.over(None);
         }
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
-        let parts = format!("build {}, checks {}", seconds(self.built), seconds(checked));
+        let built = self.round.as_ref().and_then(|round| round.built).unwrap_or_default();
+        let parts = format!("build {}, checks {}", seconds(built), seconds(checked));
         self.rounds += 1;
         let round = format!("round {}", self.rounds);
         let told = match self.saved.take() {
@@ -176,7 +173,7 @@ impl Session {
     }
 
     fn over(&mut self, reason: Option<String>) {
-        (self.round, self.grading) = (None, false);
+        self.round = None;
         if let Some(reason) = reason {
             self.remark = format!("not graded: {reason}");
         }
@@ -220,8 +217,8 @@ impl Session {
 
     fn draw(&mut self) {
         // A log says that a round begins and what it has come to, and not each verdict on the way.
-        if self.round.is_some() && !self.screen.interactive {
-            if !self.grading {
+        if let Some(round) = self.round.as_ref().filter(|_| !self.screen.interactive) {
+            if round.built.is_none() {
                 self.screen.show("", &format!("{}\n", self.remark), false);
             }
             return;

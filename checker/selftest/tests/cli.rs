@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{check, checker, graded, museum, outcomes};
+use common::{check, checker, free_port, graded, museum, outcomes};
 use serde_json::Value;
 
 fn complains(args: &[&str], code: i32, words: &[&str]) {
@@ -111,9 +111,7 @@ fn a_familiar_mistake_is_recognised() {
 #[test]
 fn a_server_with_an_address_of_its_own_passes() {
     for (exercise, piece) in [("heartbeat", "raw-heartbeat"), ("broadcast", "raw-broadcast")] {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port").to_string();
-        let command = format!("{} --addr {address}", museum("--right", piece));
+        let command = format!("{} --addr 127.0.0.1:{}", museum("--right", piece), free_port());
         let (code, result) = graded(&[exercise, "--command", &command]);
         assert_eq!(code, 0, "{result:#}");
     }

@@ -173,6 +173,7 @@ fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
             format!("the ready line of `{command}` names the port of another process: {line}")
         }
         StartError::NoPort(line) => format!("the ready line of `{command}` names no port: {line}"),
+        StartError::PortTaken(whose) => return Trouble::Unknown(whose),
     };
     Failure::new(Kind::DoesNotStart, summary).into()
 }

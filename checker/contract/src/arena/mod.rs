@@ -319,6 +319,7 @@ impl Arena {
 fn not_started(error: StartError) -> Trouble {
     let failure = match error {
         StartError::NoSuchProgram(why) => return Trouble::Unknown(format!("the program can't be started: {why}")),
+        StartError::PortTaken(whose) => return Trouble::Unknown(whose),
         StartError::Ended(status) => Failure::new(Kind::DoesNotStart, "the server ended before it was ready")
             .expected("a line on stdout: WebSocket server running on ws://<host>:<port>", status)
             .hint("Run it by hand and read its first words; it must go on accepting until it is killed."),

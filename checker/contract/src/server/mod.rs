@@ -11,7 +11,7 @@ pub mod usage;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
@@ -37,13 +37,15 @@ pub struct Program {
     /// Held by every running server; held alone by one that can't stand others beside it.
     turnstile: Arc<RwLock<()>>,
     alone: Arc<AtomicBool>,
+    /// The port that was its own the last time, 0 before the first.
+    port: Arc<AtomicU16>,
     age: Option<Age>,
 }
 
 impl Program {
     /// The program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default(), age: None }
+        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default(), port: Arc::default(), age: None }
     }
 
     /// From now on it is remembered from run to run that this program was right after its first second.
@@ -75,6 +77,8 @@ pub enum StartError {
     NoPort(String),
     /// Its ready line names a port on which another process listened before.
     AnothersPort(String),
+    /// It ended before its ready line, and somebody else has the port on which it listened the last time.
+    PortTaken(String),
 }
 
 /// A server that is running.
@@ -118,7 +122,13 @@ impl Server {
         if started.is_ok() {
             program.alone.store(true, Ordering::Relaxed);
         }
-        started
+        started.map_err(|(error, output)| {
+            // Any connection of any program may have been given the port while no server had it.
+            let port = program.port.load(Ordering::Relaxed);
+            let taken = matches!(error, StartError::Ended(_)) && port != 0 && socket::is_taken(port);
+            let whose = || format!("port {port}, on which this server listened before, is somebody else's now");
+            (if taken { StartError::PortTaken(whose()) } else { error }, output)
+        })
     }
 
     /// The same beside one that runs already and is not to make room; nothing for a program that can't run twice.
@@ -203,6 +213,7 @@ impl Server {
         if socket::is_of_another(server.port, &listening) {
             return Err(failed(StartError::AnothersPort(line)));
         }
+        program.port.store(server.port, Ordering::Relaxed);
         Ok(server)
     }
 

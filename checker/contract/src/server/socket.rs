@@ -3,6 +3,8 @@
 //! A leftover of another server, or a line that names somebody else's port, would be graded in place of the server.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
 
 /// Listening TCP sockets: their ports and inodes.
 #[derive(Debug, Default)]
@@ -30,6 +32,11 @@ pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
     let now = Listening::now().on(port);
     // Two may listen on one port (`SO_REUSEPORT`), and then either may be talked to.
     !old.is_disjoint(&now)
+}
+
+/// Whether no server can listen on this port of the loopback address now.
+pub(super) fn is_taken(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
 /// What `ss -ltn` asks (`man 7 sock_diag`): the kernel walks the listening sockets alone, in microseconds, not

@@ -214,5 +214,6 @@ fn not_started(error: StartError) -> String {
         StartError::NotReady(limit) => format!("it printed no ready line within {} s", limit.as_secs()),
         StartError::NoPort(line) => format!("its ready line names no port: {line}"),
         StartError::AnothersPort(line) => format!("its ready line names the port of another process: {line}"),
+        StartError::PortTaken(whose) => whose,
     }
 }

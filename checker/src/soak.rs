@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::checks;
+use crate::checks::Check;
 use crate::exercise::{Exercise, Target};
 use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome};
@@ -16,14 +16,24 @@ use crate::museum;
 use crate::plan::{self, Plan};
 use crate::server::Program;
 use crate::server::build::workspace;
+use crate::verdict::Failure;
 
 /// A right server that is graded.
 #[derive(Clone)]
 pub struct Candidate {
     /// What to call it.
     pub name: String,
-    exercise: Exercise,
     program: Program,
+    exercise: Exercise,
+    checks: Vec<&'static Check>,
+}
+
+impl Candidate {
+    /// Nothing where none of the checks is for its exercise.
+    fn new(name: String, exercise: Exercise, program: Program, checks: &[&'static Check]) -> Option<Self> {
+        let checks: Vec<_> = checks.iter().copied().filter(|check| check.exercise == exercise).collect();
+        (!checks.is_empty()).then_some(Candidate { name, program, exercise, checks })
+    }
 }
 
 /// A check that did not pass.
@@ -37,8 +47,8 @@ pub struct Mishap {
     pub seed: u64,
     /// `failed` or `unknown`.
     pub outcome: &'static str,
-    /// What was said about it.
-    pub summary: String,
+    /// What was said about it, with what was expected and what came.
+    pub said: String,
 }
 
 /// What came out of one grading.
@@ -49,31 +59,31 @@ pub struct Round {
     pub mishaps: Vec<Mishap>,
 }
 
-/// The reference and every right server, built; and why servers in another language are not among them.
+/// The reference and every right server that these checks are for, built; and why servers in another language are not
+/// among them.
 ///
 /// # Errors
 /// When one can't be built.
-pub async fn candidates() -> Result<(Vec<Candidate>, Vec<String>), String> {
-    let plan = plan::built(checks::all(), Target::Solutions, 0).await?;
+pub async fn candidates(checks: &[&'static Check]) -> Result<(Vec<Candidate>, Vec<String>), String> {
+    let plan = plan::built(checks.to_vec(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
         let program = program.map_err(|failure| failure.got)?;
-        candidates.push(Candidate { name: exercise.package(Target::Solutions).to_string(), exercise, program });
+        candidates.extend(Candidate::new(exercise.package(Target::Solutions).to_string(), exercise, program, checks));
     }
     let (path, catalogue): (PathBuf, _) = museum::open().await?;
     for right in catalogue.right {
         let exercise = Exercise::named(&right.exercise);
         let exercise = exercise.ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
         let argv = vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
-        candidates.push(Candidate { name: right.name, exercise, program: Program::new(argv, workspace()) });
+        candidates.extend(Candidate::new(right.name, exercise, Program::new(argv, workspace()), checks));
     }
     let mut missing = Vec::new();
     for language in Language::ALL {
         match foreign::servers(language) {
-            Ok(servers) => candidates.extend(servers.into_iter().map(|server| Candidate {
-                program: server.program(),
-                name: server.name,
-                exercise: server.exercise,
+            Ok(servers) => candidates.extend(servers.into_iter().filter_map(|server| {
+                let program = server.program();
+                Candidate::new(server.name, server.exercise, program, checks)
             })),
             Err(why) => missing.push(format!("without the servers in {}: {why}", language.name())),
         }
@@ -100,14 +110,18 @@ pub async fn soak(candidates: Vec<Candidate>, runs: u32, jobs: usize, seed: u64,
 }
 
 async fn round(candidate: Candidate, seed: u64) -> Round {
-    let graded = grade::grade_all(Plan::of(candidate.exercise, candidate.program, seed)).await;
+    let Candidate { name, program, exercise, checks } = candidate;
+    let graded = grade::grade_all(Plan { checks, ..Plan::of(exercise, program, seed) }).await;
     let mishap = |graded: &Graded| {
-        let (outcome, summary) = match &graded.outcome {
+        let (outcome, said) = match &graded.outcome {
             Outcome::Passed | Outcome::Blocked(_) => return None,
-            Outcome::Failed(report) => ("failed", report.failure.summary.clone()),
+            Outcome::Failed(report) => {
+                let Failure { summary, expected, got, .. } = &report.failure;
+                ("failed", format!("{summary}; expected {expected}, got {got}"))
+            }
             Outcome::Unknown(reason) => ("unknown", reason.clone()),
         };
-        Some(Mishap { check: graded.check.id, candidate: candidate.name.clone(), seed, outcome, summary })
+        Some(Mishap { check: graded.check.id, candidate: name.clone(), seed, outcome, said })
     };
     Round { verdicts: graded.len(), mishaps: graded.iter().filter_map(mishap).collect() }
 }

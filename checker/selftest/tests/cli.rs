@@ -28,7 +28,19 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grade", "echo", "--format", "xml"], 2, &["xml", "json"]);
     complains(&["museum", "no-such-fault"], 2, &["no-such-fault"]);
     complains(&["museum", "--jobs", "0"], 2, &["0"]);
+    complains(&["soak", "ehco"], 2, &["`ehco`"]);
     complains(&["grate"], 2, &["grate"]);
+}
+
+/// What stands on nothing else is one verdict a server, of those that it is for.
+#[test]
+fn a_soak_of_one_check_runs_no_other() {
+    let output = checker().args(["soak", "echo::handshake", "--runs", "1"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let number = |after: &str| -> Option<usize> { said.split(after).next()?.rsplit(' ').next()?.parse().ok() };
+    let servers = number(" right servers").filter(|servers| *servers > 1);
+    assert!(servers.is_some() && servers == number(" verdicts"), "{said}");
+    assert!(said.contains(" 0 failures, 0 unknown"), "{said}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
 use super::class::converted;
-use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, moving, progress};
+use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, moving, progress, select};
 use crate::checks::Check;
 use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome};
@@ -69,16 +69,9 @@ enum Verdicts {
 
 /// Grades and tells.
 pub(super) async fn run(args: GradeArgs) -> ExitCode {
-    let checks = match plan::select(&args.what) {
+    let checks = match select(&args.what) {
         Ok(checks) => checks,
-        Err(word) => {
-            return complain(
-                USAGE,
-                &format!(
-                    "there is no exercise or check `{word}`; exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
-                ),
-            );
-        }
+        Err(code) => return code,
     };
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let began = Instant::now();

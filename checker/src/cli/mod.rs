@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::checks::{self, Check};
 use crate::exercise::{Exercise, Target};
 use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::plan;
 use crate::server::Program;
 
 /// Exit code for a command line that makes no sense.
@@ -174,6 +175,19 @@ fn check(id: &str) -> Result<&'static Check, String> {
             Some(check) => format!("there is no check `{id}`; did you mean {}?", check.id),
             None => format!("there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"),
         }
+    })
+}
+
+/// The checks that these words select, with all that they need; or the exit code, once it is told which word selects
+/// nothing.
+fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
+    plan::select(words).map_err(|word| {
+        complain(
+            USAGE,
+            &format!(
+                "there is no exercise or check `{word}`; exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+            ),
+        )
     })
 }
 

@@ -8,11 +8,14 @@ use std::time::Instant;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{UNKNOWN, complain, fresh_seed, progress};
+use super::{UNKNOWN, complain, fresh_seed, progress, select};
 use crate::soak::{self, Load, Mishap, Round};
 
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone)]
 pub(super) struct SoakArgs {
+    /// Exercises (echo, heartbeat, broadcast) or checks (echo::reply); all if none is named
+    #[arg(value_name = "EXERCISE|CHECK")]
+    what: Vec<String>,
     /// How often to grade each right server
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -29,8 +32,12 @@ pub(super) struct SoakArgs {
 
 /// Grades right servers again and again, and tells what did not pass.
 pub(super) async fn run(args: SoakArgs) -> ExitCode {
+    let checks = match select(&args.what) {
+        Ok(checks) => checks,
+        Err(code) => return code,
+    };
     progress("building …");
-    let (candidates, missing) = match soak::candidates().await {
+    let (candidates, missing) = match soak::candidates(&checks).await {
         Ok(candidates) => candidates,
         Err(error) => return complain(UNKNOWN, &error),
     };
@@ -41,9 +48,9 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     let _load = args.load.then(Load::start);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let servers = candidates.len();
-    let mut tally = Tally { servers, args, seed, began: Instant::now(), gradings: 0, verdicts: 0, mishaps: Vec::new() };
     let (done, mut rounds) = mpsc::unbounded_channel();
     let soaking = tokio::spawn(soak::soak(candidates, args.runs, args.jobs.into(), seed, done));
+    let mut tally = Tally { servers, args, seed, began: Instant::now(), gradings: 0, verdicts: 0, mishaps: Vec::new() };
     while let Some(round) = rounds.recv().await {
         tally.add(round);
     }
@@ -129,8 +136,8 @@ fn told(mishaps: &[Mishap]) -> String {
     let mut out = String::new();
     for (check, mishaps) in by_check {
         out.push_str(&format!("{check}: {}\n", mishaps.len()));
-        for Mishap { candidate, seed, outcome, summary, .. } in mishaps {
-            out.push_str(&format!("  {outcome} on {candidate}, seed {seed}: {summary}\n"));
+        for Mishap { candidate, seed, outcome, said, .. } in mishaps {
+            out.push_str(&format!("  {outcome} on {candidate}, seed {seed}: {said}\n"));
         }
     }
     out

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of what came from the server, over all clients of a check.
+use crate::client::Heard;
+
+/// Counters of what a check has heard from the server, over all of its clients: what it took from them, not what was on
+/// its way when it was over.
 #[derive(Debug, Default)]
 pub struct Evidence {
     /// TCP connections that the server took.
@@ -37,6 +40,19 @@ pub struct Least {
 }
 
 impl Evidence {
+    /// Counts something that a client has heard.
+    pub fn add(&self, heard: &Heard) {
+        let counter = match heard {
+            Heard::Text(_) | Heard::Binary(_) => &self.messages,
+            Heard::Ping(_) => &self.pings,
+            Heard::Pong(_) => &self.pongs,
+            Heard::Close(_) => &self.closes,
+            Heard::End(_) => &self.ends,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What is missing to `least`, in words.
     pub fn lacks(&self, least: Least) -> Option<String> {
         let rows = [

@@ -186,7 +186,11 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         let _ = match totals.unknown {
             0 => writeln!(out, "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."),
             n => {
-                writeln!(out, "{count}; {n} could not be judged. Close what keeps this machine busy, and run it again.")
+                writeln!(
+                    out,
+                    "{count}; {n} could not be judged, for the reason beside each.\n\
+                     Mend what it names, or close what keeps this machine busy, and run it again."
+                )
             }
         };
         return out;

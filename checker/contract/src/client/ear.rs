@@ -1,14 +1,13 @@
 //! The listening half of a client.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use super::inbox::Slot;
 use super::{Heard, Moment};
-use crate::evidence::Evidence;
 use crate::wire::frame::{Control, Data, Frame, Item, OpCode, opcode_name};
 use crate::wire::tap::Connection;
 use crate::wire::transcript::hex;
@@ -19,7 +18,6 @@ pub(super) struct Ear {
     inbox: Slot,
     pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
     answers_pings: Arc<AtomicBool>,
-    evidence: Arc<Evidence>,
     message: Option<(Data, Vec<u8>)>,
     frame: usize,
 }
@@ -29,9 +27,8 @@ impl Ear {
         inbox: Slot,
         pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
         answers_pings: Arc<AtomicBool>,
-        evidence: Arc<Evidence>,
     ) -> Self {
-        Ear { inbox, pongs, answers_pings, evidence, message: None, frame: 0 }
+        Ear { inbox, pongs, answers_pings, message: None, frame: 0 }
     }
 
     /// Listens until the connection ends.
@@ -55,17 +52,6 @@ impl Ear {
     }
 
     fn say_and(&mut self, heard: Heard, answered: bool) {
-        let count = |counter: &AtomicU64| {
-            counter.fetch_add(1, Ordering::Relaxed);
-        };
-        match heard {
-            Heard::Text(_) | Heard::Binary(_) => count(&self.evidence.messages),
-            Heard::Ping(_) => count(&self.evidence.pings),
-            Heard::Pong(_) => count(&self.evidence.pongs),
-            Heard::Close(_) => count(&self.evidence.closes),
-            Heard::End(_) => count(&self.evidence.ends),
-            _ => {}
-        }
         self.inbox.put(Moment { heard, at: Instant::now(), frame: self.frame, answered });
     }
 

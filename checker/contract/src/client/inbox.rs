@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 
 use super::Moment;
+use crate::evidence::Evidence;
 
 /// So many bytes wait for the check before the client stops reading: more than any check asks for, and no more
 /// than a machine can spare for a server that talks without end.
@@ -27,12 +28,14 @@ pub(super) struct Slot {
 pub(super) struct Inbox {
     moments: mpsc::UnboundedReceiver<Moment>,
     backlog: Arc<Backlog>,
+    evidence: Arc<Evidence>,
 }
 
-pub(super) fn inbox() -> (Slot, Inbox) {
+/// Both ends. What the check takes out is evidence; what only came is not, since the check may be over before or after it.
+pub(super) fn inbox(evidence: Arc<Evidence>) -> (Slot, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let backlog = Arc::<Backlog>::default();
-    (Slot { moments: sender, backlog: backlog.clone() }, Inbox { moments: receiver, backlog })
+    (Slot { moments: sender, backlog: backlog.clone() }, Inbox { moments: receiver, backlog, evidence })
 }
 
 impl Slot {
@@ -69,6 +72,7 @@ impl Inbox {
     }
 
     fn taken(&self, moment: &Moment) {
+        self.evidence.add(&moment.heard);
         let before = self.backlog.bytes.fetch_sub(moment.size(), Ordering::Relaxed);
         if before > ROOM {
             self.backlog.taken.notify_one();

@@ -96,7 +96,7 @@ impl Client {
 
     fn on(incoming: Incoming, mut to_server: Outgoing, connection: Arc<Connection>, evidence: Arc<Evidence>) -> Self {
         let (outgoing, mut bytes) = mpsc::unbounded_channel::<Vec<u8>>();
-        let (slot, inbox) = inbox();
+        let (slot, inbox) = inbox(evidence);
         let (written_in, written) = watch::channel(0);
         let answers_pings = Arc::new(AtomicBool::new(true));
         let hang_up = Arc::new(Notify::new());
@@ -119,7 +119,7 @@ impl Client {
             its.until_reset(speaking).await;
             to_server.let_go();
         });
-        let ear = Ear::new(slot, outgoing.downgrade(), answers_pings.clone(), evidence);
+        let ear = Ear::new(slot, outgoing.downgrade(), answers_pings.clone());
         tokio::spawn(ear.listen(connection.clone(), incoming));
         Client {
             connection,

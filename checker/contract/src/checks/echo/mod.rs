@@ -167,7 +167,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: ECHOES,
         hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",
         lesson: "lessons/03-echo.md",
-        least: Least { connections: 11, messages: 15, ..LEAST },
+        least: Least { connections: 11, messages: 14, ..LEAST },
         ..check(
             "echo::log",
             Echo,

@@ -1,6 +1,6 @@
 //! The race itself: the same events to all contestants, and when each arrived where.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -188,9 +188,15 @@ async fn listen(ear: Ear, ears: Ears, plan: &Plan, clock: &Clock, began: Instant
             since = batch.next;
             batch.messages.into_iter().for_each(|text| ears.note(text, at));
         },
-        mut pushed => loop {
-            let (text, at) = pushed.hear().await?;
-            ears.note(text, at);
-        },
+        mut pushed => {
+            let mut missing: HashSet<&str> = plan.events.iter().map(|event| event.text.as_str()).collect();
+            while !missing.is_empty() {
+                let (text, at) = pushed.hear().await?;
+                missing.remove(text.as_str());
+                ears.note(text, at);
+            }
+            // Who has heard all stays until the others have, and takes their silence for nobody's failure.
+            std::future::pending().await
+        }
     }
 }

@@ -23,11 +23,7 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    pub(super) fn new(
-        inbox: Slot,
-        pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
-        answers_pings: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(inbox: Slot, pongs: mpsc::WeakUnboundedSender<Vec<u8>>, answers_pings: Arc<AtomicBool>) -> Self {
         Ear { inbox, pongs, answers_pings, message: None, frame: 0 }
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::process::Command;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 
@@ -92,10 +93,13 @@ pub struct Server {
     id: u32,
     before: Before,
     ended: watch::Receiver<Option<ExitStatus>>,
-    seat: Option<Seat>,
+    /// Closed when its output is read to the end.
+    reading: watch::Receiver<()>,
+    /// Closed when its process is gone, after which there is room for another.
+    going: watch::Receiver<()>,
 }
 
-/// Whether other servers of the same program may run beside this one.
+/// Whether other servers of the same program may run beside this one. It has it until its process is gone.
 enum Seat {
     Shared { _guard: OwnedRwLockReadGuard<()> },
     Alone { _guard: OwnedRwLockWriteGuard<()> },
@@ -151,16 +155,11 @@ impl Server {
         }
     }
 
-    /// Kills it, waits until it is gone, and makes room for another.
+    /// Kills it, and waits until it is gone. How it ended, nobody can tell any more.
     pub async fn stop(&mut self) {
         process::kill(self.id);
-        if cfg!(windows) {
-            // It ends as nobody waits for its end any more.
-            self.ended = watch::channel(None).1;
-        } else {
-            let _ = tokio::time::timeout(Duration::from_secs(2), self.exit_status()).await;
-        }
-        self.seat = None;
+        self.ended = watch::channel(None).1;
+        closed(self.going.clone()).await;
     }
 
     async fn start_seated(
@@ -176,34 +175,42 @@ impl Server {
         })?;
         let started = Instant::now();
         let id = process.id();
-        if let Some(stdout) = stdout {
-            tokio::spawn(output.clone().read(Stream::Stdout, stdout));
-        }
-        let errors = stderr.map(|stderr| tokio::spawn(output.clone().read(Stream::Stderr, stderr)));
+        let (all_read, reading) = watch::channel(());
+        let readers = [
+            stdout.map(|stdout| tokio::spawn(output.clone().read(Stream::Stdout, stdout))),
+            stderr.map(|stderr| tokio::spawn(output.clone().read(Stream::Stderr, stderr))),
+        ];
+        tokio::spawn(async move {
+            join_all(readers.into_iter().flatten()).await;
+            drop(all_read);
+        });
         let (ended, watching) = watch::channel(None);
+        let (gone, going) = watch::channel(());
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                // Nothing but this kills it there.
-                () = ended.closed(), if cfg!(windows) => return,
-                status = process.wait() => if let Ok(status) = status {
-                    ended.send_replace(Some(status));
+                () = ended.closed() => {}
+                status = process.wait() => {
+                    if let Ok(status) = status {
+                        ended.send_replace(Some(status));
+                    }
+                    // On Windows the job lasts as long as the process is held.
+                    ended.closed().await;
                 }
             }
-            // On Windows the job lasts as long as the process is held.
-            ended.closed().await;
+            // It was killed, or on Windows is now. Until it is gone it has its port.
+            if cfg!(unix) {
+                let _ = tokio::time::timeout(Duration::from_secs(2), process.wait()).await;
+            }
+            drop((process, seat, gone));
         });
         let mut server =
-            Server { port: 0, output: output.clone(), started, id, before, ended: watching, seat: Some(seat) };
+            Server { port: 0, output: output.clone(), started, id, before, ended: watching, reading, going };
         let ready = server.printed(|output| output.ready().is_some());
         match tokio::time::timeout(READY_WITHIN, ready).await {
             Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
             Ok(false) => {
                 let status = server.exit_status().await;
-                if let Some(errors) = errors {
-                    // Its last words are on their way still; a child that keeps the pipe open keeps us no longer.
-                    let _ = tokio::time::timeout(Duration::from_secs(1), errors).await;
-                }
                 return Err(failed(StartError::Ended(status.to_string())));
             }
             Ok(true) => {}
@@ -217,9 +224,16 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits until it has printed what is wanted. Ends, with `false`, only when the process does.
+    /// Waits until it has printed what is wanted. Ends, with `false`, only when the process does and never printed it.
     pub async fn printed(&self, wanted: impl Fn(&Output) -> bool) -> bool {
-        self.output.wait_for(wanted, self.exit_status()).await
+        let over = async {
+            self.exit_status().await;
+            // Its last words may be on their way still; a child that keeps the pipes open keeps us no longer.
+            let mut reading = self.reading.clone();
+            let _ =
+                tokio::time::timeout(Duration::from_secs(1), async { while reading.changed().await.is_ok() {} }).await;
+        };
+        self.output.wait_for(wanted, over).await
     }
 
     /// Waits until the process has ended.
@@ -257,6 +271,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         process::kill(self.id);
     }
+}
+
+/// Waits until nobody can send on this channel any more.
+async fn closed(mut channel: watch::Receiver<()>) {
+    while channel.changed().await.is_ok() {}
 }
 
 fn command(program: &Program, interval: Option<Duration>) -> Command {

@@ -159,7 +159,12 @@ impl Server {
     pub async fn stop(&mut self) {
         process::kill(self.id);
         self.ended = watch::channel(None).1;
-        closed(self.going.clone()).await;
+        self.gone().await;
+    }
+
+    /// Waits until its process is gone, which it is soon after this was dropped.
+    pub fn gone(&self) -> impl Future<Output = ()> + use<> {
+        closed(self.going.clone())
     }
 
     async fn start_seated(

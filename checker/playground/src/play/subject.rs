@@ -112,13 +112,19 @@ impl Subject {
         *self.complaint.lock().expect("no panic holds it") = None;
         // Some servers pay no heed to ADDR, and want their port back first.
         self.upstream.send_replace(None);
-        self.set(State::Starting);
+        if let State::Running(before) = self.set(State::Starting) {
+            let gone = before.gone();
+            drop(before);
+            gone.await;
+        }
         match Server::start(&program, self.interval).await {
             Ok(server) => {
                 self.upstream.send_replace(Some(Endpoint::loopback(server.port)));
                 self.set(State::Running(Arc::new(server)));
             }
-            Err((error, output)) => self.set(State::Failed(not_started(error), Some(output))),
+            Err((error, output)) => {
+                self.set(State::Failed(not_started(error), Some(output)));
+            }
         }
     }
 
@@ -134,8 +140,9 @@ impl Subject {
         Ok(Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
     }
 
-    fn set(&self, state: State) {
-        *self.state.lock().expect("no panic holds it") = state;
+    /// What it was before.
+    fn set(&self, state: State) -> State {
+        std::mem::replace(&mut *self.state.lock().expect("no panic holds it"), state)
     }
 
     /// Builds and starts it again whenever its source is saved, until this is dropped.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use checker::grade::Outcome;
 use checker::{museum, report};
+use common::judged;
 use insta::{Settings, assert_snapshot};
 
 /// Leaves out what differs from run to run.
@@ -32,7 +33,9 @@ fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let graded = runtime.block_on(async {
         let (program, _) = museum::open().await.expect("the museum opens");
-        museum::grade_server(&program, option, name, exercise, 1).await.expect("the exercise exists")
+        let grade =
+            async || museum::grade_server(&program, option, name, exercise, 1).await.expect("the exercise exists");
+        judged(grade).await
     });
     let graded = graded.iter().find(|graded| graded.check.id == id).expect("the check was graded");
     match &graded.outcome {

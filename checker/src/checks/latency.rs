@@ -50,7 +50,16 @@ fn median(samples: Vec<Sample>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// One race is short, and a stall of this machine may hit one lane of it. A server that is slow is slow again.
 async fn push(arena: &mut Arena) -> Checked {
+    match raced(arena).await {
+        Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongTiming => raced(arena).await,
+        judged => judged,
+    }
+}
+
+async fn raced(arena: &mut Arena) -> Checked {
+    let before = arena.starved();
     let (sender, receiver) = try_join(arena.join(), arena.join()).await?;
     let push = Lane {
         contestant: Contestant::Push,
@@ -83,10 +92,11 @@ async fn push(arena: &mut Arena) -> Checked {
             millis(floor)
         )));
     }
-    if arena.starved() > WINDOW / 10 {
+    let starved = arena.starved().saturating_sub(before);
+    if starved > WINDOW / 10 {
         return Err(Trouble::Busy(format!(
             "this machine is too busy to judge latency: the server was kept waiting for a processor for {}",
-            millis(arena.starved())
+            millis(starved)
         )));
     }
     let failure = Failure::new(Kind::WrongTiming, "a pushed message takes too long").expected(

@@ -31,7 +31,7 @@ pub(super) struct Inbox {
     evidence: Arc<Evidence>,
 }
 
-/// Both ends. What the check takes out is evidence; what only came is not, since the check may be over before or after it.
+/// Both ends. What the check takes out is evidence; what only came is not, or it would be chance whether it is counted.
 pub(super) fn inbox(evidence: Arc<Evidence>) -> (Slot, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let backlog = Arc::<Backlog>::default();

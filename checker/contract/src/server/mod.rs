@@ -234,9 +234,7 @@ impl Server {
         let over = async {
             self.exit_status().await;
             // Its last words may be on their way still; a child that keeps the pipes open keeps us no longer.
-            let mut reading = self.reading.clone();
-            let _ =
-                tokio::time::timeout(Duration::from_secs(1), async { while reading.changed().await.is_ok() {} }).await;
+            let _ = tokio::time::timeout(Duration::from_secs(1), closed(self.reading.clone())).await;
         };
         self.output.wait_for(wanted, over).await
     }

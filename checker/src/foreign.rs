@@ -81,10 +81,12 @@ pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
 }
 
 fn install(language: Language) -> Result<PathBuf, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), PathBuf::from);
     let home = target.join("others").join(language.name());
     let sources = workspace().join("checker/selftest/others").join(language.name());
-    let copied = |error: io::Error| format!("the servers in {} can't be laid out: {error}", language.name());
+    let copied =
+        |error: io::Error| format!("the servers in {} can't be laid out: {error}", language.name());
     let manifest = language.files()[language.files().len() - 2];
     let up_to_date = same(&sources.join(manifest), &home.join("installed"));
     std::fs::create_dir_all(&home).map_err(copied)?;
@@ -101,7 +103,11 @@ fn install(language: Language) -> Result<PathBuf, String> {
             Language::Python => {
                 let python = if cfg!(windows) { "python" } else { "python3" };
                 run(python, &home, ["-m", "venv", "--clear", "venv"])?;
-                run(venv_python(&home), &home, ["-m", "pip", "install", "--quiet", "-r", "requirements.txt"])?;
+                run(
+                    venv_python(&home),
+                    &home,
+                    ["-m", "pip", "install", "--quiet", "-r", "requirements.txt"],
+                )?;
             }
         }
         std::fs::copy(sources.join(manifest), home.join("installed")).map_err(copied)?;
@@ -117,7 +123,11 @@ fn same(one: &Path, other: &Path) -> bool {
     matches!((std::fs::read(one), std::fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn run<const N: usize>(program: impl AsRef<OsStr>, directory: &Path, args: [&str; N]) -> Result<(), String> {
+fn run<const N: usize>(
+    program: impl AsRef<OsStr>,
+    directory: &Path,
+    args: [&str; N],
+) -> Result<(), String> {
     let called = format!("`{} {}`", program.as_ref().to_string_lossy(), args.join(" "));
     let output = Command::new(&program).args(args).current_dir(directory).output();
     let output = output.map_err(|error| format!("{called} can't be run: {error}"))?;

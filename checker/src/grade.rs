@@ -109,8 +109,12 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     let began = Instant::now();
     let progress: BTreeMap<&'static str, watch::Sender<Progress>> =
         plan.checks.iter().map(|check| (check.id, watch::Sender::new(Progress::Pending))).collect();
-    let light_ones =
-        plan.checks.iter().filter(|check| check.is_light() && !check.timed).map(|check| check.id).collect();
+    let light_ones = plan
+        .checks
+        .iter()
+        .filter(|check| check.is_light() && !check.timed)
+        .map(|check| check.id)
+        .collect();
     let shared = Arc::new(Shared {
         progress,
         light_ones,
@@ -165,8 +169,10 @@ impl Shared {
         let mut lateness = None;
         // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
         // falls with it in the end. Likewise one that waits until its server is of age, which it becomes meanwhile.
-        let (beside, before): (Vec<_>, Vec<_>) =
-            check.needs.iter().partition(|need| check.ages || checks::find(need).is_some_and(|need| need.beats));
+        let (beside, before): (Vec<_>, Vec<_>) = check
+            .needs
+            .iter()
+            .partition(|need| check.ages || checks::find(need).is_some_and(|need| need.beats));
         let outcome = match (self.blocked_by(&before).await, program) {
             (Some(outcome), _) => outcome,
             (None, Err(failure)) => Outcome::Failed(Box::new(bare(check, *failure))),
@@ -202,7 +208,11 @@ impl Shared {
 
     async fn progress_of(&self, id: &str, enough: impl FnMut(&Progress) -> bool) -> Progress {
         let mut progress = self.progress[id].subscribe();
-        progress.wait_for(enough).await.map(|progress| progress.clone()).unwrap_or(Progress::Unknown)
+        progress
+            .wait_for(enough)
+            .await
+            .map(|progress| progress.clone())
+            .unwrap_or(Progress::Unknown)
     }
 
     /// Waits for what a check needs; why it makes no sense to judge it, if so.
@@ -212,7 +222,9 @@ impl Shared {
                 Progress::Failed { fundamental: true } => return Some(Outcome::Blocked(need)),
                 Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
                 Progress::Unknown => {
-                    return Some(Outcome::Unknown(format!("{need} could not be judged, and this stands on it")));
+                    return Some(Outcome::Unknown(format!(
+                        "{need} could not be judged, and this stands on it"
+                    )));
                 }
                 _ => {}
             }
@@ -221,7 +233,11 @@ impl Shared {
     }
 
     /// What comes out of a check that runs beside those it needs; it is given up when one of them blocks it.
-    async fn unless_blocked(&self, needs: &[&'static str], run: impl Future<Output = Outcome>) -> Outcome {
+    async fn unless_blocked(
+        &self,
+        needs: &[&'static str],
+        run: impl Future<Output = Outcome>,
+    ) -> Outcome {
         let mut run = pin!(run);
         tokio::select! {
             outcome = &mut run => self.blocked_by(needs).await.unwrap_or(outcome),
@@ -256,7 +272,12 @@ impl Shared {
         outcome
     }
 
-    async fn run(&self, check: &'static Check, program: &Program, lateness: &mut Option<Lateness>) -> Outcome {
+    async fn run(
+        &self,
+        check: &'static Check,
+        program: &Program,
+        lateness: &mut Option<Lateness>,
+    ) -> Outcome {
         let mut reason = String::new();
         let mut quiet = None;
         for doubling in 0..=DOUBLINGS {
@@ -292,10 +313,16 @@ impl Shared {
         let mut arena = match Arena::start(settings).await {
             Ok(arena) => arena,
             Err((Trouble::Failed(failure), output)) => {
-                let report = Report { printed: last_lines(&output), panic: output.panic(), ..bare(check, *failure) };
+                let report = Report {
+                    printed: last_lines(&output),
+                    panic: output.panic(),
+                    ..bare(check, *failure)
+                };
                 return Ok(Outcome::Failed(Box::new(report)));
             }
-            Err((Trouble::Unknown(reason) | Trouble::Busy(reason), _)) => return Ok(Outcome::Unknown(reason)),
+            Err((Trouble::Unknown(reason) | Trouble::Busy(reason), _)) => {
+                return Ok(Outcome::Unknown(reason));
+            }
         };
         let began = Instant::now();
         let run = within(CHECK_LIMIT, (check.run)(&mut arena)).await;
@@ -306,20 +333,28 @@ impl Shared {
         let run = run.map(|ran| {
             ran.and_then(|()| match arena.evidence.lacks(check.least) {
                 None => Ok(()),
-                Some(lack) => Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}"))),
+                Some(lack) => {
+                    Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}")))
+                }
             })
         });
         Ok(match run {
-            None => Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs())),
+            None => {
+                Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs()))
+            }
             Some(Err(Trouble::Busy(reason))) => return Err(reason),
             // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
-            Some(Err(trouble)) => match (arena.too_busy(began, &trouble).filter(|_| check.beats), trouble) {
-                (Some(busy), _) => return Err(busy),
-                (None, Trouble::Failed(failure)) => {
-                    Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
+            Some(Err(trouble)) => {
+                match (arena.too_busy(began, &trouble).filter(|_| check.beats), trouble) {
+                    (Some(busy), _) => return Err(busy),
+                    (None, Trouble::Failed(failure)) => {
+                        Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
+                    }
+                    (None, Trouble::Unknown(reason) | Trouble::Busy(reason)) => {
+                        Outcome::Unknown(reason)
+                    }
                 }
-                (None, Trouble::Unknown(reason) | Trouble::Busy(reason)) => Outcome::Unknown(reason),
-            },
+            }
             Some(Ok(())) => {
                 arena.remember_age();
                 Outcome::Passed
@@ -331,14 +366,17 @@ impl Shared {
         // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
         // its process is later still.
         let output = &arena.server.output;
-        let last_words = output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
+        let last_words =
+            output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
         within(Duration::from_millis(100), last_words).await;
         if output.main_panicked() {
             within(Duration::from_secs(2), arena.server.exit_status()).await;
         }
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| arena.tap.events());
         let failure = match output.todo() {
-            Some(todo) if check.needs.is_empty() && failure.fundamental => self.untouched(check, failure, &todo),
+            Some(todo) if check.needs.is_empty() && failure.fundamental => {
+                self.untouched(check, failure, &todo)
+            }
             _ => failure,
         };
         let failure = match arena.server.ended() {
@@ -367,7 +405,10 @@ impl Shared {
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
             literal: false,
-            hint: Some(format!("Read {}, then open {place} and begin with TODO 1.", check.exercise.lesson())),
+            hint: Some(format!(
+                "Read {}, then open {place} and begin with TODO 1.",
+                check.exercise.lesson()
+            )),
             ..failure
         }
     }
@@ -375,7 +416,14 @@ impl Shared {
 
 fn bare(check: &Check, failure: Failure) -> Report {
     let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
-    Report { failure, transcript: Vec::new(), printed: Vec::new(), panic: Vec::new(), ended: None, hint }
+    Report {
+        failure,
+        transcript: Vec::new(),
+        printed: Vec::new(),
+        panic: Vec::new(),
+        ended: None,
+        hint,
+    }
 }
 
 fn last_lines(output: &Output) -> Vec<String> {

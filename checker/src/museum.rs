@@ -84,7 +84,8 @@ pub struct Matrix {
 /// When it can't be built or read.
 pub async fn open() -> Result<(PathBuf, Catalogue), String> {
     let mut built = build(&[PACKAGE]).await?;
-    let program = built.remove(PACKAGE).unwrap_or_else(|| Err("cargo said nothing about it".to_string()))?;
+    let program =
+        built.remove(PACKAGE).unwrap_or_else(|| Err("cargo said nothing about it".to_string()))?;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
     let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     let catalogue = serde_json::from_slice(&list.stdout)
@@ -103,7 +104,8 @@ pub async fn grade_server(
     exercise: &str,
     seed: u64,
 ) -> Result<Vec<Graded>, String> {
-    let exercise = Exercise::named(exercise).ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
+    let exercise = Exercise::named(exercise)
+        .ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
     let argv = vec![program.to_string_lossy().into_owned(), option.to_string(), name.to_string()];
     Ok(grade::grade_all(Plan::of(exercise, Program::new(argv, workspace()), seed)).await)
 }
@@ -126,7 +128,8 @@ pub async fn matrix(
             let (seats, program, done) = (seats.clone(), program.clone(), done.clone());
             tokio::spawn(async move {
                 let _seat = seats.acquire().await;
-                let graded = grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
+                let graded =
+                    grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
                 let _ = done.send(fault.name.clone());
                 row(fault, graded)
             })
@@ -136,7 +139,9 @@ pub async fn matrix(
     for row in grading {
         rows.push(row.await.expect("a row does not panic"));
     }
-    for row in rows.iter_mut().filter(|row| row.outcomes.values().any(|outcome| *outcome == "unknown")) {
+    for row in
+        rows.iter_mut().filter(|row| row.outcomes.values().any(|outcome| *outcome == "unknown"))
+    {
         // Too much at a time for this machine: a last time, and alone.
         let fault = row.fault.clone();
         let graded = grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
@@ -154,14 +159,16 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             return row;
         }
     };
-    row.signature = Exercise::named(&row.fault.exercise).and_then(|exercise| signature(&graded, exercise));
+    row.signature =
+        Exercise::named(&row.fault.exercise).and_then(|exercise| signature(&graded, exercise));
     for graded in graded {
         let id = graded.check.id;
         let outcome = match &graded.outcome {
             Outcome::Passed => "passed",
             Outcome::Failed(report) => {
                 if !row.fault.violates.iter().any(|violated| violated == id) {
-                    row.complaints.push(format!("{id} fails, and is innocent: {}", report.failure.summary));
+                    row.complaints
+                        .push(format!("{id} fails, and is innocent: {}", report.failure.summary));
                 }
                 "caught"
             }
@@ -197,7 +204,8 @@ impl Row {
 impl Matrix {
     /// How many faults each check catches that names it first.
     pub fn catches(&self) -> BTreeMap<&'static str, usize> {
-        let mut catches: BTreeMap<&'static str, usize> = checks::all().iter().map(|check| (check.id, 0)).collect();
+        let mut catches: BTreeMap<&'static str, usize> =
+            checks::all().iter().map(|check| (check.id, 0)).collect();
         for row in &self.faults {
             for (id, outcome) in &row.outcomes {
                 *catches.entry(id).or_default() += usize::from(*outcome == "caught");
@@ -209,11 +217,15 @@ impl Matrix {
     /// What speaks against the checks; nothing if the matrix holds. Of a part of the museum it can't be said that
     /// a check catches too little.
     pub fn complaints(&self, whole: bool) -> Vec<String> {
-        let rows = self
-            .faults
-            .iter()
-            .flat_map(|row| row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.fault.name)));
+        let rows = self.faults.iter().flat_map(|row| {
+            row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.fault.name))
+        });
         let idle = self.catches().into_iter().filter(|(_, catches)| whole && *catches < CATCHES);
-        rows.chain(idle.map(|(id, catches)| format!("{id} catches {catches} faults, of at least {CATCHES}"))).collect()
+        rows.chain(
+            idle.map(|(id, catches)| {
+                format!("{id} catches {catches} faults, of at least {CATCHES}")
+            }),
+        )
+        .collect()
     }
 }

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 /// Why it can't, in a sentence.
 pub fn try_out(path: &Path) -> Result<(), String> {
     if path.is_dir() {
-        return Err(format!("cannot write {}: it is a directory; wanted: a file's path", path.display()));
+        return Err(format!(
+            "cannot write {}: it is a directory; wanted: a file's path",
+            path.display()
+        ));
     }
     let beside = beside(path)?;
     create(&beside, b"").map_err(|error| cannot(path, &error))?;
@@ -38,7 +41,9 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn beside(path: &Path) -> Result<PathBuf, String> {
-    let name = path.file_name().ok_or_else(|| format!("cannot write {}: wanted: a file's path", path.display()))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| format!("cannot write {}: wanted: a file's path", path.display()))?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}-{:08x}", std::process::id(), rand::random::<u32>()));
@@ -46,5 +51,8 @@ fn beside(path: &Path) -> Result<PathBuf, String> {
 }
 
 fn cannot(path: &Path, error: &io::Error) -> String {
-    format!("cannot write {}: {error}; wanted: a path in a directory that is there and may be written", path.display())
+    format!(
+        "cannot write {}: {error}; wanted: a path in a directory that is there and may be written",
+        path.display()
+    )
 }

@@ -33,8 +33,9 @@ impl Plan {
     #[must_use]
     pub fn remembering(mut self) -> Self {
         for (exercise, program) in &mut self.programs {
-            let some =
-                |which: fn(&Check) -> bool| self.checks.iter().any(|check| check.exercise == *exercise && which(check));
+            let some = |which: fn(&Check) -> bool| {
+                self.checks.iter().any(|check| check.exercise == *exercise && which(check))
+            };
             // Where heartbeats are waited for, the first second is long over when they are judged.
             if some(|check| check.ages)
                 && !some(|check| check.beats)
@@ -63,7 +64,9 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
     let all = checks::all();
     let mut wanted: BTreeSet<&'static str> = BTreeSet::new();
     for word in words {
-        let matching = all.iter().filter(|check| check.exercise.name() == word || check.id.starts_with(word.as_str()));
+        let matching = all
+            .iter()
+            .filter(|check| check.exercise.name() == word || check.id.starts_with(word.as_str()));
         let before = wanted.len();
         wanted.extend(matching.map(|check| check.id));
         if wanted.len() == before && !all.iter().any(|check| check.id.starts_with(word.as_str())) {
@@ -97,8 +100,9 @@ pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Re
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
     let mut built = build(&packages).await?;
     let program = |exercise: Exercise| {
-        let outcome =
-            built.remove(exercise.package(target)).unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+        let outcome = built
+            .remove(exercise.package(target))
+            .unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
         outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
             let hint = format!(
                 "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",

@@ -69,7 +69,9 @@ fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
                 open.sync_all()?;
                 return match fs::read(&copy)? == theirs {
                     true => Ok(copy),
-                    false => Err(io::Error::other(format!("{} is not what was written", copy.display()))),
+                    false => {
+                        Err(io::Error::other(format!("{} is not what was written", copy.display())))
+                    }
                 };
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -81,13 +83,15 @@ fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
 
 /// Year to second, in UTC, as `20250131-235959`.
 fn stamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map(|passed| passed.as_secs()).unwrap_or_default();
+    let seconds =
+        time.duration_since(UNIX_EPOCH).map(|passed| passed.as_secs()).unwrap_or_default();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days to a date, counted in years that begin in March, so that the leap day is the last.
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;

@@ -49,7 +49,8 @@ pub fn section(place: &str) -> String {
     let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
     let text = fs::read_to_string(workspace().join(page)).unwrap_or_default();
     let mut parts = text.split("\n## ");
-    let slug = |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
+    let slug =
+        |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
     match parts.find(|part| slug(part) == anchor) {
         Some(part) => format!("## {}\n", part.trim_end()),
         None => text,

@@ -30,8 +30,14 @@ pub struct Candidate {
 
 impl Candidate {
     /// Nothing where none of the checks is for its exercise.
-    fn new(name: String, exercise: Exercise, program: Program, checks: &[&'static Check]) -> Option<Self> {
-        let checks: Vec<_> = checks.iter().copied().filter(|check| check.exercise == exercise).collect();
+    fn new(
+        name: String,
+        exercise: Exercise,
+        program: Program,
+        checks: &[&'static Check],
+    ) -> Option<Self> {
+        let checks: Vec<_> =
+            checks.iter().copied().filter(|check| check.exercise == exercise).collect();
         (!checks.is_empty()).then_some(Candidate { name, program, exercise, checks })
     }
 }
@@ -64,19 +70,33 @@ pub struct Round {
 ///
 /// # Errors
 /// When one can't be built.
-pub async fn candidates(checks: &[&'static Check]) -> Result<(Vec<Candidate>, Vec<String>), String> {
+pub async fn candidates(
+    checks: &[&'static Check],
+) -> Result<(Vec<Candidate>, Vec<String>), String> {
     let plan = plan::built(checks.to_vec(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
         let program = program.map_err(|failure| failure.got)?;
-        candidates.extend(Candidate::new(exercise.package(Target::Solutions).to_string(), exercise, program, checks));
+        candidates.extend(Candidate::new(
+            exercise.package(Target::Solutions).to_string(),
+            exercise,
+            program,
+            checks,
+        ));
     }
     let (path, catalogue): (PathBuf, _) = museum::open().await?;
     for right in catalogue.right {
         let exercise = Exercise::named(&right.exercise);
-        let exercise = exercise.ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
-        let argv = vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
-        candidates.extend(Candidate::new(right.name, exercise, Program::new(argv, workspace()), checks));
+        let exercise = exercise
+            .ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
+        let argv =
+            vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
+        candidates.extend(Candidate::new(
+            right.name,
+            exercise,
+            Program::new(argv, workspace()),
+            checks,
+        ));
     }
     let mut missing = Vec::new();
     for language in Language::ALL {
@@ -92,7 +112,13 @@ pub async fn candidates(checks: &[&'static Check]) -> Result<(Vec<Candidate>, Ve
 }
 
 /// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
-pub async fn soak(candidates: Vec<Candidate>, runs: u32, jobs: usize, seed: u64, done: mpsc::UnboundedSender<Round>) {
+pub async fn soak(
+    candidates: Vec<Candidate>,
+    runs: u32,
+    jobs: usize,
+    seed: u64,
+    done: mpsc::UnboundedSender<Round>,
+) {
     let seats = Arc::new(Semaphore::new(jobs));
     let mut rounds = JoinSet::new();
     for run in 0..u64::from(runs) {

@@ -35,7 +35,8 @@ pub fn grades() -> BTreeMap<String, Remembered> {
 pub fn remember(graded: &[Graded]) -> io::Result<()> {
     let mut grades = grades();
     for exercise in Exercise::ALL {
-        let verdicts: Vec<&Graded> = graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
+        let verdicts: Vec<&Graded> =
+            graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
         if verdicts.is_empty() {
             continue;
         }
@@ -44,9 +45,11 @@ pub fn remember(graded: &[Graded]) -> io::Result<()> {
         if remembered.source != source {
             *remembered = Remembered { source, checks: BTreeMap::new() };
         }
-        remembered
-            .checks
-            .extend(verdicts.iter().map(|graded| (graded.check.id.to_string(), word(&graded.outcome).into())));
+        remembered.checks.extend(
+            verdicts
+                .iter()
+                .map(|graded| (graded.check.id.to_string(), word(&graded.outcome).into())),
+        );
     }
     write("grades.json", &grades)
 }

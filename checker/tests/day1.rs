@@ -43,7 +43,9 @@ fn main() -> ExitCode {
         let why = match args.filter {
             _ if args.ignored => "`--ignored` leaves no check to run; try without".to_string(),
             Some(filter) if args.skip.is_empty() => {
-                format!("no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::")
+                format!(
+                    "no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::"
+                )
             }
             _ => "`--skip` leaves no check to run; try without".to_string(),
         };
@@ -63,7 +65,8 @@ fn main() -> ExitCode {
         senders.insert(id, sender);
         let verdicts = verdicts.clone();
         trials.push(Trial::ignorable_test(id, move || {
-            let graded = receiver.recv().map_err(|_| Failed::from("the checker gave no verdict"))?;
+            let graded =
+                receiver.recv().map_err(|_| Failed::from("the checker gave no verdict"))?;
             let result = trial_result(&graded);
             verdicts.lock().expect("no panic holds it").insert(graded.check.id, graded);
             result
@@ -93,13 +96,16 @@ fn main() -> ExitCode {
 fn target() -> Result<Target, String> {
     let Some(name) = std::env::var_os("CHECKER_TARGET") else { return Ok(Target::Day1) };
     let name = name.to_string_lossy();
-    Target::named(&name).ok_or_else(|| format!("CHECKER_TARGET is `{name}`; it can be `day1` or `solutions`"))
+    Target::named(&name)
+        .ok_or_else(|| format!("CHECKER_TARGET is `{name}`; it can be `day1` or `solutions`"))
 }
 
 fn seed() -> Result<u64, String> {
     let Some(seed) = std::env::var_os("CHECKER_SEED") else { return Ok(fresh_seed()) };
     let seed = seed.to_string_lossy();
-    seed.parse().map_err(|_| format!("CHECKER_SEED is `{seed}`; it must be a whole number, as a run prints it"))
+    seed.parse().map_err(|_| {
+        format!("CHECKER_SEED is `{seed}`; it must be a whole number, as a run prints it")
+    })
 }
 
 /// Grades in a thread of its own, while libtest-mimic's threads wait for one verdict each.

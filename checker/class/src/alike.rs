@@ -22,7 +22,12 @@ fn shape(text: &str) -> Option<u64> {
     (count >= FEWEST).then(|| hash.finish())
 }
 
-fn walk(tokens: TokenStream, names: &mut HashMap<String, usize>, hash: &mut DefaultHasher, count: &mut usize) {
+fn walk(
+    tokens: TokenStream,
+    names: &mut HashMap<String, usize>,
+    hash: &mut DefaultHasher,
+    count: &mut usize,
+) {
     for token in tokens {
         *count += 1;
         match token {
@@ -44,7 +49,9 @@ fn walk(tokens: TokenStream, names: &mut HashMap<String, usize>, hash: &mut Defa
 
 /// The shape of each exercise in these sources.
 pub(crate) fn shapes(sources: &Sources) -> BTreeMap<Exercise, u64> {
-    let shapes = Exercise::ALL.into_iter().filter_map(|exercise| Some((exercise, shape(&sources.text_of(exercise))?)));
+    let shapes = Exercise::ALL
+        .into_iter()
+        .filter_map(|exercise| Some((exercise, shape(&sources.text_of(exercise))?)));
     shapes.collect()
 }
 
@@ -74,7 +81,9 @@ mod tests {
 
     #[test]
     fn names_and_comments_make_no_difference() {
-        let body = |name: &str, number: u32| format!("fn {name}() {{ {} }}", format!("{name}({number}); ").repeat(80));
+        let body = |name: &str, number: u32| {
+            format!("fn {name}() {{ {} }}", format!("{name}({number}); ").repeat(80))
+        };
         assert!(shape(&body("serve", 1)).is_some());
         assert_eq!(shape(&body("serve", 1)), shape(&format!("// mine\n{}", body("handle", 1))));
         assert_ne!(shape(&body("serve", 1)), shape(&body("serve", 2)));

@@ -74,7 +74,8 @@ impl ClassArgs {
     pub(crate) fn named(&self) -> Result<BTreeMap<String, PathBuf>, String> {
         let mut paths = self.submissions.clone();
         if let Some(folder) = &self.each {
-            let entries = std::fs::read_dir(folder).map_err(|error| format!("--each {}: {error}", folder.display()))?;
+            let entries = std::fs::read_dir(folder)
+                .map_err(|error| format!("--each {}: {error}", folder.display()))?;
             paths.extend(entries.flatten().map(|entry| entry.path()));
         }
         let mut named = BTreeMap::new();
@@ -82,9 +83,14 @@ impl ClassArgs {
             if !path.exists() {
                 return Err(format!("there is no {}", path.display()));
             }
-            let name = name(&path).ok_or_else(|| format!("{} has no name to call its result by", path.display()))?;
+            let name = name(&path)
+                .ok_or_else(|| format!("{} has no name to call its result by", path.display()))?;
             if let Some(other) = named.insert(name.clone(), path.clone()) {
-                return Err(format!("{} and {} are both called `{name}`: rename one", other.display(), path.display()));
+                return Err(format!(
+                    "{} and {} are both called `{name}`: rename one",
+                    other.display(),
+                    path.display()
+                ));
             }
         }
         // By place in the order of names: the same for everybody who is given the same submissions.
@@ -103,7 +109,9 @@ fn name(path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
     let name = path.file_name()?.to_string_lossy().into_owned();
     let lower = name.to_lowercase();
-    let ending = [".tar.gz", ".tgz", ".zip"].into_iter().find(|ending| lower.ends_with(ending) && path.is_file());
+    let ending = [".tar.gz", ".tgz", ".zip"]
+        .into_iter()
+        .find(|ending| lower.ends_with(ending) && path.is_file());
     let stem = &name[..name.len() - ending.map_or(0, str::len)];
     let safe = |c: char| if c.is_alphanumeric() || "-_.@+ ".contains(c) { c } else { '_' };
     let name: String = stem.chars().map(safe).collect();

@@ -74,7 +74,8 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
                 }
             }
             Err(reason) => {
-                let result = Submission::ungraded(name, Status::Unreadable, Some(reason.clone()), &weights);
+                let result =
+                    Submission::ungraded(name, Status::Unreadable, Some(reason.clone()), &weights);
                 files::write(&args.out.join(name), &result, &format!("{name}: {reason}\n"))
                     .map_err(|e| told(&args.out, &e))?;
                 results.insert(name.clone(), result);
@@ -82,7 +83,11 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
         }
     }
     candidates.retain(|candidate| match files::read(&args.out.join(&candidate.name)) {
-        Some(result) if args.resume && result.content == candidate.content && result.status == Status::Graded => {
+        Some(result)
+            if args.resume
+                && result.content == candidate.content
+                && result.status == Status::Graded =>
+        {
             results.insert(candidate.name.clone(), result);
             false
         }
@@ -92,14 +97,18 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
         eprintln!("{} of {} have a result already.", results.len(), named.len());
     }
 
-    let shelf =
-        tempfile::Builder::new().prefix("workbook-class-").tempdir().map_err(|e| told(&std::env::temp_dir(), &e))?;
+    let shelf = tempfile::Builder::new()
+        .prefix("workbook-class-")
+        .tempdir()
+        .map_err(|e| told(&std::env::temp_dir(), &e))?;
     open_to_all(shelf.path()).map_err(|error| told(shelf.path(), &error))?;
     let ours = shelf.path().join(format!("classroom{}", std::env::consts::EXE_SUFFIX));
     let exe = std::env::current_exe().map_err(|error| told(Path::new("classroom"), &error))?;
     std::fs::copy(exe, &ours).map_err(|error| told(&ours, &error))?;
     progress::line("compiling what all submissions share …");
-    let workshop = Workshop::open(level.clone(), ours.clone(), args.build_cpu).await.map_err(|message| (3, message))?;
+    let workshop = Workshop::open(level.clone(), ours.clone(), args.build_cpu)
+        .await
+        .map_err(|message| (3, message))?;
     let room = Arc::new(Room {
         workshop,
         level,
@@ -123,12 +132,16 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
             left_out: twin.sources.left_out,
             ..result.clone()
         };
-        let report = std::fs::read_to_string(args.out.join(&first).join("report.txt")).unwrap_or_default();
-        files::write(&args.out.join(&twin.name), &result, &report).map_err(|error| told(&args.out, &error))?;
+        let report =
+            std::fs::read_to_string(args.out.join(&first).join("report.txt")).unwrap_or_default();
+        files::write(&args.out.join(&twin.name), &result, &report)
+            .map_err(|error| told(&args.out, &error))?;
         results.insert(twin.name, result);
     }
     let results: Vec<Submission> = results.into_values().collect();
-    for (result, format) in results.iter().flat_map(|result| args.format.iter().map(move |format| (result, format))) {
+    for (result, format) in
+        results.iter().flat_map(|result| args.format.iter().map(move |format| (result, format)))
+    {
         match format.write(result) {
             Ok(text) => {
                 let file = args.out.join(&result.name).join(format.file());
@@ -137,8 +150,8 @@ pub(crate) async fn run(args: &ClassArgs) -> Result<ExitCode, (u8, String)> {
             Err(error) => eprintln!("{}: {error}", result.name),
         }
     }
-    let overview =
-        classfiles::write(&args.out, &results, alike::groups(&shapes)).map_err(|error| told(&args.out, &error))?;
+    let overview = classfiles::write(&args.out, &results, alike::groups(&shapes))
+        .map_err(|error| told(&args.out, &error))?;
     progress::line("");
     println!("{}", classfiles::summary(&results, &overview, &args.out));
     if fresh > 0 {
@@ -170,7 +183,8 @@ async fn grade_all(
     results: &mut BTreeMap<String, Submission>,
 ) -> Result<(), String> {
     let all = candidates.len();
-    let queue = Arc::new(Mutex::new(candidates.into_iter().collect::<std::collections::VecDeque<_>>()));
+    let queue =
+        Arc::new(Mutex::new(candidates.into_iter().collect::<std::collections::VecDeque<_>>()));
     let (done, mut finished) = mpsc::unbounded_channel();
     for slot in 0..jobs.min(all) {
         let (room, queue, done) = (room.clone(), queue.clone(), done.clone());
@@ -216,38 +230,53 @@ impl Room {
                 (empty.with(verdicts, &self.weights), report)
             }
             Err(reason) => {
-                let report = format!("{name} could not be graded, and that is the grader's fault: {reason}\n");
+                let report = format!(
+                    "{name} could not be graded, and that is the grader's fault: {reason}\n"
+                );
                 (Submission::ungraded(name, Status::Broken, Some(reason), &self.weights), report)
             }
         };
         let submitted = candidate.sources.exercises();
         result.content = candidate.content.clone();
         result.sandbox = self.level.name().to_string();
-        result.missing = Exercise::ALL.iter().filter(|one| !submitted.contains(one)).map(ToString::to_string).collect();
+        result.missing = Exercise::ALL
+            .iter()
+            .filter(|one| !submitted.contains(one))
+            .map(ToString::to_string)
+            .collect();
         result.left_out = candidate.sources.left_out.clone();
         result.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let folder = self.out.join(name);
-        files::write(&folder, &result, &report).map_err(|error| format!("{}: {error}", folder.display()))?;
+        files::write(&folder, &result, &report)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(result)
     }
 
-    async fn verdicts(&self, slot: usize, candidate: &Candidate) -> Result<(Verdicts, String), String> {
-        let shelf =
-            tempfile::Builder::new().prefix("submission-").tempdir_in(&self.shelf).map_err(|e| e.to_string())?;
+    async fn verdicts(
+        &self,
+        slot: usize,
+        candidate: &Candidate,
+    ) -> Result<(Verdicts, String), String> {
+        let shelf = tempfile::Builder::new()
+            .prefix("submission-")
+            .tempdir_in(&self.shelf)
+            .map_err(|e| e.to_string())?;
         open_to_all(shelf.path()).map_err(|error| error.to_string())?;
         let scratch = shelf.path().join("scratch");
         // Verdicts and tasks are in a folder that nobody but us may enter.
-        let private =
-            tempfile::Builder::new().prefix("verdicts-").tempdir_in(&self.shelf).map_err(|e| e.to_string())?;
+        let private = tempfile::Builder::new()
+            .prefix("verdicts-")
+            .tempdir_in(&self.shelf)
+            .map_err(|e| e.to_string())?;
         std::fs::create_dir(&scratch).map_err(|error| error.to_string())?;
         let built = {
             let _seat = self.building.acquire().await;
             self.workshop.build(&format!("slot-{slot}"), &candidate.sources, shelf.path()).await?
         };
         let command = |program: &PathBuf| self.level.server(&self.ours, program, &scratch, slot);
-        let programs = built
-            .into_iter()
-            .map(|(exercise, outcome)| (exercise.name().to_string(), outcome.map(|program| command(&program))));
+        let programs = built.into_iter().map(|(exercise, outcome)| {
+            (exercise.name().to_string(), outcome.map(|program| command(&program)))
+        });
         let task = Task {
             programs: programs.collect(),
             directory: scratch.clone(),
@@ -259,25 +288,31 @@ impl Room {
         let text = serde_json::to_vec(&task).map_err(|error| error.to_string())?;
         std::fs::write(&file, text).map_err(|error| error.to_string())?;
         self.work(&file, &candidate.content).await?;
-        let verdicts =
-            std::fs::read(&task.verdicts).map_err(|error| format!("the grader left no verdicts: {error}"))?;
-        let verdicts =
-            serde_json::from_slice(&verdicts).map_err(|error| format!("the verdicts are no JSON: {error}"))?;
-        let report = std::fs::read_to_string(&task.report).map_err(|error| format!("there is no report: {error}"))?;
+        let verdicts = std::fs::read(&task.verdicts)
+            .map_err(|error| format!("the grader left no verdicts: {error}"))?;
+        let verdicts = serde_json::from_slice(&verdicts)
+            .map_err(|error| format!("the verdicts are no JSON: {error}"))?;
+        let report = std::fs::read_to_string(&task.report)
+            .map_err(|error| format!("there is no report: {error}"))?;
         Ok((verdicts, report))
     }
 
     /// Runs a worker, and ends it with all that it started.
     async fn work(&self, task: &Path, content: &str) -> Result<(), String> {
         let mut line = self.level.network();
-        line.extend([&self.ours, Path::new("worker"), task].map(|word| word.to_string_lossy().into_owned()));
+        line.extend(
+            [&self.ours, Path::new("worker"), task].map(|word| word.to_string_lossy().into_owned()),
+        );
         let mut command = tokio::process::Command::new(&line[0]);
         // Servers inherit from the worker, and there is nothing that they need.
         let names = ["PATH", "TMPDIR", "TEMP", "TMP", "SystemRoot"];
-        command.env_clear().envs(names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+            .env_clear()
+            .envs(names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mark = format!("worker-{}-{content}", std::process::id());
-        let (mut worker, _, stderr) = Process::spawn(command, &mark).map_err(|error| format!("no worker: {error}"))?;
+        let (mut worker, _, stderr) =
+            Process::spawn(command, &mark).map_err(|error| format!("no worker: {error}"))?;
         let mut words = String::new();
         let run = async {
             if let Some(stderr) = stderr {

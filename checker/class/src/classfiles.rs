@@ -32,12 +32,17 @@ pub(crate) fn open(out: &Path, resume: bool, seed: Option<u64>) -> Result<u64, S
     let name = out.display();
     let file = out.join("run.json");
     if let Ok(text) = std::fs::read(&file) {
-        let run: Run = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let run: Run = serde_json::from_slice(&text)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         if !resume {
-            return Err(format!("--out {name} holds results already: add --resume, or name another folder"));
+            return Err(format!(
+                "--out {name} holds results already: add --resume, or name another folder"
+            ));
         }
         return match seed {
-            Some(seed) if seed != run.seed => Err(format!("--seed {seed}: the run in {name} began with {}", run.seed)),
+            Some(seed) if seed != run.seed => {
+                Err(format!("--seed {seed}: the run in {name} began with {}", run.seed))
+            }
             _ => Ok(run.seed),
         };
     }
@@ -64,7 +69,17 @@ pub(crate) fn write(out: &Path, results: &[Submission], alike: Vec<Alike>) -> io
 pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     let ids: Vec<&str> = checker::checks::all().iter().map(|check| check.id).collect();
-    let head = ["submission", "status", "points", "max_points", "passed", "failed", "blocked", "unknown", "same_as"];
+    let head = [
+        "submission",
+        "status",
+        "points",
+        "max_points",
+        "passed",
+        "failed",
+        "blocked",
+        "unknown",
+        "same_as",
+    ];
     table.write_record(head.iter().chain(&ids)).map_err(io::Error::other)?;
     for result in results {
         let totals = result.totals;
@@ -79,7 +94,9 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
         ];
         row.extend(numbers.iter().map(ToString::to_string));
         row.push(calm(result.same_as.as_deref().unwrap_or_default()));
-        let outcome = |id: &&str| result.checks().find(|check| check.id == *id).map(|check| check.outcome.clone());
+        let outcome = |id: &&str| {
+            result.checks().find(|check| check.id == *id).map(|check| check.outcome.clone())
+        };
         row.extend(ids.iter().map(|id| outcome(id).unwrap_or_default()));
         table.write_record(&row).map_err(io::Error::other)?;
     }
@@ -88,7 +105,11 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
 
 /// A name that no spreadsheet takes for a formula.
 pub(crate) fn calm(name: &str) -> String {
-    if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{name}") } else { name.to_string() }
+    if name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{name}")
+    } else {
+        name.to_string()
+    }
 }
 
 /// What to print at the end.
@@ -109,7 +130,8 @@ pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -
         lines.push(format!("Most stop at {} ({}).", check.name, check.count));
     }
     let pages: BTreeSet<&str> = BTreeSet::from(["index.html", "results.csv", "results.json"]);
-    let pages: Vec<String> = pages.iter().map(|page| out.join(page).display().to_string()).collect();
+    let pages: Vec<String> =
+        pages.iter().map(|page| out.join(page).display().to_string()).collect();
     lines.push(format!("Results: {}", pages.join(", ")));
     lines.join("\n")
 }
@@ -117,6 +139,7 @@ pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -
 /// 0 when there is a verdict on everything, 3 when something could not be judged: what students got wrong is no failure
 /// of the class.
 pub(crate) fn exit_code(results: &[Submission]) -> u8 {
-    let unjudged = |result: &Submission| result.status == Status::Broken || result.totals.unknown > 0;
+    let unjudged =
+        |result: &Submission| result.status == Status::Broken || result.totals.unknown > 0;
     if results.iter().any(unjudged) { 3 } else { 0 }
 }

@@ -43,7 +43,10 @@ impl Sources {
     pub(crate) fn text_of(&self, exercise: Exercise) -> String {
         let folder = format!("day1/{exercise}/");
         let files = self.files.iter().filter(|(path, _)| path.starts_with(&folder));
-        files.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect::<Vec<_>>().join("\n")
+        files
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -56,8 +59,13 @@ pub(crate) fn collect(path: &Path) -> Result<Sources, String> {
 }
 
 fn from_entries(entries: Vec<Entry>) -> Result<Sources, String> {
-    let places: Vec<Option<(String, String)>> = entries.iter().map(|entry| place(&entry.path)).collect();
-    let root = places.iter().flatten().map(|(root, _)| root).min_by_key(|root| (root.split('/').count(), *root));
+    let places: Vec<Option<(String, String)>> =
+        entries.iter().map(|entry| place(&entry.path)).collect();
+    let root = places
+        .iter()
+        .flatten()
+        .map(|(root, _)| root)
+        .min_by_key(|root| (root.split('/').count(), *root));
     let root = root.cloned().ok_or("there is no day1/<exercise>/src/*.rs in it")?;
     let mut sources = Sources::default();
     let mut taken = 0;
@@ -66,7 +74,9 @@ fn from_entries(entries: Vec<Entry>) -> Result<Sources, String> {
         let path = entry.path;
         let ours = place.filter(|(its, _)| *its == root).map(|(_, path)| path);
         match (entry.content, ours) {
-            (_, None) if escapes(&path) => others.push(format!("{path}: its path leads out of the submission")),
+            (_, None) if escapes(&path) => {
+                others.push(format!("{path}: its path leads out of the submission"))
+            }
             (Content::Link(to), _) => others.push(format!("{path}: a link, to {to}")),
             (Content::TooLarge(size), _) => {
                 others.push(format!("{path}: {size} bytes, at most {FILE_LIMIT} are taken"));
@@ -80,7 +90,9 @@ fn from_entries(entries: Vec<Entry>) -> Result<Sources, String> {
             (Content::File(_), Some(_)) => {
                 others.push(format!("{path}: more than {SUBMISSION_LIMIT} bytes in all"));
             }
-            (Content::File(_) | Content::Unread, _) => others.push(format!("{path}: not of day1/*/src/**/*.rs")),
+            (Content::File(_) | Content::Unread, _) => {
+                others.push(format!("{path}: not of day1/*/src/**/*.rs"))
+            }
         }
     }
     if sources.files.is_empty() {
@@ -100,10 +112,11 @@ fn place(path: &str) -> Option<(String, String)> {
     if escapes(path) || !path.ends_with(".rs") {
         return None;
     }
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    let at = parts
-        .windows(4)
-        .position(|window| window[0] == "day1" && Exercise::named(window[1]).is_some() && window[2] == "src")?;
+    let parts: Vec<&str> =
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let at = parts.windows(4).position(|window| {
+        window[0] == "day1" && Exercise::named(window[1]).is_some() && window[2] == "src"
+    })?;
     let strange = |part: &&str| part.chars().any(|c| c.is_control() || c == ':' || c == '\\');
     let ours = &parts[at..];
     (!ours.iter().any(strange)).then(|| (parts[..at].join("/"), ours.join("/")))
@@ -112,7 +125,10 @@ fn place(path: &str) -> Option<(String, String)> {
 /// Whether a path leads, or may lead on some system, out of the folder in which it is unpacked.
 fn escapes(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
-    path.starts_with('/') || path.starts_with('\\') || drive || path.split(['/', '\\']).any(|part| part == "..")
+    path.starts_with('/')
+        || path.starts_with('\\')
+        || drive
+        || path.split(['/', '\\']).any(|part| part == "..")
 }
 
 #[cfg(test)]
@@ -125,7 +141,10 @@ mod tests {
 
     #[test]
     fn the_shape_is_found_a_level_deeper_and_in_part() {
-        let sources = from_entries(vec![file("ada-main/day1/echo/src/main.rs"), file("ada-main/day1/echo/build.rs")]);
+        let sources = from_entries(vec![
+            file("ada-main/day1/echo/src/main.rs"),
+            file("ada-main/day1/echo/build.rs"),
+        ]);
         let sources = sources.expect("there is a source");
         assert_eq!(sources.files.keys().collect::<Vec<_>>(), ["day1/echo/src/main.rs"]);
         assert_eq!(sources.left_out, ["ada-main/day1/echo/build.rs: not of day1/*/src/**/*.rs"]);
@@ -134,8 +153,12 @@ mod tests {
 
     #[test]
     fn nothing_leads_out() {
-        let paths =
-            ["../day1/echo/src/a.rs", "/day1/echo/src/b.rs", "day1/echo/src/../../c.rs", "C:/day1/echo/src/d.rs"];
+        let paths = [
+            "../day1/echo/src/a.rs",
+            "/day1/echo/src/b.rs",
+            "day1/echo/src/../../c.rs",
+            "C:/day1/echo/src/d.rs",
+        ];
         let mut all: Vec<Entry> = paths.into_iter().map(file).collect();
         let link = Content::Link("/etc/passwd".to_string());
         all.push(Entry { path: "day1/echo/src/passwd.rs".to_string(), content: link });

@@ -93,7 +93,9 @@ pub(crate) fn landlock_works() -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn run(args: Confine) -> ExitCode {
     match Command::new(&args.argv[0]).args(&args.argv[1..]).status() {
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_RUN)),
+        Ok(status) => ExitCode::from(
+            status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_RUN),
+        ),
         Err(_) => ExitCode::from(NOT_RUN),
     }
 }
@@ -120,8 +122,8 @@ fn limit(args: &Confine) {
 #[cfg(target_os = "linux")]
 mod linux {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
-        path_beneath_rules,
+        ABI, Access, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
+        RulesetError, Scope, path_beneath_rules,
     };
 
     /// What is asked of the kernel; an older one does what it can.
@@ -131,7 +133,9 @@ mod linux {
         if args.read.is_empty() && args.write.is_empty() {
             return Ok(());
         }
-        let mut rules = Ruleset::default().handle_access(AccessFs::from_all(WANTED))?.scope(Scope::from_all(WANTED))?;
+        let mut rules = Ruleset::default()
+            .handle_access(AccessFs::from_all(WANTED))?
+            .scope(Scope::from_all(WANTED))?;
         if args.no_connect {
             rules = rules.handle_access(AccessNet::from_all(WANTED))?;
         }

@@ -28,14 +28,18 @@ pub(crate) struct ConvertArgs {
 pub(crate) fn run(args: &ConvertArgs) -> Result<String, String> {
     let weights = Weights::read(args.weights.as_deref())?;
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| format!("standard input: {error}"))?;
     // `class` writes whole results, `grade` verdicts only.
     let result = match serde_json::from_str::<Submission>(&text) {
         Ok(result) => result,
         Err(_) => {
-            let verdicts = serde_json::from_str(&text)
-                .map_err(|error| format!("standard input holds no result of `grade --format json`: {error}"))?;
-            Submission::ungraded(&args.name, Status::Graded, None, &weights).with(verdicts, &weights)
+            let verdicts = serde_json::from_str(&text).map_err(|error| {
+                format!("standard input holds no result of `grade --format json`: {error}")
+            })?;
+            Submission::ungraded(&args.name, Status::Graded, None, &weights)
+                .with(verdicts, &weights)
         }
     };
     args.format.write(&result)

@@ -56,7 +56,9 @@ pub(crate) fn entries(path: &Path) -> Result<Vec<Entry>, String> {
 
 /// Whether the students' sources are worth reading here: only what ends in `.rs` below a `src`.
 fn wanted(path: &str) -> bool {
-    path.ends_with(".rs") && path.contains("src/") && !path.split('/').any(|part| NEVER.contains(&part))
+    path.ends_with(".rs")
+        && path.contains("src/")
+        && !path.split('/').any(|part| NEVER.contains(&part))
 }
 
 fn take(path: String, size: u64, from: impl Read) -> io::Result<Entry> {
@@ -67,7 +69,8 @@ fn take(path: String, size: u64, from: impl Read) -> io::Result<Entry> {
     let mut bytes = Vec::new();
     from.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
     let read = bytes.len() as u64;
-    let content = if read > FILE_LIMIT { Content::TooLarge(size.max(read)) } else { Content::File(bytes) };
+    let content =
+        if read > FILE_LIMIT { Content::TooLarge(size.max(read)) } else { Content::File(bytes) };
     Ok(Entry { path, content })
 }
 
@@ -133,7 +136,10 @@ fn tar(path: &Path, entries: &mut Vec<Entry>) -> io::Result<()> {
         let name = String::from_utf8_lossy(&file.path_bytes()).into_owned();
         let kind = file.header().entry_type();
         if kind.is_symlink() || kind.is_hard_link() {
-            let to = file.link_name_bytes().map(|to| String::from_utf8_lossy(&to).into_owned()).unwrap_or_default();
+            let to = file
+                .link_name_bytes()
+                .map(|to| String::from_utf8_lossy(&to).into_owned())
+                .unwrap_or_default();
             entries.push(Entry { path: name, content: Content::Link(to) });
         } else if kind.is_file() {
             let size = file.size();

@@ -27,7 +27,11 @@ use checker::interrupt::{INTERRUPTED, interrupted};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo checker class", about = "Grades many submissions, which need not be trusted", version)]
+#[command(
+    name = "cargo checker class",
+    about = "Grades many submissions, which need not be trusted",
+    version
+)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
@@ -86,7 +90,9 @@ fn main() -> ExitCode {
 fn in_runtime(args: &args::ClassArgs) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(3, &format!("this machine does not let the checker work: {error}")),
+        Err(error) => {
+            return complain(3, &format!("this machine does not let the checker work: {error}"));
+        }
     };
     let code = runtime.block_on(async {
         tokio::select! {

@@ -30,11 +30,13 @@ pub(crate) fn run(args: &MergeArgs) -> Result<(String, u8), String> {
     for part in &args.parts {
         let file = part.join("results.json");
         let text = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let class: Class = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let class: Class = serde_json::from_slice(&text)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         for result in class.results {
             let name = result.name.clone();
             let folder = args.out.join(&name);
-            copy(&part.join(&name), &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            copy(&part.join(&name), &folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
             if results.insert(name.clone(), result).is_some() {
                 return Err(format!("two parts have a result for `{name}`"));
             }

@@ -129,7 +129,12 @@ pub(crate) struct Verdicts {
 
 impl Submission {
     /// A submission that is not graded, or not yet.
-    pub(crate) fn ungraded(name: &str, status: Status, reason: Option<String>, weights: &Weights) -> Self {
+    pub(crate) fn ungraded(
+        name: &str,
+        status: Status,
+        reason: Option<String>,
+        weights: &Weights,
+    ) -> Self {
         Submission {
             name: name.to_string(),
             content: String::new(),
@@ -179,12 +184,15 @@ impl Weights {
     pub(crate) fn read(file: Option<&std::path::Path>) -> Result<Self, String> {
         let Some(file) = file else { return Ok(Weights::default()) };
         let name = file.display();
-        let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("cannot read {name}: {error}"))?;
         let weights: std::collections::BTreeMap<String, u32> = serde_json::from_str(&text).map_err(|error| {
             format!("{name} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}")
         })?;
         match weights.keys().find(|id| checker::checks::find(id).is_none()) {
-            Some(id) => Err(format!("{name}: there is no check `{id}`; checks are named like echo::reply")),
+            Some(id) => {
+                Err(format!("{name}: there is no check `{id}`; checks are named like echo::reply"))
+            }
             None => Ok(Weights(weights)),
         }
     }

@@ -52,11 +52,16 @@ impl Overview {
         let with = |status| results.iter().filter(|result| result.status == status).count();
         let sum: u64 = results.iter().map(|result| u64::from(result.points)).sum();
         let average = sum / u64::try_from(results.len().max(1)).unwrap_or(1);
-        let firsts = results.iter().filter_map(|result| result.checks().find(|check| check.outcome == "failed"));
-        let mistakes =
-            results.iter().flat_map(|result| &result.exercises).filter_map(|exercise| exercise.looks_like.as_ref());
+        let firsts = results
+            .iter()
+            .filter_map(|result| result.checks().find(|check| check.outcome == "failed"));
+        let mistakes = results
+            .iter()
+            .flat_map(|result| &result.exercises)
+            .filter_map(|exercise| exercise.looks_like.as_ref());
         let rate = |check: &&'static checker::checks::Check| {
-            let all = results.iter().flat_map(Submission::checks).filter(|graded| graded.id == check.id);
+            let all =
+                results.iter().flat_map(Submission::checks).filter(|graded| graded.id == check.id);
             let judged: Vec<_> = all.filter(|graded| graded.outcome != "unknown").collect();
             let passed = judged.iter().filter(|graded| graded.passed()).count();
             Rate { id: check.id.to_string(), passed, judged: judged.len() }
@@ -69,7 +74,9 @@ impl Overview {
             average: u32::try_from(average).unwrap_or(u32::MAX),
             max_points: results.iter().map(|result| result.max_points).max().unwrap_or(0),
             stops_most: most(firsts.map(|check| (check.id.clone(), String::new()))),
-            commonest_mistake: most(mistakes.map(|mistake| (mistake.name.clone(), mistake.sentence.clone()))),
+            commonest_mistake: most(
+                mistakes.map(|mistake| (mistake.name.clone(), mistake.sentence.clone())),
+            ),
             checks: checker::checks::all().iter().map(rate).collect(),
             alike,
         }
@@ -82,6 +89,7 @@ fn most(all: impl Iterator<Item = (String, String)>) -> Option<Counted> {
     for name in all {
         *counts.entry(name).or_default() += 1;
     }
-    let counted = counts.into_iter().map(|((name, sentence), count)| Counted { name, sentence, count });
+    let counted =
+        counts.into_iter().map(|((name, sentence), count)| Counted { name, sentence, count });
     counted.reduce(|best, next| if next.count > best.count { next } else { best })
 }

@@ -56,9 +56,11 @@ pub(crate) fn submission(result: &Submission, report: &str) -> String {
         let _ = writeln!(body, "<p>{}</p>", escaped(reason));
     }
     if !result.exercises.is_empty() {
-        body += "<table><tr><th>Check</th><th>Verdict</th><th class=\"n\">Points</th><th></th></tr>\n";
+        body +=
+            "<table><tr><th>Check</th><th>Verdict</th><th class=\"n\">Points</th><th></th></tr>\n";
         for check in result.checks() {
-            let (id, outcome, summary) = (escaped(&check.id), escaped(&check.outcome), escaped(&check.summary));
+            let (id, outcome, summary) =
+                (escaped(&check.id), escaped(&check.outcome), escaped(&check.summary));
             let _ = writeln!(
                 body,
                 "<tr><td>{id}</td><td class=\"{outcome}\">{outcome}</td><td class=\"n\">{}/{}</td><td>{summary}</td></tr>",
@@ -115,7 +117,12 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         let _ = writeln!(
             body,
             "<tr><td><a href=\"{name}/report.html\">{name}</a></td><td class=\"n\">{}/{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{note}</td></tr>",
-            result.points, result.max_points, totals.passed, totals.failed, totals.blocked, totals.unknown
+            result.points,
+            result.max_points,
+            totals.passed,
+            totals.failed,
+            totals.blocked,
+            totals.unknown
         );
     }
     body += "</table>\n<h2>Pass rate by check</h2>\n<table><tr><th>Check</th><th class=\"n\">Passed</th><th class=\"n\">Of</th><th></th></tr>\n";
@@ -135,7 +142,12 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
     if !alike.is_empty() {
         body += "<h2>Likely identical</h2>\n<p>The same tokens but for names, comments and layout. This is a hint to look, and no verdict: short programs that follow one lesson look alike.</p>\n<ul>";
         for group in alike {
-            let _ = writeln!(body, "<li>{}: {}</li>", escaped(&group.exercise), escaped(&group.submissions.join(", ")));
+            let _ = writeln!(
+                body,
+                "<li>{}: {}</li>",
+                escaped(&group.exercise),
+                escaped(&group.submissions.join(", "))
+            );
         }
         body += "</ul>\n";
     }

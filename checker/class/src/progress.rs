@@ -26,7 +26,8 @@ impl Pace {
     /// One more is done: what to show.
     pub(crate) fn step(&mut self, name: &str) -> String {
         self.done += 1;
-        let left = self.began.elapsed().as_secs_f64() / self.done as f64 * (self.all - self.done) as f64;
+        let left =
+            self.began.elapsed().as_secs_f64() / self.done as f64 * (self.all - self.done) as f64;
         format!("{} of {} graded, last {name}; about {} left", self.done, self.all, told(left))
     }
 }

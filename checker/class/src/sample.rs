@@ -26,9 +26,19 @@ struct Mistake(Exercise, &'static str, &'static str, &'static str);
 
 use Exercise::{Broadcast, Echo, Heartbeat};
 const MISTAKES: &[Mistake] = &[
-    Mistake(Echo, "Welcome! Connection established.", "Welcome! Connection established", "echo::welcome"),
+    Mistake(
+        Echo,
+        "Welcome! Connection established.",
+        "Welcome! Connection established",
+        "echo::welcome",
+    ),
     Mistake(Echo, "Server received: {text}", "server received: {text}", "echo::reply"),
-    Mistake(Echo, "Server received: {text}\"))", "Server received: {}\", text.trim()))", "echo::reply"),
+    Mistake(
+        Echo,
+        "Server received: {text}\"))",
+        "Server received: {}\", text.trim()))",
+        "echo::reply",
+    ),
     Mistake(Echo, "if m.is_text() || m.is_binary()", "if m.is_text()", "echo::binary"),
     Mistake(Echo, "log(\"Client connected\");", "", "echo::log"),
     Mistake(
@@ -37,7 +47,12 @@ const MISTAKES: &[Mistake] = &[
         "drop(format_args!(\"WebSocket server running on",
         "echo::handshake",
     ),
-    Mistake(Heartbeat, "if pong.notified().now_or_never().is_none() {", "if false {", "heartbeat::dead"),
+    Mistake(
+        Heartbeat,
+        "if pong.notified().now_or_never().is_none() {",
+        "if false {",
+        "heartbeat::dead",
+    ),
     Mistake(Heartbeat, "        ping.notify_one();", "", "heartbeat::pings"),
     Mistake(
         Heartbeat,
@@ -57,7 +72,12 @@ const MISTAKES: &[Mistake] = &[
         "drop(everyone.send(Message::text(WELCOME)));",
         "broadcast::welcome",
     ),
-    Mistake(Broadcast, "drop(everyone.send(reply(m)))", "ws.feed(reply(m)).await?", "broadcast::everyone"),
+    Mistake(
+        Broadcast,
+        "drop(everyone.send(reply(m)))",
+        "ws.feed(reply(m)).await?",
+        "broadcast::everyone",
+    ),
     Mistake(Broadcast, "        ping.notify_one();", "", "broadcast::heartbeat"),
 ];
 
@@ -69,7 +89,8 @@ pub(crate) fn run(args: &SampleArgs) -> Result<String, String> {
     let folder = args.out.join("submissions");
     let mut expected: BTreeMap<String, Value> = BTreeMap::new();
     for number in 0..args.count {
-        let (name, verdicts) = one(&folder, number).map_err(|error| format!("submission {number}: {error}"))?;
+        let (name, verdicts) =
+            one(&folder, number).map_err(|error| format!("submission {number}: {error}"))?;
         expected.insert(name, verdicts);
     }
     let text = serde_json::to_string_pretty(&expected).map_err(|error| error.to_string())?;
@@ -79,7 +100,8 @@ pub(crate) fn run(args: &SampleArgs) -> Result<String, String> {
 
 /// Which mistake, if any, the n-th submission makes in an exercise.
 fn mistake(exercise: Exercise, number: usize) -> Option<&'static Mistake> {
-    let of_exercise: Vec<&Mistake> = MISTAKES.iter().filter(|mistake| mistake.0 == exercise).collect();
+    let of_exercise: Vec<&Mistake> =
+        MISTAKES.iter().filter(|mistake| mistake.0 == exercise).collect();
     let step = match exercise {
         Echo => 1,
         Heartbeat => 3,
@@ -104,25 +126,31 @@ fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
         let path = exercise.source(Target::Day1);
         let (text, verdict) = match (number % 10, exercise) {
             (7, Broadcast) => {
-                verdicts
-                    .insert(exercise.name().to_string(), json!({ "fails": "broadcast::welcome", "why": "missing" }));
+                verdicts.insert(
+                    exercise.name().to_string(),
+                    json!({ "fails": "broadcast::welcome", "why": "missing" }),
+                );
                 continue;
             }
-            (8, Heartbeat) => {
-                (fs::read_to_string(workspace().join(&path))?, json!({ "fails": "heartbeat::echo", "why": "skeleton" }))
-            }
+            (8, Heartbeat) => (
+                fs::read_to_string(workspace().join(&path))?,
+                json!({ "fails": "heartbeat::echo", "why": "skeleton" }),
+            ),
             (9, Echo) => (
                 "fn main() { let never: u32 = \"\"; }\n".to_string(),
                 json!({ "fails": "echo::handshake", "why": "does not compile" }),
             ),
             _ => {
-                let text = fs::read_to_string(workspace().join(exercise.source(Target::Solutions)))?;
+                let text =
+                    fs::read_to_string(workspace().join(exercise.source(Target::Solutions)))?;
                 match mistake(exercise, number) {
                     None => (text, json!({ "fails": null })),
                     Some(Mistake(_, from, to, check)) if text.contains(from) => {
                         (text.replacen(from, to, 1), json!({ "fails": check }))
                     }
-                    Some(Mistake(_, from, _, _)) => return Err(io::Error::other(format!("{path} has no `{from}`"))),
+                    Some(Mistake(_, from, _, _)) => {
+                        return Err(io::Error::other(format!("{path} has no `{from}`")));
+                    }
                 }
             }
         };
@@ -158,8 +186,10 @@ fn zip(path: &Path, files: &[(String, String)]) -> io::Result<()> {
 }
 
 fn tar(path: &Path, files: &[(String, String)]) -> io::Result<()> {
-    let mut archive =
-        tar::Builder::new(flate2::write::GzEncoder::new(File::create(path)?, flate2::Compression::default()));
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+        File::create(path)?,
+        flate2::Compression::default(),
+    ));
     for (name, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);

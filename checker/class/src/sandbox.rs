@@ -31,7 +31,8 @@ pub(crate) enum Level {
 /// Users of nobody, one a slot, where the grader is root.
 const FIRST_UID: u32 = 61_000;
 /// Folders of the system that a program needs to run, as far as they exist.
-const SYSTEM: [&str; 6] = ["/usr", "/lib", "/lib64", "/bin", "/etc/alternatives", "/etc/ld.so.cache"];
+const SYSTEM: [&str; 6] =
+    ["/usr", "/lib", "/lib64", "/bin", "/etc/alternatives", "/etc/ld.so.cache"];
 
 const MIB: u64 = 1 << 20;
 /// Private memory of one compiler, in bytes.
@@ -65,11 +66,17 @@ impl Level {
             Err(why) => notes.push(format!("bubblewrap cannot be used here: {why}")),
         }
         if landlock {
-            notes.push("Landlock alone: other processes can be seen, and UDP and forks stay open".to_string());
+            notes.push(
+                "Landlock alone: other processes can be seen, and UDP and forks stay open"
+                    .to_string(),
+            );
             return Ok((Level::Landlock, notes));
         }
         if wanted == Wanted::Require {
-            return Err(format!("--sandbox require: {}; and the kernel has no Landlock", notes.join("; ")));
+            return Err(format!(
+                "--sandbox require: {}; and the kernel has no Landlock",
+                notes.join("; ")
+            ));
         }
         notes.push("no sandbox on this system: whatever was submitted runs as you".to_string());
         Ok((Level::Nothing, notes))
@@ -90,14 +97,28 @@ impl Level {
         match self {
             Level::Bubblewrap { root, .. } => {
                 let flags = if *root { "-n" } else { "-Urn" };
-                words(&["unshare", flags, "--", "sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"])
+                words(&[
+                    "unshare",
+                    flags,
+                    "--",
+                    "sh",
+                    "-c",
+                    r#"ip link set lo up && exec "$@""#,
+                    "sh",
+                ])
             }
             _ => Vec::new(),
         }
     }
 
     /// The command line that runs a server; `shelf` holds the programs and our own, `scratch` is its own.
-    pub(crate) fn server(&self, ours: &Path, program: &Path, scratch: &Path, slot: usize) -> Vec<String> {
+    pub(crate) fn server(
+        &self,
+        ours: &Path,
+        program: &Path,
+        scratch: &Path,
+        slot: usize,
+    ) -> Vec<String> {
         let limits = [
             "--cpu",
             &SERVER_CPU.to_string(),
@@ -133,7 +154,13 @@ impl Level {
                     {
                         line.extend(words(&["--read", folder]));
                     }
-                    line.extend(words(&["--write", "/tmp", "--write", "/dev/null", "--no-connect"]));
+                    line.extend(words(&[
+                        "--write",
+                        "/tmp",
+                        "--write",
+                        "/dev/null",
+                        "--no-connect",
+                    ]));
                 }
                 line.extend(words(&["--", "/server"]));
             }
@@ -142,7 +169,12 @@ impl Level {
                 for folder in SYSTEM.iter().filter(|path| Path::new(path).exists()) {
                     line.extend(words(&["--read", folder]));
                 }
-                line.extend(["--read".to_string(), path(program), "--write".to_string(), path(scratch)]);
+                line.extend([
+                    "--read".to_string(),
+                    path(program),
+                    "--write".to_string(),
+                    path(scratch),
+                ]);
                 line.extend(words(&["--write", "/dev/null", "--no-connect", "--"]));
                 line.push(path(program));
             }
@@ -181,7 +213,8 @@ impl Level {
                 line.extend(words(&["--", "bwrap"]));
                 line.extend(walls(true));
                 line.extend(words(&["--tmpfs", "/tmp", "--tmpfs", "/cargo"]));
-                let registry = (rooms.cargo_home.join("registry"), inside.cargo_home.join("registry"));
+                let registry =
+                    (rooms.cargo_home.join("registry"), inside.cargo_home.join("registry"));
                 for (outside, inside) in [
                     (&rooms.workspace, &inside.workspace),
                     (&rooms.toolchain, &inside.toolchain),
@@ -233,8 +266,13 @@ fn uid(slot: usize) -> u32 {
 /// A world with the system's programs and nothing else in it. The network is one's own for a build; a server
 /// stays in that of its grader, which has nothing but a loopback.
 fn walls(network: bool) -> Vec<String> {
-    let mut walls =
-        words(&["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
+    let mut walls = words(&[
+        "--die-with-parent",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]);
     walls.extend(words(&["--cap-drop", "ALL", "--hostname", "workbook"]));
     if network {
         walls.push("--unshare-net".to_string());
@@ -277,7 +315,13 @@ fn bubblewrap_works(root: bool) -> Result<(), String> {
     let ours = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut line = level.network();
     if root {
-        line.extend([path(&ours), "confine".to_string(), "--uid".to_string(), uid(0).to_string(), "--".to_string()]);
+        line.extend([
+            path(&ours),
+            "confine".to_string(),
+            "--uid".to_string(),
+            uid(0).to_string(),
+            "--".to_string(),
+        ]);
     }
     line.push("bwrap".to_string());
     line.extend(walls(false));

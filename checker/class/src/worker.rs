@@ -31,7 +31,9 @@ pub(crate) struct Task {
 /// Carries out the task in this file.
 pub(crate) fn run(task: &Path) -> ExitCode {
     let read = std::fs::read(task).map_err(|error| error.to_string());
-    let task: Task = match read.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string())) {
+    let task: Task = match read
+        .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
+    {
         Ok(task) => task,
         Err(error) => {
             eprintln!("error: {}: {error}", task.display());
@@ -67,10 +69,13 @@ async fn graded(task: Task) -> std::io::Result<()> {
         Some(Err(words)) => Err(Box::new(does_not_compile(exercise, words))),
         None => Err(Box::new(missing(exercise))),
     };
-    let programs = Exercise::ALL.into_iter().map(|exercise| (exercise, program(exercise))).collect();
-    let plan = Plan { checks: checks::all(), programs, target: Some(Target::Day1), seed: task.seed };
+    let programs =
+        Exercise::ALL.into_iter().map(|exercise| (exercise, program(exercise))).collect();
+    let plan =
+        Plan { checks: checks::all(), programs, target: Some(Target::Day1), seed: task.seed };
     let graded = grade::grade_all(plan).await;
-    let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed)).map_err(std::io::Error::other)?;
+    let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed))
+        .map_err(std::io::Error::other)?;
     std::fs::write(&task.report, report(&graded, task.seed))?;
     std::fs::write(&task.verdicts, verdicts)
 }
@@ -86,7 +91,10 @@ fn does_not_compile(exercise: Exercise, words: &str) -> Failure {
 fn missing(exercise: Exercise) -> Failure {
     let source = exercise.source(Target::Day1);
     let failure = Failure::new(Kind::NotStarted, format!("{exercise}: not submitted"))
-        .expected("a server that answers its first client", format!("a submission without {source}"))
+        .expected(
+            "a server that answers its first client",
+            format!("a submission without {source}"),
+        )
         .hint(format!("Hand in {source} as well."));
     Failure { fundamental: true, ..failure }
 }

@@ -59,7 +59,8 @@ impl Workshop {
             level,
             ours,
             cpu,
-            manifests: manifests().map_err(|error| format!("the workspace cannot be read: {error}"))?,
+            manifests: manifests()
+                .map_err(|error| format!("the workspace cannot be read: {error}"))?,
             toolchain: toolchain.trim().into(),
             cargo_home: cargo_home.ok_or("there is no home folder, and so no CARGO_HOME")?,
             house: PathBuf::new(),
@@ -67,7 +68,8 @@ impl Workshop {
         let mut hash = DefaultHasher::new();
         (&workshop.manifests, &version, workshop.level.name()).hash(&mut hash);
         workshop.house = house.join(format!("{:016x}", hash.finish()));
-        let told = |error: io::Error| format!("cannot prepare {}: {error}", workshop.house.display());
+        let told =
+            |error: io::Error| format!("cannot prepare {}: {error}", workshop.house.display());
         if workshop.house.join("ready").is_file() {
             let lock = fs::read_to_string(workshop.house.join("Cargo.lock")).map_err(told)?;
             workshop.manifests.insert("Cargo.lock".to_string(), lock);
@@ -77,8 +79,19 @@ impl Workshop {
         workshop.lay(&rooms, &Sources::default()).map_err(told)?;
         // The packages that only the checker needs leave the lock file; no version changes.
         // Of those that stay, the ones for other systems need never have been downloaded.
-        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc -vV names no host")?;
-        let metadata = ["metadata", "--offline", "--format-version", "1", "--filter-platform", host, "--manifest-path"];
+        let host = version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .ok_or("rustc -vV names no host")?;
+        let metadata = [
+            "metadata",
+            "--offline",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            host,
+            "--manifest-path",
+        ];
         let manifest = rooms.workspace.join("Cargo.toml");
         printed("cargo", &[&metadata[..], &[&manifest.to_string_lossy()]].concat())?;
         let lock = fs::read_to_string(rooms.workspace.join("Cargo.lock")).map_err(told)?;
@@ -86,7 +99,9 @@ impl Workshop {
         workshop.manifests.insert("Cargo.lock".to_string(), lock);
         fs::create_dir_all(&rooms.target).map_err(told)?;
         for (exercise, outcome) in workshop.compile(&rooms, &BTreeSet::from(Exercise::ALL)).await? {
-            outcome.map_err(|words| format!("the dependencies of {exercise} cannot be compiled: {words}"))?;
+            outcome.map_err(|words| {
+                format!("the dependencies of {exercise} cannot be compiled: {words}")
+            })?;
         }
         cleared(&rooms.target).map_err(told)?;
         let compiled = workshop.house.join("target");
@@ -100,7 +115,12 @@ impl Workshop {
     ///
     /// # Errors
     /// When it is the grader that fails.
-    pub(crate) async fn build(&self, slot: &str, sources: &Sources, shelf: &Path) -> Result<Built, String> {
+    pub(crate) async fn build(
+        &self,
+        slot: &str,
+        sources: &Sources,
+        shelf: &Path,
+    ) -> Result<Built, String> {
         let rooms = self.rooms(slot);
         let told = |error: io::Error| format!("cannot lay out the submission: {error}");
         self.lay(&rooms, sources).map_err(told)?;
@@ -114,7 +134,12 @@ impl Workshop {
         built
     }
 
-    async fn built_in(&self, rooms: &Rooms, sources: &Sources, shelf: &Path) -> Result<Built, String> {
+    async fn built_in(
+        &self,
+        rooms: &Rooms,
+        sources: &Sources,
+        shelf: &Path,
+    ) -> Result<Built, String> {
         if !rooms.target.is_dir() {
             let told = |error: io::Error| format!("cannot bring the libraries: {error}");
             linked(&self.house.join("target"), &rooms.target).map_err(told)?;
@@ -149,18 +174,24 @@ impl Workshop {
         sources.files.iter().try_for_each(|(path, bytes)| write(path, bytes))
     }
 
-    async fn compile(&self, rooms: &Rooms, exercises: &BTreeSet<Exercise>) -> Result<Built, String> {
+    async fn compile(
+        &self,
+        rooms: &Rooms,
+        exercises: &BTreeSet<Exercise>,
+    ) -> Result<Built, String> {
         let names: Vec<&str> = exercises.iter().map(|exercise| exercise.name()).collect();
         let (mut line, inside) = self.level.cargo(&self.ours, rooms, self.cpu);
         let bin = inside.toolchain.join("bin");
         line.push(bin.join("cargo").to_string_lossy().into_owned());
         line.extend(
-            ["build", "--offline", "--locked", "--quiet", "--keep-going", "--message-format=json"].map(String::from),
+            ["build", "--offline", "--locked", "--quiet", "--keep-going", "--message-format=json"]
+                .map(String::from),
         );
         line.extend(names.iter().map(|name| format!("--package={name}")));
         let mut command = tokio::process::Command::new(&line[0]);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path))).unwrap_or(path);
+        let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path)))
+            .unwrap_or(path);
         command
             .args(&line[1..])
             .current_dir(&rooms.workspace)
@@ -172,7 +203,11 @@ impl Workshop {
             .env("CARGO_TARGET_DIR", &inside.target)
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .envs(["SystemRoot", "TEMP", "TMP"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(
+                ["SystemRoot", "TEMP", "TMP"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -180,7 +215,8 @@ impl Workshop {
         let (mut child, stdout, stderr) = Process::spawn(command, &mark.replace(['/', ' '], "-"))
             .map_err(|error| format!("cannot run cargo: {error}"))?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let (stdout, stderr) = (stdout.ok_or("cargo has no output")?, stderr.ok_or("cargo has no output")?);
+        let (stdout, stderr) =
+            (stdout.ok_or("cargo has no output")?, stderr.ok_or("cargo has no output")?);
         let run = async {
             let (mut stdout, mut stderr) = (stdout.take(WORDS), stderr.take(WORDS));
             let _ = tokio::join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err));
@@ -197,9 +233,13 @@ impl Workshop {
         let outcome = |exercise: &Exercise| {
             let outcome = outcomes.remove(exercise.name()).unwrap_or_else(|| Err(String::new()));
             // The path that cargo names is one inside the sandbox.
-            let program = rooms.target.join("debug").join(format!("{exercise}{}", std::env::consts::EXE_SUFFIX));
-            let outcome =
-                outcome.map(|_| program).map_err(|words| shown(if words.trim().is_empty() { &status } else { &words }));
+            let program = rooms
+                .target
+                .join("debug")
+                .join(format!("{exercise}{}", std::env::consts::EXE_SUFFIX));
+            let outcome = outcome
+                .map(|_| program)
+                .map_err(|words| shown(if words.trim().is_empty() { &status } else { &words }));
             (*exercise, outcome)
         };
         Ok(exercises.iter().map(outcome).collect())
@@ -220,7 +260,8 @@ fn keep(mut built: Built, shelf: &Path) -> Result<Built, String> {
     for (exercise, outcome) in &mut built {
         if let Ok(program) = outcome {
             let kept = shelf.join(exercise.name());
-            fs::copy(&*program, &kept).map_err(|error| format!("cannot keep {}: {error}", kept.display()))?;
+            fs::copy(&*program, &kept)
+                .map_err(|error| format!("cannot keep {}: {error}", kept.display()))?;
             *program = kept;
         }
     }
@@ -239,7 +280,11 @@ fn cleared(target: &Path) -> io::Result<()> {
             if !made(&entry.file_name().to_string_lossy()) {
                 continue;
             }
-            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?
+            } else {
+                fs::remove_file(entry.path())?
+            }
         }
     }
     Ok(())
@@ -256,14 +301,22 @@ fn shown(words: &str) -> String {
 /// Where cargo builds the workspace.
 fn build_folder() -> Result<PathBuf, String> {
     let exe = std::env::current_exe().map_err(|error| format!("no path to myself: {error}"))?;
-    exe.ancestors().nth(2).map(Path::to_path_buf).ok_or_else(|| "my own program lies in no folder".to_string())
+    exe.ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .ok_or_else(|| "my own program lies in no folder".to_string())
 }
 
 fn printed(program: &str, args: &[&str]) -> Result<String, String> {
-    let output = std::process::Command::new(program).args(args).current_dir(build::workspace()).output();
+    let output =
+        std::process::Command::new(program).args(args).current_dir(build::workspace()).output();
     let output = output.map_err(|error| format!("cannot run {program}: {error}"))?;
     if !output.status.success() {
-        return Err(format!("{program} {}: {}", args[0], String::from_utf8_lossy(&output.stderr).trim()));
+        return Err(format!(
+            "{program} {}: {}",
+            args[0],
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -298,9 +351,9 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
             linked(&path, &copy)?;
         } else {
             // What cargo writes to is copied; a library is only read.
-            let library = path
-                .extension()
-                .is_some_and(|extension| extension == "rlib" || extension == "rmeta" || extension == "so");
+            let library = path.extension().is_some_and(|extension| {
+                extension == "rlib" || extension == "rmeta" || extension == "so"
+            });
             if !library || fs::hard_link(&path, &copy).is_err() {
                 fs::copy(&path, &copy)?;
                 // By these times cargo sees that nothing has to be compiled again.

@@ -13,8 +13,11 @@ use common::{check, classroom, count, put, reference, result, root};
 
 /// The reference's echo server, with this done before anything else.
 fn attacking(code: &str) -> String {
-    let text = reference("echo").replacen("async fn main() {", "async fn main() {\n    attack();", 1);
-    format!("{text}\nfn attack() {{\n{code}\n}}\nfn succeeded(yes: bool) {{\n    if yes {{ process::exit(42) }}\n}}\n")
+    let text =
+        reference("echo").replacen("async fn main() {", "async fn main() {\n    attack();", 1);
+    format!(
+        "{text}\nfn attack() {{\n{code}\n}}\nfn succeeded(yes: bool) {{\n    if yes {{ process::exit(42) }}\n}}\n"
+    )
 }
 
 struct Attack {
@@ -124,9 +127,11 @@ fn attacks(victim: &Path, outside: &Path, port: u16) -> Vec<Attack> {
 #[test]
 fn attacks_get_what_they_deserve_and_the_next_is_graded_as_ever() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (class, out, outside) = (folder.path().join("class"), folder.path().join("out"), folder.path().join("written"));
+    let (class, out, outside) =
+        (folder.path().join("class"), folder.path().join("out"), folder.path().join("written"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let attacks = attacks(&class.join("zz-the-next"), &outside, listener.local_addr().expect("bound").port());
+    let attacks =
+        attacks(&class.join("zz-the-next"), &outside, listener.local_addr().expect("bound").port());
     for attack in &attacks {
         put(&class.join(attack.name), "echo", &attack.source);
     }
@@ -150,10 +155,15 @@ fn attacks_get_what_they_deserve_and_the_next_is_graded_as_ever() {
         let handshake = check(&result, "echo::handshake");
         assert_eq!(result["status"], "graded", "{name}: {}", result["reason"]);
         match attack.deserves {
-            Deserves::Pass => assert_eq!(count(&result, "echo", "passed"), 12, "{name}: {handshake:#}"),
+            Deserves::Pass => {
+                assert_eq!(count(&result, "echo", "passed"), 12, "{name}: {handshake:#}")
+            }
             Deserves::NoProgram(words) => {
                 assert_eq!(handshake["summary"], "echo does not compile", "{name}: {handshake:#}");
-                assert!(handshake["got"].as_str().is_some_and(|got| got.contains(words)), "{name}: {handshake:#}");
+                assert!(
+                    handshake["got"].as_str().is_some_and(|got| got.contains(words)),
+                    "{name}: {handshake:#}"
+                );
             }
             Deserves::NoServer => {
                 assert_eq!(handshake["outcome"], "failed", "{name}: {handshake:#}");
@@ -163,7 +173,11 @@ fn attacks_get_what_they_deserve_and_the_next_is_graded_as_ever() {
         }
     }
     let next = result(&out, "zz-the-next");
-    assert_eq!((count(&next, "echo", "passed"), count(&next, "echo", "failed")), (12, 0), "{next:#}");
+    assert_eq!(
+        (count(&next, "echo", "passed"), count(&next, "echo", "failed")),
+        (12, 0),
+        "{next:#}"
+    );
     assert!(!outside.exists(), "something was written outside");
     for left in ["98761", "98762"] {
         assert!(!running(left), "sleep {left} is still there");
@@ -173,6 +187,7 @@ fn attacks_get_what_they_deserve_and_the_next_is_graded_as_ever() {
 /// Whether a process has this word in its command line.
 fn running(word: &str) -> bool {
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let mut lines =
+        processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
     lines.any(|line| line.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes()))
 }

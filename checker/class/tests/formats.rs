@@ -20,7 +20,10 @@ fn grading() -> (Value, Value) {
     let nasty = "\"<&]]>\" \u{1b}[31m\u{0}\u{fffe} | % : , \r\n🦀";
     let mut exercises: Vec<Value> = Vec::new();
     for name in ["echo", "heartbeat", "broadcast"] {
-        let checks = checker::checks::all().into_iter().filter(|check| check.exercise.name() == name).enumerate();
+        let checks = checker::checks::all()
+            .into_iter()
+            .filter(|check| check.exercise.name() == name)
+            .enumerate();
         let checks: Vec<Value> = checks
             .map(|(n, check)| {
                 counts[n % 4] += 1;
@@ -52,7 +55,12 @@ fn converted(format: &str, grading: &Value) -> String {
         command.env(name, value);
     }
     let mut child = command.spawn().expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(grading.to_string().as_bytes()).expect("it reads");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(grading.to_string().as_bytes())
+        .expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{format}");
     String::from_utf8(output.stdout).expect("text")
@@ -73,20 +81,29 @@ fn validators(folder: &Path) -> Result<(PathBuf, PathBuf), String> {
         let requirements = common::root().join("checker/class/tests/formats/requirements.txt");
         run(Command::new(&python).args(["-m", "pip", "install", "-q", "-r"]).arg(requirements))?;
         let sources = folder.join("formats-sources");
-        let pip = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", PYTEST, "-d"];
+        let pip =
+            ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", PYTEST, "-d"];
         run(Command::new(&python).args(pip).arg(&sources))?;
-        let source = std::fs::read_dir(&sources).map_err(|error| error.to_string())?.flatten().next();
+        let source =
+            std::fs::read_dir(&sources).map_err(|error| error.to_string())?.flatten().next();
         let source = source.ok_or("pip downloaded nothing")?.path();
         let unpacked = folder.join("formats-pytest");
         std::fs::create_dir_all(&unpacked).map_err(|error| error.to_string())?;
-        run(Command::new("tar").args(["xzf"]).arg(source).args(["--strip-components", "1", "-C"]).arg(&unpacked))?;
+        run(Command::new("tar")
+            .args(["xzf"])
+            .arg(source)
+            .args(["--strip-components", "1", "-C"])
+            .arg(&unpacked))?;
     }
     Ok((python, xsd))
 }
 
 #[test]
 fn each_format_is_valid_by_the_rules_of_others() {
-    let target = Path::new(env!("CARGO_BIN_EXE_classroom")).ancestors().nth(2).expect("it lies in target/debug");
+    let target = Path::new(env!("CARGO_BIN_EXE_classroom"))
+        .ancestors()
+        .nth(2)
+        .expect("it lies in target/debug");
     let (python, xsd) = match validators(target) {
         Ok(found) => found,
         Err(why) => {
@@ -108,12 +125,15 @@ fn each_format_is_valid_by_the_rules_of_others() {
         std::fs::write(made.path().join(file), converted(format, &grading)).expect("a file");
     }
     for grading in [&grading, &gradable] {
-        std::fs::write(made.path().join("prairielearn.json"), converted("prairielearn", grading)).expect("a file");
+        std::fs::write(made.path().join("prairielearn.json"), converted("prairielearn", grading))
+            .expect("a file");
         let mut command = Command::new(&python);
         let rules = common::root().join("checker/class/tests/formats");
-        let output = command.arg(rules.join("validate.py")).arg(made.path()).arg(&rules).arg(&xsd).output();
+        let output =
+            command.arg(rules.join("validate.py")).arg(made.path()).arg(&rules).arg(&xsd).output();
         let output = output.expect("python runs");
-        let (said, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (said, words) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && said.contains("valid"), "{said}{words}");
     }
 }
@@ -122,9 +142,13 @@ fn each_format_is_valid_by_the_rules_of_others() {
 fn annotations_stay_on_their_line_and_tables_in_their_cells() {
     let (grading, totals) = grading();
     let annotations = converted("github-annotations", &grading);
-    let failed = usize::try_from(totals["failed"].as_u64().expect("a number")).expect("a small one");
+    let failed =
+        usize::try_from(totals["failed"].as_u64().expect("a number")).expect("a small one");
     assert_eq!(annotations.lines().count(), failed);
-    assert!(annotations.lines().all(|line| line.starts_with("::error file=day1/")), "{annotations}");
+    assert!(
+        annotations.lines().all(|line| line.starts_with("::error file=day1/")),
+        "{annotations}"
+    );
     let summary = converted("github-summary", &grading);
     let rows = summary.lines().filter(|line| line.starts_with("| `"));
     assert_eq!(rows.count(), checker::checks::all().len(), "{summary}");

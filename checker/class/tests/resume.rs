@@ -15,7 +15,11 @@ const SUBMISSIONS: &str = "3";
 
 fn start(class: &Path, out: &Path, resume: bool) -> Child {
     let mut command = classroom();
-    command.args(["class", "--seed", "7", "--each"]).arg(class.join("submissions")).arg("--out").arg(out);
+    command
+        .args(["class", "--seed", "7", "--each"])
+        .arg(class.join("submissions"))
+        .arg("--out")
+        .arg(out);
     if resume {
         command.arg("--resume");
     }
@@ -27,11 +31,13 @@ fn left(out: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(out).expect("results").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let file = if entry.path().is_dir() { entry.path().join("result.json") } else { entry.path() };
+        let file =
+            if entry.path().is_dir() { entry.path().join("result.json") } else { entry.path() };
         if name == "results.csv" || name == "run.json" {
             files.push((name, std::fs::read_to_string(file).expect("a file")));
         } else if entry.path().is_dir() || name == "results.json" {
-            let mut value = serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
+            let mut value =
+                serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
             without_times(&mut value);
             files.push((name, format!("{value:#}")));
         }
@@ -77,13 +83,17 @@ fn ten_interrupted_runs_end_like_one_that_was_not() {
         std::thread::sleep(moment);
         if child.try_wait().expect("it can be asked").is_none() {
             interrupted += 1;
-            let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            let status =
+                std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
             assert!(status.expect("kill runs").success());
         }
         let code = child.wait().expect("it ends").code();
         // None: before it could listen for the signal.
         assert!(matches!(code, None | Some(0 | 130)), "interrupted {time}: {code:?}");
-        assert_eq!(start(&class, &out, out.join("run.json").exists()).wait().expect("it ends").code(), Some(0));
+        assert_eq!(
+            start(&class, &out, out.join("run.json").exists()).wait().expect("it ends").code(),
+            Some(0)
+        );
         assert_eq!(left(&out), expected, "interrupted {time}");
     }
     assert!(interrupted > TIMES / 2, "only {interrupted} runs could be interrupted");

@@ -24,7 +24,11 @@ fn every_verdict_is_as_known_beforehand_and_the_totals_add_up() {
         .arg(&out)
         .output()
         .expect("it runs");
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let told = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     println!("{told}");
     let expected = read(&class.join("expected.json"));
     let expected = expected.as_object().expect("an object");
@@ -41,22 +45,31 @@ fn every_verdict_is_as_known_beforehand_and_the_totals_add_up() {
             let known = &known["exercises"][exercise["name"].as_str().expect("a name")]["fails"];
             let checks = exercise["checks"].as_array().expect("checks");
             // What waits for another exercise's server is that one's matter.
-            let failed: Vec<&Value> = checks.iter().filter(|check| check["outcome"] != "passed").collect();
+            let failed: Vec<&Value> =
+                checks.iter().filter(|check| check["outcome"] != "passed").collect();
             let as_known = match known.as_str() {
                 None => failed.is_empty(),
-                Some(id) => failed.iter().any(|check| check["id"] == id && check["outcome"] == "failed"),
+                Some(id) => {
+                    failed.iter().any(|check| check["id"] == id && check["outcome"] == "failed")
+                }
             };
             if !as_known {
-                let failed: Vec<_> =
-                    failed.iter().map(|check| (&check["id"], &check["outcome"], &check["summary"])).collect();
+                let failed: Vec<_> = failed
+                    .iter()
+                    .map(|check| (&check["id"], &check["outcome"], &check["summary"]))
+                    .collect();
                 wrong.push(format!("{name}: known was {known}, and this did not pass: {failed:?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}\n{told}");
     let class = read(&out.join("results.json"));
-    let sum: u64 =
-        class["results"].as_array().expect("results").iter().map(|one| one["points"].as_u64().expect("points")).sum();
+    let sum: u64 = class["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|one| one["points"].as_u64().expect("points"))
+        .sum();
     assert_eq!(sum, points);
     assert_eq!(class["overview"]["average"], points / 60);
     let table = std::fs::read_to_string(out.join("results.csv")).expect("a table");

@@ -48,7 +48,8 @@ impl Gauge {
     /// A gauge that looks until it is dropped.
     pub fn start() -> Self {
         let (workers, waits) = <(Workers, Waits)>::default();
-        let looks = Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), workers, waits }));
+        let looks =
+            Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), workers, waits }));
         let ours = Arc::downgrade(&looks);
         tokio::spawn(async move {
             // Here they run, and have their names.
@@ -93,6 +94,11 @@ impl Gauge {
 impl Looks {
     /// Of those that ended since then, and the present one.
     fn worst(&self, since: Instant, present: Duration, of: impl Fn(&Look) -> Duration) -> Duration {
-        self.over.iter().rev().take_while(|look| look.ended >= since).map(of).fold(present, Duration::max)
+        self.over
+            .iter()
+            .rev()
+            .take_while(|look| look.ended >= since)
+            .map(of)
+            .fold(present, Duration::max)
     }
 }

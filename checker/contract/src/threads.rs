@@ -25,7 +25,9 @@ impl Workers {
             let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
             let books = threads.filter_map(|thread| {
                 let path = thread.path();
-                std::fs::read_to_string(path.join("comm")).ok().filter(|name| name.starts_with("tokio"))?;
+                std::fs::read_to_string(path.join("comm"))
+                    .ok()
+                    .filter(|name| name.starts_with("tokio"))?;
                 File::open(path.join("schedstat")).ok()
             });
             Workers { books: books.collect() }

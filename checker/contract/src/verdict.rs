@@ -206,7 +206,10 @@ impl From<Box<Failure>> for Trouble {
 
 impl From<std::io::Error> for Trouble {
     fn from(error: std::io::Error) -> Self {
-        Trouble::Unknown(format!("this machine does not let the checker work: {}", files::explained(&error)))
+        Trouble::Unknown(format!(
+            "this machine does not let the checker work: {}",
+            files::explained(&error)
+        ))
     }
 }
 

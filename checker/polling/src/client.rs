@@ -39,11 +39,17 @@ impl Http {
 
     async fn send(&self, method: Method, path: &str, body: String) -> Checked<Response<Incoming>> {
         // What curl and browsers say, too: a request is not to cost less here than it does elsewhere.
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base)).header(ACCEPT, "*/*");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, "*/*");
         if self.reconnect {
             request = request.header(CONNECTION, "close");
         }
-        let response = self.request(request.body(Full::from(body)).map_err(trouble)?).await.map_err(trouble)?;
+        let response = self
+            .request(request.body(Full::from(body)).map_err(trouble)?)
+            .await
+            .map_err(trouble)?;
         if response.status().is_success() { Ok(response) } else { Err(failed(response.status())) }
     }
 
@@ -93,7 +99,9 @@ impl Http {
     /// # Errors
     /// When the baseline doesn't answer.
     pub async fn events(&self, keep_alive: Option<Duration>) -> Checked<Events> {
-        let query = keep_alive.map(|every| format!("?keep_alive={}", every.as_millis())).unwrap_or_default();
+        let query = keep_alive
+            .map(|every| format!("?keep_alive={}", every.as_millis()))
+            .unwrap_or_default();
         let response = self.send(Method::GET, &format!("/events{query}"), String::new()).await?;
         Ok(Events { body: response.into_body(), buffer: Vec::new(), arrived: Instant::now() })
     }
@@ -136,7 +144,11 @@ impl Events {
             }
             match self.body.frame().await.transpose().map_err(trouble)? {
                 Some(frame) => self.buffer.extend(frame.into_data().unwrap_or_default()),
-                None => return Err(Trouble::Unknown("the HTTP baseline ended its stream of events".to_string())),
+                None => {
+                    return Err(Trouble::Unknown(
+                        "the HTTP baseline ended its stream of events".to_string(),
+                    ));
+                }
             }
             self.arrived = Instant::now();
         }

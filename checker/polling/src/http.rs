@@ -59,7 +59,8 @@ async fn connection<F: Future<Output = Response> + Send + 'static>(
         async move { Ok::<_, Infallible>(answered.await) }
     });
     // What a client breaks off concerns nobody else.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    let _ =
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
 /// An answer of this status, with these headers and this body.
@@ -70,7 +71,9 @@ pub fn response<const N: usize>(
 ) -> Response {
     let mut response = hyper::Response::new(Full::new(body.into()).boxed_unsync());
     *response.status_mut() = status;
-    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+        .headers_mut()
+        .extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }
 
@@ -82,7 +85,9 @@ pub fn said(status: StatusCode, words: &str) -> Response {
 /// The value of a parameter in the query of a request's address (the WHATWG's URL standard, section 5.1).
 pub fn parameter(request: &Request, name: &str) -> Option<String> {
     let query = request.uri().query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// The value of a header that is there and is text; empty otherwise.

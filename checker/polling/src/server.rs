@@ -50,10 +50,15 @@ async fn answer(room: Arc<Room>, request: Request) -> Response {
             room.change(|said| *said = Said::default());
             Ok(response(StatusCode::NO_CONTENT, [], ""))
         }
-        ("/messages", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD, POST, DELETE")], "")),
+        ("/messages", _) => {
+            Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD, POST, DELETE")], ""))
+        }
         ("/events", &Method::GET | &Method::HEAD) => events(room, &request),
         ("/events", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "")),
-        (path, _) => Err((StatusCode::NOT_FOUND, format!("there is no {path} here; there are /messages and /events"))),
+        (path, _) => Err((
+            StatusCode::NOT_FOUND,
+            format!("there is no {path} here; there are /messages and /events"),
+        )),
     };
     answered.unwrap_or_else(|(status, words)| said(status, &words))
 }
@@ -96,9 +101,13 @@ impl Room {
 type Answered = Result<Response, (StatusCode, String)>;
 
 /// The whole number of this name in the request's query, if there is one.
-fn number<N: std::str::FromStr>(request: &Request, name: &str) -> Result<Option<N>, (StatusCode, String)> {
+fn number<N: std::str::FromStr>(
+    request: &Request,
+    name: &str,
+) -> Result<Option<N>, (StatusCode, String)> {
     let Some(text) = parameter(request, name) else { return Ok(None) };
-    let wrong = |_| (StatusCode::BAD_REQUEST, format!("{name} is `{text}`; wanted: a whole number"));
+    let wrong =
+        |_| (StatusCode::BAD_REQUEST, format!("{name} is `{text}`; wanted: a whole number"));
     text.parse().map(Some).map_err(wrong)
 }
 
@@ -106,22 +115,32 @@ async fn messages(room: &Room, request: &Request) -> Answered {
     let since = number(request, "since")?.unwrap_or(0);
     if let Some(wait) = number(request, "wait")? {
         let mut next = room.next.subscribe();
-        let _ = timeout(Duration::from_millis(wait).min(LONGEST_WAIT), next.wait_for(|next| *next > since)).await;
+        let _ = timeout(
+            Duration::from_millis(wait).min(LONGEST_WAIT),
+            next.wait_for(|next| *next > since),
+        )
+        .await;
     }
     let body = serde_json::to_vec(&room.since(since)).expect("a batch can be written as JSON");
     Ok(response(StatusCode::OK, [(CONTENT_TYPE, "application/json")], body))
 }
 
 async fn publish(room: &Room, request: Request) -> Answered {
-    let too_long = || (StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {LONGEST} bytes"));
+    let too_long =
+        || (StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {LONGEST} bytes"));
     // What says that it is too long need not be read to be refused.
     if request.body().size_hint().lower() > LONGEST as u64 {
         return Err(too_long());
     }
-    let body = Limited::new(request.into_body(), LONGEST).collect().await.map_err(|error| match error {
-        error if error.is::<LengthLimitError>() => too_long(),
-        error => (StatusCode::BAD_REQUEST, format!("the message did not come whole: {error}")),
-    })?;
+    let body =
+        Limited::new(request.into_body(), LONGEST).collect().await.map_err(
+            |error| match error {
+                error if error.is::<LengthLimitError>() => too_long(),
+                error => {
+                    (StatusCode::BAD_REQUEST, format!("the message did not come whole: {error}"))
+                }
+            },
+        )?;
     let not_text = |_| (StatusCode::BAD_REQUEST, "a message is text in UTF-8".to_string());
     let text = String::from_utf8(body.to_bytes().into()).map_err(not_text)?;
     room.change(|said| {
@@ -137,11 +156,16 @@ async fn publish(room: &Room, request: Request) -> Answered {
 /// From now on; or, for a client that comes back, from where it was cut off.
 fn events(room: Arc<Room>, request: &Request) -> Answered {
     let keep_alive = number(request, "keep_alive")?;
-    let every = keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis: u64| Duration::from_millis(millis.max(1)));
+    let every =
+        keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis: u64| Duration::from_millis(millis.max(1)));
     let last = header(request.headers(), HeaderName::from_static("last-event-id")).parse().ok();
     let first = last.unwrap_or_else(|| *room.next.borrow());
     let blocks = blocks(room, first, every).map(|block| Ok::<_, Infallible>(Frame::data(block)));
-    let mut response = response(StatusCode::OK, [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], "");
+    let mut response = response(
+        StatusCode::OK,
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")],
+        "",
+    );
     *response.body_mut() = StreamBody::new(blocks).boxed_unsync();
     Ok(response)
 }

@@ -18,16 +18,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pictures = [("red", "--fault close-unanswered"), ("green", "--right raw-echo")];
     for (name, server) in pictures {
         let output = Command::new(&checker)
-            .args(["grade", "echo", "--seed", "1", "--command", &format!("{} {server}", museum.display())])
+            .args([
+                "grade",
+                "echo",
+                "--seed",
+                "1",
+                "--command",
+                &format!("{} {server}", museum.display()),
+            ])
             .env("CLICOLOR_FORCE", "1")
             .output()?;
         let text = format!("$ cargo checker grade echo\n{}", String::from_utf8(output.stdout)?);
         let path = workspace().join(format!("lessons/img/{name}.svg"));
         // A terminal's own red is too dark to be read on black, and so is what is dimmed.
         let picture = Term::new().render_svg(text.trim_end());
-        let picture = picture.replace("#AA0000", "#FF7B72").replace("opacity: 0.4", "opacity: 0.65");
+        let picture =
+            picture.replace("#AA0000", "#FF7B72").replace("opacity: 0.4", "opacity: 0.65");
         std::fs::write(&path, picture)?;
-        println!("{} shows exit code {}", path.display(), output.status.code().ok_or("it was killed")?);
+        println!(
+            "{} shows exit code {}",
+            path.display(),
+            output.status.code().ok_or("it was killed")?
+        );
     }
     Ok(())
 }

@@ -17,7 +17,9 @@ impl Config {
         let interval = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".into());
         match interval.parse() {
             Ok(millis) if millis > 0 => Ok(Self { addr, interval: Duration::from_millis(millis) }),
-            _ => Err(format!("HEARTBEAT_INTERVAL_MS is {interval:?}: want a positive number of milliseconds")),
+            _ => Err(format!(
+                "HEARTBEAT_INTERVAL_MS is {interval:?}: want a positive number of milliseconds"
+            )),
         }
     }
 }

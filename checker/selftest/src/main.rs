@@ -17,7 +17,8 @@ use std::process::ExitCode;
 use config::Config;
 use pieces::{Exercise, RIGHT, Works};
 
-const USAGE: &str = "usage: selftest --list | --fault NAME | --right NAME [--addr ADDRESS] | --process NAME";
+const USAGE: &str =
+    "usage: selftest --list | --fault NAME | --right NAME [--addr ADDRESS] | --process NAME";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -31,10 +32,12 @@ fn main() -> ExitCode {
             Some(fault) => serve(fault.exercise, &Works::Base(fault.twists), None),
             None => unknown("fault", name, pieces::faults().map(|fault| fault.name)),
         },
-        ["--right", name] | ["--right", name, "--addr", _] => match RIGHT.iter().find(|right| right.name == name) {
-            Some(right) => serve(right.exercise, &right.works, args.get(3).copied()),
-            None => unknown("right server", name, RIGHT.iter().map(|right| right.name)),
-        },
+        ["--right", name] | ["--right", name, "--addr", _] => {
+            match RIGHT.iter().find(|right| right.name == name) {
+                Some(right) => serve(right.exercise, &right.works, args.get(3).copied()),
+                None => unknown("right server", name, RIGHT.iter().map(|right| right.name)),
+            }
+        }
         ["--process", name, ref rest @ ..] => match process::run(name, rest) {
             Some(code) => code,
             None => unknown("process", name, process::PIECES.iter().map(|(name, _)| *name)),
@@ -88,7 +91,8 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         row[0] = i + 1;
         for (j, other) in b.iter().enumerate() {
-            let best = (row[j] + 1).min(row[j + 1] + 1).min(diagonal + usize::from(letter != *other));
+            let best =
+                (row[j] + 1).min(row[j + 1] + 1).min(diagonal + usize::from(letter != *other));
             diagonal = std::mem::replace(&mut row[j + 1], best);
         }
     }

@@ -95,7 +95,8 @@ fn serve_on(listener: TcpListener) -> io::Result<()> {
     let config = config()?;
     on_all_cores(async {
         listener.set_nonblocking(true)?;
-        base::run_on(tokio::net::TcpListener::from_std(listener)?, config, Exercise::Echo, &[]).await
+        base::run_on(tokio::net::TcpListener::from_std(listener)?, config, Exercise::Echo, &[])
+            .await
     })
 }
 
@@ -134,7 +135,8 @@ fn setsid() -> io::Result<()> {
 fn ignore_signals() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     on_all_cores(async {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut term, mut int) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::spawn(async move { while term.recv().await.is_some() {} });
         tokio::spawn(async move { while int.recv().await.is_some() {} });
         base::run(config()?, Exercise::Echo, &[]).await

@@ -15,10 +15,16 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::NoReply => return None,
             Twist::IgnoresEmpty if said.is_empty() => return None,
             Twist::PingIsACommand if said == "ping" => return Some("pong".into()),
-            Twist::AnswersJsonPings if said == r#"{"type":"ping"}"# => return Some(r#"{"type":"pong"}"#.into()),
+            Twist::AnswersJsonPings if said == r#"{"type":"ping"}"# => {
+                return Some(r#"{"type":"pong"}"#.into());
+            }
             Twist::ShutdownIsACommand if said == "shutdown" => std::process::exit(0),
             Twist::SlashIsACommand if said.starts_with('/') => return None,
-            Twist::NullIsNothing if ["null", "undefined", "false", "0"].contains(&said.as_str()) => return None,
+            Twist::NullIsNothing
+                if ["null", "undefined", "false", "0"].contains(&said.as_str()) =>
+            {
+                return None;
+            }
             Twist::DecodesPercent => said.replace("%20", " ").replace("%25", "%"),
             Twist::ParsesNumbers => said.parse::<f64>().map_or(said, |number| number.to_string()),
             Twist::UnquotesJson => serde_json::from_str(&said).unwrap_or(said),
@@ -37,7 +43,9 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::RightForOneSecond if age > Duration::from_secs(1) => {
                 return Some("Server received: Hello".into());
             }
-            Twist::EscapesHtml => said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+            Twist::EscapesHtml => {
+                said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+            }
             Twist::Reserialises => reserialise(&said).unwrap_or(said),
             Twist::CutAt(most) => cut(&said, most).to_owned(),
             Twist::SplitsCharacters => in_pieces(said.as_bytes(), 1024 - PREFIX.len()),

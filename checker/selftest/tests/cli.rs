@@ -35,9 +35,12 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
 /// What stands on nothing else is one verdict a server, of those that it is for.
 #[test]
 fn a_soak_of_one_check_runs_no_other() {
-    let output = checker().args(["soak", "echo::handshake", "--runs", "1"]).output().expect("it runs");
+    let output =
+        checker().args(["soak", "echo::handshake", "--runs", "1"]).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
-    let number = |after: &str| -> Option<usize> { said.split(after).next()?.rsplit(' ').next()?.parse().ok() };
+    let number = |after: &str| -> Option<usize> {
+        said.split(after).next()?.rsplit(' ').next()?.parse().ok()
+    };
     let servers = number(" right servers").filter(|servers| *servers > 1);
     assert!(servers.is_some() && servers == number(" verdicts"), "{said}");
     assert!(said.contains(" 0 failures, 0 unknown"), "{said}");
@@ -48,22 +51,34 @@ fn a_program_that_can_t_be_started_is_not_judged() {
     let (code, result) = graded(&["echo", "--command", "./no/such/program"]);
     assert_eq!(code, 3, "{result:#}");
     assert!(outcomes(&result).iter().all(|(_, outcome)| outcome == "unknown"), "{result:#}");
-    assert!(check(&result, "echo::handshake")["summary"].as_str().is_some_and(|why| why.contains("./no/such/program")));
+    assert!(
+        check(&result, "echo::handshake")["summary"]
+            .as_str()
+            .is_some_and(|why| why.contains("./no/such/program"))
+    );
 }
 
 #[test]
 fn a_right_program_passes_and_a_wrong_one_does_not() {
     let (code, result) = graded(&["echo", "--command", &museum("--right", "raw-echo")]);
     assert_eq!((code, &result["totals"]["passed"]), (0, &12.into()), "{result:#}");
-    let (code, result) = graded(&["echo::close", "--command", &museum("--fault", "close-code-always-1000")]);
+    let (code, result) =
+        graded(&["echo::close", "--command", &museum("--fault", "close-code-always-1000")]);
     assert_eq!(code, 1, "{result:#}");
     let close = check(&result, "echo::close");
     assert_eq!(close["outcome"], "failed");
     assert_eq!(close["lesson"], "lessons/03-echo.md");
-    let marked = close["transcript"].as_array().expect("a transcript").iter().filter(|line| line["marked"] == true);
+    let marked = close["transcript"]
+        .as_array()
+        .expect("a transcript")
+        .iter()
+        .filter(|line| line["marked"] == true);
     let marked: Vec<_> = marked.collect();
     assert_eq!(marked.len(), 1, "{close:#}");
-    assert_eq!((&marked[0]["kind"], &marked[0]["direction"]), (&"close".into(), &"to-client".into()));
+    assert_eq!(
+        (&marked[0]["kind"], &marked[0]["direction"]),
+        (&"close".into(), &"to-client".into())
+    );
 }
 
 /// A check brings what it needs, and nothing else.
@@ -91,18 +106,21 @@ fn the_same_seed_says_the_same() {
 #[test]
 fn timings_go_to_stderr() {
     let command = museum("--right", "raw-echo");
-    let output =
-        checker().args(["grade", "echo::ping", "--format", "json", "--timings", "--command", &command]).output();
+    let output = checker()
+        .args(["grade", "echo::ping", "--format", "json", "--timings", "--command", &command])
+        .output();
     let output = output.expect("it runs");
     assert!(String::from_utf8_lossy(&output.stderr).contains("the longest check is"));
-    serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON and nothing else on stdout");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout)
+        .expect("JSON and nothing else on stdout");
 }
 
 /// No colours where nobody sees them.
 #[test]
 fn a_pipe_gets_no_colours() {
     let command = museum("--fault", "close-code-always-1000");
-    let output = checker().args(["grade", "echo::close", "--command", &command]).output().expect("it runs");
+    let output =
+        checker().args(["grade", "echo::close", "--command", &command]).output().expect("it runs");
     assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

@@ -15,13 +15,15 @@ fn change(workbook: &Workbook, diff: &str) {
     let mut at = 0;
     let save = |file: &Option<String>, lines: &[String]| {
         if let Some(file) = file {
-            fs::write(workbook.root().join(file), lines.join("\n") + "\n").expect("it can be written");
+            fs::write(workbook.root().join(file), lines.join("\n") + "\n")
+                .expect("it can be written");
         }
     };
     for line in diff.lines() {
         if let Some(name) = line.strip_prefix("--- ") {
             save(&file, &lines);
-            let text = fs::read_to_string(workbook.root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let text = fs::read_to_string(workbook.root().join(name))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             lines = text.lines().map(str::to_string).collect();
             (file, at) = (Some(name.to_string()), 0);
             continue;
@@ -29,8 +31,9 @@ fn change(workbook: &Workbook, diff: &str) {
         let (mark, wanted) = line.split_at(1);
         let found = || {
             let behind = lines[at..].iter().position(|line| line == wanted);
-            at + behind
-                .unwrap_or_else(|| panic!("{file:?} has no line `{wanted}` there: CONTRIBUTING.md is out of date"))
+            at + behind.unwrap_or_else(|| {
+                panic!("{file:?} has no line `{wanted}` there: CONTRIBUTING.md is out of date")
+            })
         };
         match mark {
             " " => at = found() + 1,
@@ -75,7 +78,8 @@ fn an_exercise_is_added_as_it_says() {
         command.args(["run", "--quiet", "--offline", "--package", "checker", "--"]).args(args);
         command.current_dir(workbook.root()).envs(workbook.environment());
         let output = command.output().expect("cargo runs");
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (output.status.code(), said.into_owned())
     };
     let (code, said) = checker(&["grade", "toy"]);
@@ -89,7 +93,10 @@ fn an_exercise_is_added_as_it_says() {
 
     fs::write(&source, finished.replace("to_uppercase", "to_lowercase")).expect("it is written");
     let (code, said) = checker(&["grade", "toy"]);
-    assert!(code == Some(1) && said.contains("a text came that differs from the capitals"), "a wrong one: {said}");
+    assert!(
+        code == Some(1) && said.contains("a text came that differs from the capitals"),
+        "a wrong one: {said}"
+    );
 
     for (args, words) in [
         (&["hint", "toy::capitals"][..], "hint 1 of 3"),

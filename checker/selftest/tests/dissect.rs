@@ -33,7 +33,9 @@ fn frame(rng: &mut StdRng) -> (Vec<u8>, Vec<u8>) {
     // A short length may be written long: tungstenite reads it too.
     match (payload.len(), rng.random_range(0..10)) {
         (len @ 0..126, 2..) => bytes.push(bit | len as u8),
-        (len @ 0..65_536, 1..) => bytes.extend([&[bit | 126][..], &(len as u16).to_be_bytes()].concat()),
+        (len @ 0..65_536, 1..) => {
+            bytes.extend([&[bit | 126][..], &(len as u16).to_be_bytes()].concat())
+        }
         (len, _) => bytes.extend([&[bit | 127][..], &(len as u64).to_be_bytes()].concat()),
     }
     bytes.extend(mask.iter().flatten());
@@ -55,7 +57,14 @@ fn headers_agree_with_tungstenite_s() {
             Ok(Some((theirs, len))) => {
                 agreed += 1;
                 let rsv = [theirs.rsv1, theirs.rsv2, theirs.rsv3];
-                let told = (theirs.is_final, rsv, theirs.opcode.into(), theirs.mask, len, cursor.position() as usize);
+                let told = (
+                    theirs.is_final,
+                    rsv,
+                    theirs.opcode.into(),
+                    theirs.mask,
+                    len,
+                    cursor.position() as usize,
+                );
                 assert_eq!(
                     (ours.fin, ours.rsv, ours.opcode, ours.mask, ours.len, ours.bytes.len()),
                     told,
@@ -64,7 +73,12 @@ fn headers_agree_with_tungstenite_s() {
             }
             Err(_) => {
                 refused += 1;
-                assert_eq!(ours.kind(), "reserved", "seed {seed}: tungstenite refuses {:?}", OpCode::from(ours.opcode));
+                assert_eq!(
+                    ours.kind(),
+                    "reserved",
+                    "seed {seed}: tungstenite refuses {:?}",
+                    OpCode::from(ours.opcode)
+                );
             }
             Ok(None) => panic!("seed {seed}: all of the header is there"),
         }

@@ -71,7 +71,11 @@ fn json_has_every_check() {
     let output = workbook.checker(&["grade", "--format", "json"]).output().expect("it runs");
     let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(common::outcomes(&result).len(), 33, "{result:#}");
-    assert_eq!((output.status.code(), &result["totals"]["failed"]), (Some(1), &3.into()), "{result:#}");
+    assert_eq!(
+        (output.status.code(), &result["totals"]["failed"]),
+        (Some(1), &3.into()),
+        "{result:#}"
+    );
 }
 
 /// The server says nothing, so there is nothing to tell but that time passes.
@@ -80,9 +84,16 @@ fn json_has_every_check() {
 fn a_slow_check_shows_that_it_moves() {
     let workbook = Workbook::copy();
     let server = common::museum("--process", "hang");
-    let terminal = common::terminal::Terminal::open(&workbook, &["grade", "echo", "--command", &server], 60, 100);
-    terminal.wait_for("first second", |screen| screen.contains("waiting for echo::handshake … 1 s"));
-    terminal.wait_for("second second", |screen| screen.contains("waiting for echo::handshake … 2 s"));
+    let terminal = common::terminal::Terminal::open(
+        &workbook,
+        &["grade", "echo", "--command", &server],
+        60,
+        100,
+    );
+    terminal
+        .wait_for("first second", |screen| screen.contains("waiting for echo::handshake … 1 s"));
+    terminal
+        .wait_for("second second", |screen| screen.contains("waiting for echo::handshake … 2 s"));
     terminal.wait_for("verdict", |screen| screen.contains("never said that it is ready"));
     assert_eq!(terminal.end(), 1);
 }

@@ -41,9 +41,11 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
         let exercise = Exercise::named(&row.exercise).expect("an exercise");
         let Some(piece) = familiar::failing_so(&row.signature, exercise) else { continue };
         if piece.name != row.name {
-            complaints.push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));
+            complaints
+                .push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));
         } else if piece.sentence != row.sentence {
-            complaints.push(format!("write the signatures anew: {} has another sentence", row.name));
+            complaints
+                .push(format!("write the signatures anew: {} has another sentence", row.name));
         } else {
             recognised.insert(row.name);
         }
@@ -53,8 +55,10 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
     if known * 10 < all * 9 {
         complaints.push(format!("only {known} of the {all} familiar mistakes were recognised"));
         let strange = matrix.faults.iter().filter(|row| !recognised.contains(&row.fault.name));
-        let strange = strange.filter(|row| familiar::table().iter().any(|piece| piece.name == row.fault.name));
-        complaints.extend(strange.map(|row| format!("{} was not: {:?}", row.fault.name, row.signature)));
+        let strange = strange
+            .filter(|row| familiar::table().iter().any(|piece| piece.name == row.fault.name));
+        complaints
+            .extend(strange.map(|row| format!("{} was not: {:?}", row.fault.name, row.signature)));
     }
     complaints
 }
@@ -68,7 +72,10 @@ fn the_catalogue_is_in_order() {
     assert_eq!(names.len(), catalogue.faults.len(), "two faults have the same name");
     assert!(names.len() >= 80, "the museum has shrunk to {} faults", names.len());
     for check in checks::all() {
-        let named = catalogue.faults.iter().filter(|fault| fault.violates.first().is_some_and(|id| id == check.id));
+        let named = catalogue
+            .faults
+            .iter()
+            .filter(|fault| fault.violates.first().is_some_and(|id| id == check.id));
         assert!(named.count() >= 2, "fewer than two faults name {}", check.id);
     }
     for fault in &catalogue.faults {
@@ -85,7 +92,9 @@ fn right_servers_pass_in_any_clothes() {
         let mut failures = Vec::new();
         for right in &catalogue.right {
             let grade = async || {
-                let graded = museum::grade_server(&program, "--right", &right.name, &right.exercise, SEED).await;
+                let graded =
+                    museum::grade_server(&program, "--right", &right.name, &right.exercise, SEED)
+                        .await;
                 graded.expect("its exercise exists")
             };
             let graded = judged(grade).await;
@@ -111,7 +120,9 @@ fn no_failure_explains_itself() {
         while let Some(id) = open.pop() {
             assert_ne!(id, check.id, "{id} is explained by itself in the end");
             if seen.insert(id) {
-                open.extend(checks::find(id).unwrap_or_else(|| panic!("no check {id}")).explained_by);
+                open.extend(
+                    checks::find(id).unwrap_or_else(|| panic!("no check {id}")).explained_by,
+                );
             }
         }
     }

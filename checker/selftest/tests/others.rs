@@ -26,7 +26,10 @@ fn servers(language: Language) -> Vec<Foreign> {
     match foreign::servers(language) {
         Ok(servers) => servers,
         Err(why) => {
-            common::skip(&format!("the right servers in {} are not graded: {why}", language.name()));
+            common::skip(&format!(
+                "the right servers in {} are not graded: {why}",
+                language.name()
+            ));
             Vec::new()
         }
     }
@@ -41,7 +44,9 @@ fn all_pass(language: Language) {
         for graded in graded {
             match &graded.outcome {
                 Outcome::Passed => {}
-                Outcome::Failed(report) => panic!("{}: {}", server.name, report::human::failure(&graded, report)),
+                Outcome::Failed(report) => {
+                    panic!("{}: {}", server.name, report::human::failure(&graded, report))
+                }
                 other => panic!("{}: {} is {other:?}", server.name, graded.check.id),
             }
         }
@@ -61,7 +66,9 @@ fn servers_in_python_pass() {
 /// A collector's moods hide what a server keeps, but not for ever.
 #[test]
 fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
-    let Some(right) = servers(Language::Node).into_iter().find(|server| server.exercise == Exercise::Broadcast) else {
+    let Some(right) =
+        servers(Language::Node).into_iter().find(|server| server.exercise == Exercise::Broadcast)
+    else {
         return;
     };
     let source = std::path::PathBuf::from(&right.argv[1]);
@@ -70,12 +77,18 @@ fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
     assert!(text.contains(bounded), "{}: no line {bounded:?}", source.display());
     // Beside the right one, where its packages are found.
     let greedy = source.with_file_name("greedy.mjs");
-    std::fs::write(&greedy, text.replace(bounded, "const MOST_BUFFERED = Infinity;")).expect("it can be written");
-    let argv = vec![right.argv[0].clone(), greedy.to_string_lossy().into_owned(), "broadcast".to_string()];
+    std::fs::write(&greedy, text.replace(bounded, "const MOST_BUFFERED = Infinity;"))
+        .expect("it can be written");
+    let argv =
+        vec![right.argv[0].clone(), greedy.to_string_lossy().into_owned(), "broadcast".to_string()];
     let program = Program::new(argv, checker::server::build::workspace());
     let plan = Plan::of(Exercise::Broadcast, program, SEED);
-    let graded = tokio::runtime::Runtime::new().expect("a runtime").block_on(grade::grade_all(plan));
-    let slow = graded.iter().find(|graded| graded.check.id == "broadcast::slow").expect("it is among them");
+    let graded =
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(grade::grade_all(plan));
+    let slow = graded
+        .iter()
+        .find(|graded| graded.check.id == "broadcast::slow")
+        .expect("it is among them");
     let Outcome::Failed(report) = &slow.outcome else { panic!("{:?}", slow.outcome) };
     assert_eq!(report.failure.kind, Kind::Memory, "{:?}", report.failure);
 }

@@ -30,7 +30,12 @@ async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
         .until("[...document.querySelectorAll('#lanes .payload')].some((one) => one.textContent.includes('<script>'))")
         .await;
     browser.until("document.querySelector('#diagram svg')?.textContent.includes('<script>')").await;
-    assert_eq!(browser.run("return document.querySelectorAll('img, section script, article script').length").await, 0);
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('img, section script, article script').length")
+            .await,
+        0
+    );
     assert_eq!(browser.run("return window.harmed === undefined").await, true);
 
     // In the diagram: one arrow in, two out, for each of the two messages; and the two welcomes.
@@ -46,10 +51,12 @@ async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
 }
 
 #[tokio::test]
-async fn a_pulled_cable_is_noticed_by_the_next_but_one_beat_and_one_plugged_in_again_in_time_is_not() {
+async fn a_pulled_cable_is_noticed_by_the_next_but_one_beat_and_one_plugged_in_again_in_time_is_not()
+ {
     let Some(browser) = Browser::start().await else { return };
     let beat = 1_500;
-    let playground = Playground::start(&[&SOLUTION[..], &["--interval", &beat.to_string()]].concat());
+    let playground =
+        Playground::start(&[&SOLUTION[..], &["--interval", &beat.to_string()]].concat());
     browser.open(&playground, 2).await;
     for kind in ["ping", "pong"] {
         browser.until(&format!("document.querySelector('#lanes .{kind}')")).await;
@@ -64,20 +71,28 @@ async fn a_pulled_cable_is_noticed_by_the_next_but_one_beat_and_one_plugged_in_a
     let saved = browser.saved().await;
     let events = saved["events"].as_array().expect("events");
     let at = |found: &dyn Fn(&serde_json::Value) -> bool| {
-        events.iter().find(|event| event["client"] == 1 && found(event)).and_then(|event| event["at"].as_u64())
+        events
+            .iter()
+            .find(|event| event["client"] == 1 && found(event))
+            .and_then(|event| event["at"].as_u64())
     };
     let pulled = at(&|event| event["kind"] == "cable").expect("the cable was pulled");
-    let dropped = at(&|event| event["kind"] == "end" && event["way"] == "down").expect("it was dropped");
+    let dropped =
+        at(&|event| event["kind"] == "end" && event["way"] == "down").expect("it was dropped");
     let beats = (dropped - pulled) as f64 / 1000.0 / f64::from(beat);
     assert!(beats < 2.2, "dropped after {beats:.2} beats");
-    assert!(at(&|event| event["kind"] == "end" && !event["delivered"].is_null()).is_none(), "the client was told");
+    assert!(
+        at(&|event| event["kind"] == "end" && !event["delivered"].is_null()).is_none(),
+        "the client was told"
+    );
     browser.close().await;
 }
 
 #[tokio::test]
 async fn a_student_s_panic_is_a_banner() {
     let Some(browser) = Browser::start().await else { return };
-    let playground = Playground::start(&["echo", "--command", &museum("--process", "panic-on-connect")]);
+    let playground =
+        Playground::start(&["echo", "--command", &museum("--process", "panic-on-connect")]);
     browser.page.goto(&playground.address).await.expect("the page is there");
     browser.until("document.querySelector('#panic')?.textContent.includes('panicked at')").await;
     browser.close().await;
@@ -91,8 +106,12 @@ async fn a_frame_is_shown_with_its_bits_and_a_fragmented_message_goes_through() 
     browser.click("#client-1 .row button[title^='by a client']").await;
     browser.until("document.querySelectorAll('#lanes .kind.continuation').length >= 2").await;
     browser.until("[...document.querySelectorAll('#client-2 .heard')].some((line) => line.textContent.includes('one message in three fragments'))").await;
-    browser.run("document.querySelector('#lanes .kind.continuation').closest('button').click()").await;
-    browser.until("document.querySelector('#detail-body').textContent.includes('the message goes on')").await;
+    browser
+        .run("document.querySelector('#lanes .kind.continuation').closest('button').click()")
+        .await;
+    browser
+        .until("document.querySelector('#detail-body').textContent.includes('the message goes on')")
+        .await;
     browser.run("document.querySelector('#lanes .kind.response').closest('button').click()").await;
     browser.until("document.querySelector('#detail-body').textContent.includes('258EAFA5')").await;
     browser
@@ -106,7 +125,11 @@ async fn polling_beside_it_counts_both_and_is_slower() {
     let Some(browser) = Browser::start().await else { return };
     let playground = Playground::start(&SOLUTION);
     browser.open(&playground, 2).await;
-    browser.run("document.querySelector('#every').value = 300; document.querySelector('#poll').click()").await;
+    browser
+        .run(
+            "document.querySelector('#every').value = 300; document.querySelector('#poll').click()",
+        )
+        .await;
     browser.until("document.querySelector('#poll').textContent === 'Stop'").await;
     for n in 0..5 {
         browser.say(1, &format!("number {n}")).await;
@@ -128,7 +151,9 @@ async fn a_server_that_is_restarted_finds_its_clients_again() {
     let pid = browser.run("return document.querySelector('#facts dd + dt + dd').textContent").await;
     browser.click("#restart").await;
     browser.until("document.querySelectorAll('.log .heard').length >= 4").await;
-    browser.until(&format!("document.querySelector('#facts dd + dt + dd').textContent != {pid}")).await;
+    browser
+        .until(&format!("document.querySelector('#facts dd + dt + dd').textContent != {pid}"))
+        .await;
     browser.until("document.querySelectorAll('.state[data-kind=open]').length === 2").await;
     browser.close().await;
 }
@@ -155,19 +180,27 @@ async fn a_save_builds_and_starts_it_again_and_a_slip_of_the_pen_ends_nothing() 
     // Two of them can't run at a time.
     let bare = BARE.replace("PORT", &free_port().to_string());
     write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"day1/echo\"]\n");
-    write("day1/echo/Cargo.toml", "[package]\nname = \"echo\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write(
+        "day1/echo/Cargo.toml",
+        "[package]\nname = \"echo\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
     write("checker/tests/day1.rs", "");
     write(source, &bare.replace("VERSION", "the first one"));
-    let environment =
-        [("CARGO_MANIFEST_DIR", root.path().join("checker")), ("CARGO_TARGET_DIR", root.path().join("target"))];
+    let environment = [
+        ("CARGO_MANIFEST_DIR", root.path().join("checker")),
+        ("CARGO_TARGET_DIR", root.path().join("target")),
+    ];
     let playground = Playground::start_with(&["echo", "--watch"], &environment);
     browser.page.goto(&playground.address).await.expect("the page is there");
-    let printed = |text: &str| format!("document.querySelector('#output').textContent.includes('{text}')");
+    let printed =
+        |text: &str| format!("document.querySelector('#output').textContent.includes('{text}')");
     browser.until(&printed("the first one")).await;
     write(source, &bare.replace("VERSION", "the second one"));
     browser.until(&printed("the second one")).await;
     write(source, "fn main() { let x: u8 = \"no number\"; }");
-    browser.until("document.querySelector('#complaint')?.textContent.includes('mismatched types')").await;
+    browser
+        .until("document.querySelector('#complaint')?.textContent.includes('mismatched types')")
+        .await;
     assert_eq!(browser.run(&format!("return {}", printed("the second one"))).await, true);
     write(source, &bare.replace("VERSION", "the third one"));
     browser.until(&printed("the third one")).await;
@@ -206,7 +239,8 @@ async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
     let took = |event: &serde_json::Value| {
         event["delivered"].as_u64().expect("delivered") - event["at"].as_u64().expect("read")
     };
-    let took: Vec<_> = late.map(|event| (event["client"].as_u64().expect("a client"), took(event))).collect();
+    let took: Vec<_> =
+        late.map(|event| (event["client"].as_u64().expect("a client"), took(event))).collect();
     assert_eq!(took.len(), 2, "{took:?}");
     for (client, micros) in took {
         assert_eq!(client == 2, micros >= 400_000, "client {client}: {micros} µs");
@@ -217,7 +251,8 @@ async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
 /// How many processes have this command line.
 #[cfg(target_os = "linux")]
 fn running(command: &str) -> usize {
-    let command: Vec<u8> = command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
+    let command: Vec<u8> =
+        command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
     let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
     lines.filter(|line| line.strip_suffix(b"\0") == Some(&command)).count()
@@ -229,7 +264,9 @@ fn ctrl_c_leaves_nothing_behind() {
     let server = museum("--process", "ignore-sigterm");
     let mut playground = Playground::start(&["echo", "--command", &server]);
     assert_eq!(running(&server), 1, "the server runs");
-    let interrupt = std::process::Command::new("kill").args(["-INT", &playground.child.id().to_string()]).status();
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &playground.child.id().to_string()])
+        .status();
     assert!(interrupt.expect("kill runs").success());
     let status = playground.child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));
@@ -299,7 +336,9 @@ async fn nothing_is_cut_at_any_width() {
     browser.say(2, "one-long-word-".repeat(12).as_str()).await;
     browser.until("document.querySelectorAll('#lanes .kind.pong').length >= 3").await;
     browser.click("#client-3 .cable").await;
-    browser.until("document.querySelector('#client-3 .state').textContent.includes('dropped')").await;
+    browser
+        .until("document.querySelector('#client-3 .state').textContent.includes('dropped')")
+        .await;
     browser.run("document.querySelector('#lanes .up .kind.text').closest('button').click()").await;
     browser.until("document.querySelector('#detail-body td')").await;
     let folder = std::env::var_os("CHECKER_SCREENSHOTS").map(std::path::PathBuf::from);
@@ -317,9 +356,12 @@ async fn nothing_is_cut_at_any_width() {
                 let name = format!("{width}-{theme}{}", if large { "-large" } else { "" });
                 if let Some(folder) = &folder {
                     for part in ["clients", "wire", "sequence", "server", "polling"] {
-                        browser.run(&format!("document.querySelector('#{part}').scrollIntoView()")).await;
+                        browser
+                            .run(&format!("document.querySelector('#{part}').scrollIntoView()"))
+                            .await;
                         let picture = browser.page.screenshot().await.expect("a picture");
-                        std::fs::write(folder.join(format!("{name}-{part}.png")), picture).expect("it is written");
+                        std::fs::write(folder.join(format!("{name}-{part}.png")), picture)
+                            .expect("it is written");
                     }
                 }
                 assert_eq!(outside, serde_json::json!([]), "{name}");

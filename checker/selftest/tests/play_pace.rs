@@ -47,7 +47,8 @@ const BURST: &str = "return (async () => {
 #[tokio::test]
 async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
     let Some(browser) = Browser::start().await else { return };
-    let playground = Playground::start(&["broadcast", "--target", "solutions", "--interval", "60000"]);
+    let playground =
+        Playground::start(&["broadcast", "--target", "solutions", "--interval", "60000"]);
     browser.open(&playground, 2).await;
     let messages = 3_340;
     let script = BURST.replace("MESSAGES", &messages.to_string()).replace("RATE", "334");
@@ -55,16 +56,27 @@ async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
     let measured = browser.run(&script).await;
     let machine = gauge.worst_since(began);
     browser
-        .until(&format!("document.querySelector('#client-2 .log').textContent.includes('burst {}')", messages - 1))
+        .until(&format!(
+            "document.querySelector('#client-2 .log').textContent.includes('burst {}')",
+            messages - 1
+        ))
         .await;
     let saved = browser.saved().await;
     assert_eq!(saved["forgotten"], 0);
     let events = saved["events"].as_array().expect("events");
     for (client, way) in [(1, "up"), (1, "down"), (2, "down")] {
         let of = |event: &&serde_json::Value| event["client"] == client && event["way"] == way;
-        let texts = events.iter().filter(of).filter_map(|event| event["text"].as_str()?.split_once("burst "));
-        let numbers: Vec<u32> = texts.map(|(_, number)| number.parse().expect("a number")).collect();
-        assert!(numbers.iter().copied().eq(0..messages), "client {client}, {way}: {} frames", numbers.len());
+        let texts = events
+            .iter()
+            .filter(of)
+            .filter_map(|event| event["text"].as_str()?.split_once("burst "));
+        let numbers: Vec<u32> =
+            texts.map(|(_, number)| number.parse().expect("a number")).collect();
+        assert!(
+            numbers.iter().copied().eq(0..messages),
+            "client {client}, {way}: {} frames",
+            numbers.len()
+        );
     }
     eprintln!("the page: {measured}; the machine kept others waiting for {machine:?}");
     if machine < QUIET {

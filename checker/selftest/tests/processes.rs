@@ -15,7 +15,10 @@ fn fails_to_start(name: &str, words: &str) {
     assert_eq!(code, 1, "{result:#}");
     let handshake = check(&result, "echo::handshake");
     assert_eq!(handshake["outcome"], "failed", "{result:#}");
-    assert!(handshake["summary"].as_str().is_some_and(|summary| summary.contains(words)), "{handshake:#}");
+    assert!(
+        handshake["summary"].as_str().is_some_and(|summary| summary.contains(words)),
+        "{handshake:#}"
+    );
     assert_eq!(result["totals"]["failed"], 1, "{result:#}");
     assert_eq!(result["totals"]["blocked"], 11, "{result:#}");
 }
@@ -90,7 +93,10 @@ async fn one_whose_only_port_is_taken_is_not_judged() {
     server.stop().await;
     let taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is free again");
     let (error, _) = Server::start(&program, None).await.err().expect("it has no port");
-    assert!(matches!(&error, StartError::PortTaken(whose) if whose.contains(&port.to_string())), "{error:?}");
+    assert!(
+        matches!(&error, StartError::PortTaken(whose) if whose.contains(&port.to_string())),
+        "{error:?}"
+    );
     drop(taken);
     assert!(Server::start(&program, None).await.is_ok());
 }
@@ -104,7 +110,10 @@ mod where_few_files_may_be_open {
     /// Grades the solutions by a checker that was started in a shell after this `ulimit`.
     fn graded_after(ulimit: &str) -> (Option<i32>, Value) {
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", &format!("{ulimit} && exec \"$0\" grade --target solutions --format json")]);
+        shell.args([
+            "-c",
+            &format!("{ulimit} && exec \"$0\" grade --target solutions --format json"),
+        ]);
         let output = shell.arg(running_checker().get_program()).output().expect("there is a shell");
         (output.status.code(), serde_json::from_slice(&output.stdout).expect("stdout is JSON"))
     }
@@ -134,9 +143,11 @@ mod on_linux {
 
     /// How many processes have this command line.
     fn running(command: &str) -> usize {
-        let command: Vec<u8> = command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
+        let command: Vec<u8> =
+            command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
         let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-        let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        let lines =
+            processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
         lines.filter(|line| line.strip_suffix(b"\0") == Some(&command)).count()
     }
 
@@ -152,7 +163,8 @@ mod on_linux {
     fn one_that_names_the_port_of_another() {
         let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = other.local_addr().expect("it is bound").port();
-        let server = format!("sh -c 'echo WebSocket server running on ws://127.0.0.1:{port}; sleep 60'");
+        let server =
+            format!("sh -c 'echo WebSocket server running on ws://127.0.0.1:{port}; sleep 60'");
         let (code, result) = super::graded(&["echo", "--command", &server]);
         let handshake = super::check(&result, "echo::handshake");
         assert_eq!((code, &handshake["outcome"]), (1, &"failed".into()), "{handshake:#}");
@@ -186,13 +198,17 @@ mod on_linux {
     fn until(what: &str, mut happens: impl FnMut() -> bool) {
         let since = Instant::now();
         while !happens() {
-            assert!(since.elapsed() < Duration::from_secs(10), "it did not come to pass that {what}");
+            assert!(
+                since.elapsed() < Duration::from_secs(10),
+                "it did not come to pass that {what}"
+            );
             std::thread::yield_now();
         }
     }
 
     fn signal(child: &Child, signal: &str) {
-        let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let status =
+            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 
@@ -207,7 +223,8 @@ mod on_linux {
     fn one_that_talks_without_end_does_not_drown_the_checker() {
         let mut command = running_checker();
         command.args(["grade", "echo", "--command", &museum("--process", "frame-flood")]);
-        let mut grading = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        let mut grading =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         let mut most = 0;
         let status = loop {
             most = most.max(most_memory(&grading).unwrap_or_default());
@@ -242,17 +259,25 @@ mod on_linux {
     fn an_interrupted_soak_tells_what_it_has_seen() {
         let mut command = running_checker();
         command.args(["soak", "--runs", "1000", "--jobs", "1", "--seed", "7"]);
-        let server = Path::new(command.get_program()).with_file_name("solution-echo").display().to_string();
-        let mut soak = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+        let server =
+            Path::new(command.get_program()).with_file_name("solution-echo").display().to_string();
+        let mut soak =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
         // Before that it builds, which may take it long.
         while running(&server) == 0 {
-            assert!(soak.try_wait().expect("it can be asked").is_none(), "it ended before its first server");
+            assert!(
+                soak.try_wait().expect("it can be asked").is_none(),
+                "it ended before its first server"
+            );
         }
         signal(&soak, "-INT");
         let output = soak.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(130), "{said}");
         assert!(said.contains("interrupted after ") && said.contains("000 gradings: "), "{said}");
-        assert!(said.contains("seeds from 7: ") && said.contains(" 0 failures, 0 unknown"), "{said}");
+        assert!(
+            said.contains("seeds from 7: ") && said.contains(" 0 failures, 0 unknown"),
+            "{said}"
+        );
     }
 }

@@ -59,7 +59,9 @@ fn asking(since: usize, wait: &str) -> usize {
 }
 
 fn answer(messages: &[String], next: usize) -> usize {
-    let body = serde_json::to_string(&Batch { messages: messages.to_vec(), next }).expect("it is JSON").len();
+    let body = serde_json::to_string(&Batch { messages: messages.to_vec(), next })
+        .expect("it is JSON")
+        .len();
     let date = "date: Mon, 23 Nov 2026 12:00:00 GMT";
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {body}\r\n{date}\r\n\r\n").len()
         + body
@@ -68,10 +70,15 @@ fn answer(messages: &[String], next: usize) -> usize {
 fn computed(contestant: Contestant) -> Computed {
     let plan = Plan::new(SEED, Duration::from_secs(1), APART);
     let texts: Vec<String> = plan.events.iter().map(|event| event.text.clone()).collect();
-    let sum = |each: &dyn Fn(usize, &String) -> usize| texts.iter().enumerate().map(|(n, text)| each(n, text)).sum();
+    let sum = |each: &dyn Fn(usize, &String) -> usize| {
+        texts.iter().enumerate().map(|(n, text)| each(n, text)).sum()
+    };
     let post = |_, text: &String| {
         let length = text.len();
-        format!("POST /messages HTTP/1.1\r\naccept: */*\r\n{HOST}content-length: {length}\r\n\r\n{text}").len()
+        format!(
+            "POST /messages HTTP/1.1\r\naccept: */*\r\n{HOST}content-length: {length}\r\n\r\n{text}"
+        )
+        .len()
     };
     let no_content = "HTTP/1.1 204 No Content\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n\r\n".len();
     let posting = bytes(sum(&post), texts.len() * no_content);
@@ -129,12 +136,18 @@ async fn what_is_counted_is_what_the_messages_say() {
         let [one, three] = &result.costs[..] else { panic!("{name}: {:?}", result.costs) };
         let Computed { requests, listening, publishing } = computed(result.key);
         assert_eq!((one.published, one.delivered), (one.published, one.published), "{name}");
-        assert_eq!((one.requests, one.listening, one.publishing), (requests, listening, publishing), "{name}");
+        assert_eq!(
+            (one.requests, one.listening, one.publishing),
+            (requests, listening, publishing),
+            "{name}"
+        );
         assert_eq!((three.subscribers, three.delivered), (3, 3 * one.published), "{name}");
         assert_eq!(three.publishing, one.publishing, "{name}");
         assert_eq!(result.latency.count as usize, race.events, "{name}");
     }
-    let idle = |contestant| race.of(contestant).and_then(|result| result.idle_minute).expect("it was seen");
+    let idle = |contestant| {
+        race.of(contestant).and_then(|result| result.idle_minute).expect("it was seen")
+    };
     let (poll, nothing) = (asking(0, ""), answer(&[], 0));
     let asked = idle(Contestant::Short(Duration::from_millis(100)));
     assert_eq!((asked.bytes_up, asked.bytes_down), (600.0 * poll as f64, 600.0 * nothing as f64));
@@ -144,7 +157,10 @@ async fn what_is_counted_is_what_the_messages_say() {
     // Four comments, each a chunk of its own.
     assert_eq!(idle(Contestant::Events).bytes_down, 4.0 * "3\r\n:\n\n\r\n".len() as f64);
     let joining = race.of(Contestant::Push).expect("it raced").costs[0].joining;
-    assert_eq!(joining.up as usize, upgrade_request("localhost", "/", "dGhlIHNhbXBsZSBub25jZQ==").len());
+    assert_eq!(
+        joining.up as usize,
+        upgrade_request("localhost", "/", "dGhlIHNhbXBsZSBub25jZQ==").len()
+    );
 }
 
 /// With distance, what happens while a long poll's answer is on its way comes with the next.
@@ -157,7 +173,11 @@ async fn at_a_distance_long_polls_carry_more_than_one_message() {
     assert!(cost.requests < cost.published * 3 / 4, "{cost:?}");
     for result in &race.contestants {
         let fastest = result.samples.iter().map(|sample| sample.latency).min().expect("samples");
-        assert!(fastest >= Duration::from_millis(60), "{}: {fastest:?} for a round trip of 60 ms", result.name);
+        assert!(
+            fastest >= Duration::from_millis(60),
+            "{}: {fastest:?} for a round trip of 60 ms",
+            result.name
+        );
     }
 }
 
@@ -169,8 +189,11 @@ fn a_plan_follows_from_its_seed_and_is_as_random_as_it_says() {
     assert_ne!(format!("{one:?}"), format!("{other:?}"));
     let count = one.events.len() as f64;
     assert!((9_500.0..10_500.0).contains(&count), "{count} events");
-    let gaps: Vec<f64> =
-        one.events.windows(2).map(|pair| (pair[1].at - pair[0].at).as_secs_f64() / APART.as_secs_f64()).collect();
+    let gaps: Vec<f64> = one
+        .events
+        .windows(2)
+        .map(|pair| (pair[1].at - pair[0].at).as_secs_f64() / APART.as_secs_f64())
+        .collect();
     // Of an exponential distribution 1/e is longer than the mean.
     let long = gaps.iter().filter(|gap| **gap > 1.0).count() as f64 / count;
     assert!((0.35..0.39).contains(&long), "{long} of the gaps are longer than the mean");
@@ -178,15 +201,19 @@ fn a_plan_follows_from_its_seed_and_is_as_random_as_it_says() {
         let phases: Vec<_> = (0..100).map(|subscriber| one.phase(period, subscriber)).collect();
         assert!(phases.iter().all(|phase| *phase < period));
         let mean = phases.iter().sum::<Duration>().as_secs_f64() / 100.0 / period.as_secs_f64();
-        assert!((0.4..0.6).contains(&mean), "pollers every {period:?} are {mean} into their period");
+        assert!(
+            (0.4..0.6).contains(&mean),
+            "pollers every {period:?} are {mean} into their period"
+        );
     }
 }
 
 #[test]
 fn theory_knows_half_a_period_and_the_distance() {
     let millis = Duration::from_millis;
-    let theory =
-        |contestant: Contestant, rtt| contestant.theory(millis(rtt), millis(rtt), millis(40)).as_secs_f64() * 1_000.0;
+    let theory = |contestant: Contestant, rtt| {
+        contestant.theory(millis(rtt), millis(rtt), millis(40)).as_secs_f64() * 1_000.0
+    };
     assert_eq!(theory(Contestant::Short(millis(100)), 0), 50.0);
     assert_eq!(theory(Contestant::Short(millis(100)), 40), 90.0);
     assert_eq!((theory(Contestant::Long, 0), theory(Contestant::Push, 40)), (0.0, 40.0));
@@ -205,17 +232,29 @@ async fn the_baseline_can_be_asked_in_every_way() {
         http.publish("one\n  two").await.expect("published");
         http.publish("2").await.expect("published");
         let batch = http.poll(0, None).await.expect("polled");
-        assert_eq!(batch, Batch { messages: vec!["one\n  two".to_string(), "2".to_string()], next: 2 });
+        assert_eq!(
+            batch,
+            Batch { messages: vec!["one\n  two".to_string(), "2".to_string()], next: 2 }
+        );
         assert_eq!(http.poll(2, None).await.expect("polled").messages, [""; 0]);
-        assert_eq!(http.poll(1, Some(Duration::from_secs(20))).await.expect("polled").messages, ["2"]);
-        assert_eq!(events.next().await.expect("an event").0, Heard::Message("one\n  two".to_string()));
+        assert_eq!(
+            http.poll(1, Some(Duration::from_secs(20))).await.expect("polled").messages,
+            ["2"]
+        );
+        assert_eq!(
+            events.next().await.expect("an event").0,
+            Heard::Message("one\n  two".to_string())
+        );
         assert_eq!(events.next().await.expect("an event").0, Heard::Message("2".to_string()));
         let (later, ()) = tokio::join!(http.poll(2, Some(Duration::from_secs(20))), async {
             http.publish("three").await.expect("published");
         });
         assert_eq!(later.expect("polled").messages, ["three"]);
         http.clear().await.expect("cleared");
-        assert_eq!(http.poll(0, None).await.expect("polled"), Batch { messages: Vec::new(), next: 0 });
+        assert_eq!(
+            http.poll(0, None).await.expect("polled"),
+            Batch { messages: Vec::new(), next: 0 }
+        );
     }
     serving.abort();
 }
@@ -235,7 +274,8 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("it is bound");
     let serving = tokio::spawn(server::serve(listener));
-    let asking = |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
+    let asking =
+        |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
     for (line, status, word) in [
         ("GET /messages?since=soon", "400", "since is `soon`; wanted: a whole number"),
         ("GET /messages?since=0&wait=-1", "400", "wait is `-1`; wanted: a whole number"),
@@ -248,7 +288,10 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
         assert!(said.contains(status) && body.contains(word), "{line}: {said}: {body}");
     }
     let posting = |how: &str, body: &str| {
-        asked(address, &format!("POST /messages HTTP/1.1\nhost: here\nconnection: close\n{how}\n\n{body}"))
+        asked(
+            address,
+            &format!("POST /messages HTTP/1.1\nhost: here\nconnection: close\n{how}\n\n{body}"),
+        )
     };
     let megabyte = format!("100000\n{}\n", "x".repeat(1 << 20));
     for (said, body) in [
@@ -258,11 +301,18 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
         assert!(said.contains("413") && body.contains("2097152 bytes"), "{said}: {body}");
     }
     let http = Http::new(address, false);
-    assert_eq!(http.poll(0, None).await.expect("polled").next, 0, "what was refused was not published");
+    assert_eq!(
+        http.poll(0, None).await.expect("polled").next,
+        0,
+        "what was refused was not published"
+    );
     // An end of a line is an end of a line, however it is written.
     let mut events = http.events(None).await.expect("events");
     http.publish("one\rtwo\r\nthree").await.expect("published");
-    assert_eq!(events.next().await.expect("an event").0, Heard::Message("one\ntwo\nthree".to_string()));
+    assert_eq!(
+        events.next().await.expect("an event").0,
+        Heard::Message("one\ntwo\nthree".to_string())
+    );
     serving.abort();
 }
 
@@ -285,14 +335,30 @@ fn files(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_race_that_can_t_be_run_says_why() {
-    gives_up(&["race", "--url", "http://127.0.0.1:1"], 2, &["http://127.0.0.1:1", "ws://HOST:PORT"]);
-    gives_up(&["race", "--url", "ws://127.0.0.1:1", "--command", "true"], 2, &["--url", "--command"]);
+    gives_up(
+        &["race", "--url", "http://127.0.0.1:1"],
+        2,
+        &["http://127.0.0.1:1", "ws://HOST:PORT"],
+    );
+    gives_up(
+        &["race", "--url", "ws://127.0.0.1:1", "--command", "true"],
+        2,
+        &["--url", "--command"],
+    );
     gives_up(&["race", "--rtt", "9999"], 2, &["9999", "2000"]);
     gives_up(&["race", "--command", "a 'b"], 2, &["a 'b", "quote"]);
     gives_up(&["race", "--command", "./no/such/program"], 3, &["./no/such/program"]);
-    gives_up(&["race", "--command", &museum("--process", "exit")], 1, &["before it was ready", "no route to tomorrow"]);
+    gives_up(
+        &["race", "--command", &museum("--process", "exit")],
+        1,
+        &["before it was ready", "no route to tomorrow"],
+    );
     // A server that answers its sender alone.
-    gives_up(&["race", "--command", &museum("--fault", "still-an-echo")], 1, &["WebSocket push", "broadcast?"]);
+    gives_up(
+        &["race", "--command", &museum("--fault", "still-an-echo")],
+        1,
+        &["WebSocket push", "broadcast?"],
+    );
     let directory = tempfile::tempdir().expect("a directory");
     let nowhere = directory.path().join("nowhere/race.svg");
     let nowhere = nowhere.to_str().expect("a path of letters");
@@ -301,7 +367,11 @@ fn a_race_that_can_t_be_run_says_why() {
     gives_up(&["race", "--url", "ws://127.0.0.1:1", "--html", there], 3, &[there, "directory"]);
     let chart = directory.path().join("race.svg");
     let chart = chart.to_str().expect("a path of letters");
-    gives_up(&["race", "--url", "ws://127.0.0.1:1", "--chart", chart], 3, &["ws://127.0.0.1:1", "refused"]);
+    gives_up(
+        &["race", "--url", "ws://127.0.0.1:1", "--chart", chart],
+        3,
+        &["ws://127.0.0.1:1", "refused"],
+    );
     assert_eq!(files(directory.path()), [""; 0]);
 }
 
@@ -333,7 +403,11 @@ fn a_url_that_answers_404_and_a_port_in_use_are_told() {
             let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
         }
     });
-    gives_up(&["race", "--url", &format!("ws://{address}/x")], 1, &["404 Not Found", "101 Switching Protocols"]);
+    gives_up(
+        &["race", "--url", &format!("ws://{address}/x")],
+        1,
+        &["404 Not Found", "101 Switching Protocols"],
+    );
 }
 
 /// When the fifth event has come, the server is killed.
@@ -345,7 +419,8 @@ fn a_server_that_dies_in_the_middle_is_told() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let mut lines =
+        BufReader::new(server.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let ready = lines.next().expect("a ready line");
     let url = ready.rsplit_once(' ').expect("an address").1.to_string();
     let killing = std::thread::spawn(move || {
@@ -358,7 +433,11 @@ fn a_server_that_dies_in_the_middle_is_told() {
     let chart = directory.path().join("race.svg");
     checker(); // built by now: its building is not to count
     let began = Instant::now();
-    gives_up(&["race", "--url", &url, "--chart", chart.to_str().expect("letters")], 1, &["in the middle"]);
+    gives_up(
+        &["race", "--url", &url, "--chart", chart.to_str().expect("letters")],
+        1,
+        &["in the middle"],
+    );
     assert!(began.elapsed() < Duration::from_secs(10), "it raced on without the server");
     assert!(killing.join().expect("no panic").is_some());
     assert_eq!(files(directory.path()), [""; 0]);

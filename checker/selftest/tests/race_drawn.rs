@@ -33,10 +33,17 @@ fn made_up() -> Race {
         Result {
             key: *key,
             name: key.name(),
-            theory_ms: key.theory(Duration::ZERO, Duration::ZERO, Duration::from_millis(30)).as_secs_f64() * 1_000.0,
+            theory_ms: key
+                .theory(Duration::ZERO, Duration::ZERO, Duration::from_millis(30))
+                .as_secs_f64()
+                * 1_000.0,
             latency: Latency::of(&histogram),
             costs: if many { vec![cost(1)] } else { vec![cost(1), cost(100)] },
-            left_out: if many { vec![LeftOut { subscribers: 100, why: "too many".to_string() }] } else { Vec::new() },
+            left_out: if many {
+                vec![LeftOut { subscribers: 100, why: "too many".to_string() }]
+            } else {
+                Vec::new()
+            },
             idle_minute: (place != 1).then_some(Idle {
                 requests: place as f64,
                 bytes_up: 0.0,
@@ -86,7 +93,9 @@ fn every_message_is_in_the_csv() {
 
 #[test]
 fn the_json_says_the_same() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&made_up().contestants[5]).expect("it is JSON"));
+    insta::assert_snapshot!(
+        serde_json::to_string_pretty(&made_up().contestants[5]).expect("it is JSON")
+    );
 }
 
 /// As text that stays text, with nothing from elsewhere, and with colours for the dark.
@@ -97,10 +106,19 @@ fn the_drawing_and_the_page_stand_alone() {
     let page = page::html(&race, &drawing);
     for result in &race.contestants {
         // In the names, and in the bars' labels.
-        assert!(drawing.matches(result.name.as_str()).count() >= 2, "{} is not in the drawing", result.name);
+        assert!(
+            drawing.matches(result.name.as_str()).count() >= 2,
+            "{} is not in the drawing",
+            result.name
+        );
         assert!(page.contains(&format!("<th>{}</th>", result.name)));
     }
-    for words in ["milliseconds from sending to arrival", "messages arrived, %", "bytes (logarithmic)", ">\nfloor\n"] {
+    for words in [
+        "milliseconds from sending to arrival",
+        "messages arrived, %",
+        "bytes (logarithmic)",
+        ">\nfloor\n",
+    ] {
         assert!(drawing.contains(words), "no {words:?} in the drawing");
     }
     for text in [&drawing, &page] {
@@ -109,10 +127,15 @@ fn the_drawing_and_the_page_stand_alone() {
         for elsewhere in ["http:", "https:", "url(", "<script", "@import", "href"] {
             assert!(!without_namespace.contains(elsewhere), "{elsewhere} leads elsewhere");
         }
-        assert!(text.contains("prefers-color-scheme:dark") || text.contains("prefers-color-scheme: dark"));
+        assert!(
+            text.contains("prefers-color-scheme:dark")
+                || text.contains("prefers-color-scheme: dark")
+        );
         for tag in ["svg", "text", "style", "title"] {
-            let (opened, closed) =
-                (text.matches(&format!("<{tag}")).count(), text.matches(&format!("</{tag}>")).count());
+            let (opened, closed) = (
+                text.matches(&format!("<{tag}")).count(),
+                text.matches(&format!("</{tag}>")).count(),
+            );
             assert_eq!(opened, closed, "<{tag}> and </{tag}>");
         }
     }

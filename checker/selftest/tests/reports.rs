@@ -22,7 +22,10 @@ fn redacted() -> Settings {
     // How many digits the thread's number has decides how much of the place fits.
     settings.add_filter(r"\(\d+\) panicked at .*", "([id]) panicked at [place]");
     // A panic ends its connection by FIN or by RST, depending on what had been read.
-    settings.add_filter(r"got +(a reset|the end) of the TCP connection", "got        [the end] of the TCP connection");
+    settings.add_filter(
+        r"got +(a reset|the end) of the TCP connection",
+        "got        [the end] of the TCP connection",
+    );
     settings.add_filter(r"\b\d+ ms", "[n] ms");
     settings.add_filter(r"\d+\.\d intervals", "[n] intervals");
     settings
@@ -33,13 +36,18 @@ fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let graded = runtime.block_on(async {
         let (program, _) = museum::open().await.expect("the museum opens");
-        let grade =
-            async || museum::grade_server(&program, option, name, exercise, 1).await.expect("the exercise exists");
+        let grade = async || {
+            museum::grade_server(&program, option, name, exercise, 1)
+                .await
+                .expect("the exercise exists")
+        };
         judged(grade).await
     });
     let graded = graded.iter().find(|graded| graded.check.id == id).expect("the check was graded");
     match &graded.outcome {
-        Outcome::Failed(failed) => anstream::adapter::strip_str(&report::human::failure(graded, failed)).to_string(),
+        Outcome::Failed(failed) => {
+            anstream::adapter::strip_str(&report::human::failure(graded, failed)).to_string()
+        }
         other => panic!("{id} on {name}: {other:?}"),
     }
 }
@@ -48,7 +56,8 @@ fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
 /// be printed a moment later differ from run to run.
 fn without(report: &str, heading: &str) -> String {
     let mut lines = report.lines();
-    let mut kept: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(heading)).collect();
+    let mut kept: Vec<&str> =
+        lines.by_ref().take_while(|line| !line.starts_with(heading)).collect();
     kept.extend(lines.skip_while(|line| !line.is_empty()).skip(1));
     kept.join("\n")
 }
@@ -83,7 +92,8 @@ echo_reports! {
 #[test]
 fn fragments() {
     let report = report_on("--fault", "fragments-one-by-one", "echo", "echo::payloads");
-    redacted().bind(|| assert_snapshot!("fragments", without(&without(&report, CONVERSATION), OUTPUT)));
+    redacted()
+        .bind(|| assert_snapshot!("fragments", without(&without(&report, CONVERSATION), OUTPUT)));
 }
 
 /// Here the output is the point, and was waited for.
@@ -96,34 +106,44 @@ fn log_on_stderr() {
 #[test]
 fn a_panic_comes_first() {
     let report = report_on("--process", "panic-on-connect", "echo", "echo::handshake");
-    redacted().bind(|| assert_snapshot!("a_panic_comes_first", without(&without(&report, CONVERSATION), OUTPUT)));
+    redacted().bind(|| {
+        assert_snapshot!("a_panic_comes_first", without(&without(&report, CONVERSATION), OUTPUT))
+    });
 }
 
 #[test]
 fn dead_but_not_dropped() {
     let report = report_on("--fault", "never-drops", "heartbeat", "heartbeat::dead");
-    redacted().bind(|| assert_snapshot!("dead_but_not_dropped", without(&without(&report, CONVERSATION), OUTPUT)));
+    redacted().bind(|| {
+        assert_snapshot!("dead_but_not_dropped", without(&without(&report, CONVERSATION), OUTPUT))
+    });
 }
 
 #[test]
 fn no_pings_at_all() {
     let report = report_on("--fault", "no-pings", "heartbeat", "heartbeat::pings");
-    redacted().bind(|| assert_snapshot!("no_pings_at_all", without(&without(&report, CONVERSATION), OUTPUT)));
+    redacted().bind(|| {
+        assert_snapshot!("no_pings_at_all", without(&without(&report, CONVERSATION), OUTPUT))
+    });
 }
 
 #[test]
 fn welcome_to_everybody() {
     let report = report_on("--fault", "welcome-to-all", "broadcast", "broadcast::welcome");
-    redacted().bind(|| assert_snapshot!("welcome_to_everybody", without(&without(&report, CONVERSATION), OUTPUT)));
+    redacted().bind(|| {
+        assert_snapshot!("welcome_to_everybody", without(&without(&report, CONVERSATION), OUTPUT))
+    });
 }
 
 /// No line of a report is wider than a terminal.
 #[test]
 fn reports_fit_80_columns() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
-    let paths = std::fs::read_dir(folder).expect("snapshots").map(|entry| entry.expect("an entry").path());
-    let is_report =
-        |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with("race_drawn__"));
+    let paths =
+        std::fs::read_dir(folder).expect("snapshots").map(|entry| entry.expect("an entry").path());
+    let is_report = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with("race_drawn__"))
+    };
     let reports: Vec<PathBuf> = paths.filter(is_report).collect();
     assert!(reports.len() >= 12, "only {} reports are kept", reports.len());
     for path in reports {

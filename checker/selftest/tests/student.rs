@@ -46,7 +46,9 @@ fn round(screen: &str) -> Option<u32> {
 fn judged(terminal: &mut Terminal, after: u32) -> (u32, String) {
     let mut last = after;
     for _ in 0..TRIES {
-        let ended = |screen: &str| round(screen).is_some_and(|round| round > last) && screen.contains("q quit");
+        let ended = |screen: &str| {
+            round(screen).is_some_and(|round| round > last) && screen.contains("q quit")
+        };
         let screen = terminal.wait_for("verdict", ended);
         last = round(&screen).expect("it was there");
         if !screen.contains("  unknown  ") {
@@ -59,8 +61,10 @@ fn judged(terminal: &mut Terminal, after: u32) -> (u32, String) {
 }
 
 fn patched(text: &str, exercise: Exercise, step: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("student/{exercise}/{step}.patch"));
-    let patch = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("student/{exercise}/{step}.patch"));
+    let patch =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let patch = diffy::Patch::from_str(&patch).expect("a patch");
     diffy::apply(text, &patch).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -69,7 +73,8 @@ fn patched(text: &str, exercise: Exercise, step: &str) -> String {
 fn way(exercise: Exercise, mistake: &str) -> String {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let workbook = Workbook::copy();
-    let mut terminal = Terminal::open(&workbook, &["watch", exercise.name(), "--seed", "1"], 60, 100);
+    let mut terminal =
+        Terminal::open(&workbook, &["watch", exercise.name(), "--seed", "1"], 60, 100);
     let mut shown = Vec::new();
     let mut show = |title: &str, screen: &str| {
         let screen = screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
@@ -78,7 +83,9 @@ fn way(exercise: Exercise, mistake: &str) -> String {
     let (mut last, screen) = judged(&mut terminal, 0);
     show("untouched", &screen);
     let mut text = skeleton::of(exercise).to_string();
-    for (step, title) in [("1-one-todo", "the first TODO"), ("2-mistake", "a mistake"), ("3-mended", "mended")] {
+    for (step, title) in
+        [("1-one-todo", "the first TODO"), ("2-mistake", "a mistake"), ("3-mended", "mended")]
+    {
         text = patched(&text, exercise, step);
         workbook.write(exercise, &text);
         let (round, screen) = judged(&mut terminal, last);
@@ -87,11 +94,16 @@ fn way(exercise: Exercise, mistake: &str) -> String {
         let times = screen.lines().find(|line| line.starts_with("round "));
         println!("{exercise}, {title}: {}", times.unwrap_or_default());
         if step == "2-mistake" {
-            assert!(screen.starts_with(mistake), "it is not {mistake} that finds the mistake:\n{screen}");
+            assert!(
+                screen.starts_with(mistake),
+                "it is not {mistake} that finds the mistake:\n{screen}"
+            );
             for key in 1..=2 {
                 terminal.press('h');
                 let hint = format!("{mistake}: hint {key} of");
-                let screen = terminal.wait_for("hint", |screen| screen.starts_with(&hint) && screen.contains("q quit"));
+                let screen = terminal.wait_for("hint", |screen| {
+                    screen.starts_with(&hint) && screen.contains("q quit")
+                });
                 show(&format!("h, hint {key}"), &screen);
             }
         }
@@ -111,10 +123,14 @@ fn echo() {
 
 #[test]
 fn heartbeat() {
-    redacted().bind(|| assert_snapshot!("student_heartbeat", way(Exercise::Heartbeat, "heartbeat::chatter")));
+    redacted().bind(|| {
+        assert_snapshot!("student_heartbeat", way(Exercise::Heartbeat, "heartbeat::chatter"))
+    });
 }
 
 #[test]
 fn broadcast() {
-    redacted().bind(|| assert_snapshot!("student_broadcast", way(Exercise::Broadcast, "broadcast::everyone")));
+    redacted().bind(|| {
+        assert_snapshot!("student_broadcast", way(Exercise::Broadcast, "broadcast::everyone"))
+    });
 }

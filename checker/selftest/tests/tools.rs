@@ -17,10 +17,17 @@ fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
         let path = checker::server::build::workspace().join(exercise.source(Target::Day1));
         let source = fs::read_to_string(&path).expect("the exercise").replace("\r\n", "\n");
         if !source.contains("todo!(\"TODO 1") {
-            common::skip(&format!("somebody works on {}, so it is not compared with its skeleton", path.display()));
+            common::skip(&format!(
+                "somebody works on {}, so it is not compared with its skeleton",
+                path.display()
+            ));
             continue;
         }
-        assert_eq!(source, skeleton::of(exercise).replace("\r\n", "\n"), "checker/skeletons/{exercise}.rs");
+        assert_eq!(
+            source,
+            skeleton::of(exercise).replace("\r\n", "\n"),
+            "checker/skeletons/{exercise}.rs"
+        );
     }
 }
 
@@ -28,7 +35,12 @@ fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
 fn every_check_has_points_a_ladder_and_an_explanation() {
     let mut fewest = usize::MAX;
     for check in checks::all() {
-        assert!((1..=5).contains(&points::of(check.id)), "{}: {} points", check.id, points::of(check.id));
+        assert!(
+            (1..=5).contains(&points::of(check.id)),
+            "{}: {} points",
+            check.id,
+            points::of(check.id)
+        );
         let ladder = hints::ladder(check.id);
         fewest = fewest.min(ladder.len());
         let first = ladder.first().unwrap_or_else(|| panic!("{} has no hints", check.id));
@@ -53,7 +65,8 @@ fn no_hint_is_a_line_of_the_solution() {
     for exercise in Exercise::ALL {
         let path = checker::server::build::workspace().join(exercise.source(Target::Solutions));
         let source = fs::read_to_string(path).expect("a solution");
-        let code = source.lines().map(str::trim).filter(|line| line.len() > 20 && !line.starts_with("//"));
+        let code =
+            source.lines().map(str::trim).filter(|line| line.len() > 20 && !line.starts_with("//"));
         lines.extend(code.map(|line| line.trim_end_matches([',', ';', '{']).trim().to_string()));
     }
     assert!(lines.len() > 50, "{} lines only", lines.len());
@@ -68,7 +81,8 @@ fn no_hint_is_a_line_of_the_solution() {
 /// Where a hint or an explanation sends its reader, there is something to read.
 #[test]
 fn what_the_tools_point_at_is_there() {
-    let mut targets: Vec<String> = checks::all().iter().filter_map(|check| skeleton::lesson(check.id)).collect();
+    let mut targets: Vec<String> =
+        checks::all().iter().filter_map(|check| skeleton::lesson(check.id)).collect();
     assert!(targets.iter().filter(|target| target.contains('#')).count() >= 32, "{targets:#?}");
     for check in checks::all() {
         for rung in hints::ladder(check.id) {
@@ -78,9 +92,11 @@ fn what_the_tools_point_at_is_there() {
     }
     for target in targets {
         let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
-        let page = fs::read_to_string(checker::server::build::workspace().join(file)).expect("a page");
+        let page =
+            fs::read_to_string(checker::server::build::workspace().join(file)).expect("a page");
         let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
-        let mut slugs = headings.map(|heading| heading.to_lowercase().replace(' ', "-").replace(['?', ','], ""));
+        let mut slugs = headings
+            .map(|heading| heading.to_lowercase().replace(' ', "-").replace(['?', ','], ""));
         assert!(heading.is_empty() || slugs.any(|slug| slug == heading), "{target}");
     }
 }
@@ -88,7 +104,9 @@ fn what_the_tools_point_at_is_there() {
 #[test]
 fn a_ladder_is_climbed_by_asking_again() {
     let workbook = Workbook::copy();
-    let rungs = |said: &str| said.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).count();
+    let rungs = |said: &str| {
+        said.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).count()
+    };
     for rung in 1..=3 {
         let (code, said) = workbook.call(&["hint", "echo::close"]);
         assert_eq!((code, rungs(&said)), (0, rung), "{said}");
@@ -110,7 +128,8 @@ fn a_broken_memory_is_a_forgotten_one() {
     let workbook = Workbook::copy();
     fs::create_dir_all(workbook.root().join("target/checker")).expect("a folder");
     for name in ["hints.json", "grades.json"] {
-        fs::write(workbook.root().join("target/checker").join(name), "{\"half a fi").expect("it is written");
+        fs::write(workbook.root().join("target/checker").join(name), "{\"half a fi")
+            .expect("it is written");
     }
     let (code, said) = workbook.call(&["hint", "echo::close"]);
     assert!(code == 0 && said.contains("hint 1 of 3"), "{said}");
@@ -177,14 +196,16 @@ fn an_explanation_has_all_of_its_parts() {
 fn kept(workbook: &Workbook) -> Vec<PathBuf> {
     let source = workbook.source(Exercise::Echo);
     let folder = source.parent().map(Path::to_path_buf).expect("a folder");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
     files.retain(|path| *path != source);
     files.sort();
     files
 }
 
 fn is_skeleton(workbook: &Workbook) -> bool {
-    fs::read_to_string(workbook.source(Exercise::Echo)).is_ok_and(|text| text == skeleton::of(Exercise::Echo))
+    fs::read_to_string(workbook.source(Exercise::Echo))
+        .is_ok_and(|text| text == skeleton::of(Exercise::Echo))
 }
 
 #[test]
@@ -199,9 +220,13 @@ fn a_reset_keeps_what_was_there() {
         assert_eq!(code, 0, "{said}");
         assert!(is_skeleton(&workbook));
         let copy = said.split_whitespace().last().expect("a name").trim_end_matches('.');
-        assert_eq!(fs::read_to_string(workbook.root().join(copy)).expect("the copy that is named"), text);
+        assert_eq!(
+            fs::read_to_string(workbook.root().join(copy)).expect("the copy that is named"),
+            text
+        );
     }
-    let texts: BTreeSet<String> = kept(&workbook).iter().map(|path| fs::read_to_string(path).expect("text")).collect();
+    let texts: BTreeSet<String> =
+        kept(&workbook).iter().map(|path| fs::read_to_string(path).expect("text")).collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
 }
 

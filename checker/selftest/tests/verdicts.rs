@@ -33,11 +33,21 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
     let workspace = Workspace::new();
     let (code, result) = workspace.grade(&[]);
     let untouched = outcomes(&result);
-    assert_eq!(of(&untouched, "failed"), ["echo::handshake", "heartbeat::echo", "broadcast::welcome"], "{result:#}");
-    assert!(of(&untouched, "unknown").is_empty() && of(&untouched, "passed").is_empty(), "{result:#}");
+    assert_eq!(
+        of(&untouched, "failed"),
+        ["echo::handshake", "heartbeat::echo", "broadcast::welcome"],
+        "{result:#}"
+    );
+    assert!(
+        of(&untouched, "unknown").is_empty() && of(&untouched, "passed").is_empty(),
+        "{result:#}"
+    );
     for id in of(&untouched, "failed") {
         let check = check(&result, id);
-        assert!(check["summary"].as_str().is_some_and(|summary| summary.ends_with("not started")), "{check:#}");
+        assert!(
+            check["summary"].as_str().is_some_and(|summary| summary.ends_with("not started")),
+            "{check:#}"
+        );
         assert!(check["hint"].as_str().is_some_and(|hint| hint.contains("TODO 1")), "{check:#}");
     }
     assert_eq!(code, 1);
@@ -45,7 +55,8 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
     let source = workspace.path("day1/heartbeat/src/main.rs");
     let text = fs::read_to_string(&source).expect("the skeleton");
     fs::write(&source, text + "\nfn broken() -> u32 { \"not a number\" }\n").expect("written");
-    fs::copy(workspace.path("solutions/echo/src/main.rs"), workspace.path("day1/echo/src/main.rs")).expect("copied");
+    fs::copy(workspace.path("solutions/echo/src/main.rs"), workspace.path("day1/echo/src/main.rs"))
+        .expect("copied");
     let (code, result) = workspace.grade(&["echo", "heartbeat"]);
     let broken = outcomes(&result);
     assert_eq!(of(&broken, "failed"), ["heartbeat::echo"], "{result:#}");
@@ -61,7 +72,9 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
 fn the_students_command_says_so_too() {
     let workbook = Workbook::copy();
     let (code, stdout, _) = tested(&workbook, &[]);
-    let readme = fs::read_to_string(build::workspace().join("README.md")).expect("there is one").replace("\r\n", "\n");
+    let readme = fs::read_to_string(build::workspace().join("README.md"))
+        .expect("there is one")
+        .replace("\r\n", "\n");
     let (_, ending) = readme.split_once("```text\n").expect("the README shows how it ends");
     let (ending, _) = ending.split_once("```").expect("and nothing more");
     assert_eq!(code, 101);
@@ -69,7 +82,10 @@ fn the_students_command_says_so_too() {
 
     let (code, stdout, _) = tested(&workbook, &["--list", "--format", "terse"]);
     assert_eq!((code, stdout.lines().count()), (0, checker::checks::all().len()), "{stdout}");
-    assert_eq!(tested(&workbook, &["--list", "--format", "terse", "--ignored"]), (0, String::new(), String::new()));
+    assert_eq!(
+        tested(&workbook, &["--list", "--format", "terse", "--ignored"]),
+        (0, String::new(), String::new())
+    );
     for (options, complaint) in [
         (&["no::such"][..], "no check's name contains `no::such`"),
         (&["--ignored"], "`--ignored` leaves no check to run"),
@@ -100,7 +116,10 @@ impl Workspace {
         // In a checkout the skeletons come from the last commit; elsewhere they are as they lie there.
         for exercise in Exercise::ALL {
             let file = format!("day1/{exercise}/src/main.rs");
-            let committed = Command::new("git").args(["show", &format!("HEAD:{file}")]).current_dir(&ours).output();
+            let committed = Command::new("git")
+                .args(["show", &format!("HEAD:{file}")])
+                .current_dir(&ours)
+                .output();
             if let Ok(committed) = committed
                 && committed.status.success()
             {
@@ -133,7 +152,8 @@ impl Workspace {
 /// What `cargo test -p checker` ends with and prints in this copy, with these words behind a `--`.
 fn tested(workbook: &Workbook, args: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(&*TESTS_OF_THE_STUDENT);
-    let output = command.args(args).env("CHECKER_SEED", "123456").envs(workbook.environment()).output();
+    let output =
+        command.args(args).env("CHECKER_SEED", "123456").envs(workbook.environment()).output();
     let output = output.expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("it is not killed"), text(output.stdout), text(output.stderr))
@@ -144,7 +164,9 @@ static TESTS_OF_THE_STUDENT: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut cargo = Command::new(build::cargo());
     cargo.args(["test", "--no-run", "-p", "checker", "--test", "day1", "--message-format=json"]);
     let output = cargo.current_dir(build::workspace()).output().expect("cargo runs");
-    let built = build::outcomes(&output.stdout, &output.stderr, &["day1"]).remove("day1").expect("it was asked for");
+    let built = build::outcomes(&output.stdout, &output.stderr, &["day1"])
+        .remove("day1")
+        .expect("it was asked for");
     built.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}"))
 });
 

@@ -33,8 +33,9 @@ fn of_a_save(screen: &str) -> bool {
 /// A watched echo exercise, graded once.
 fn watched(workbook: &Workbook) -> Terminal {
     let terminal = Terminal::open(workbook, &["watch", "echo"], 40, 80);
-    let screen =
-        terminal.wait_for("first verdict", |screen| screen.contains(" s, checks ") && screen.contains("q quit"));
+    let screen = terminal.wait_for("first verdict", |screen| {
+        screen.contains(" s, checks ") && screen.contains("q quit")
+    });
     assert!(screen.contains("not started"), "{screen}");
     terminal
 }
@@ -49,8 +50,13 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     let workbook = Workbook::copy();
     let mut terminal = watched(&workbook);
     workbook.write(Exercise::Echo, &broken());
-    let screen = terminal.wait_for("compile error", |screen| of_a_save(screen) && screen.contains("does not compile"));
-    assert!(screen.starts_with("echo::handshake: echo does not compile"), "the failure is on top:\n{screen}");
+    let screen = terminal.wait_for("compile error", |screen| {
+        of_a_save(screen) && screen.contains("does not compile")
+    });
+    assert!(
+        screen.starts_with("echo::handshake: echo does not compile"),
+        "the failure is on top:\n{screen}"
+    );
     println!("{}", screen.lines().find(|line| of_a_save(line)).unwrap_or_default());
 
     terminal.press('h');
@@ -61,17 +67,22 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     terminal.wait_for("lesson", |screen| screen.contains("lessons/03-echo.md#accepting-a-client"));
     terminal.press('a');
     // To the last line: what is still being drawn while the size changes is taken for what is drawn after it.
-    terminal.wait_for("failures", |screen| screen.contains("error: expected pattern") && screen.ends_with("q quit"));
+    terminal.wait_for("failures", |screen| {
+        screen.contains("error: expected pattern") && screen.ends_with("q quit")
+    });
     // Smaller than any report, and large again.
     terminal.resize(12, 40);
     terminal.wait_for("keys on a small screen", |screen| screen.contains("q quit"));
     terminal.press('a');
     terminal.wait_for("cut report", |screen| screen.contains("more lines"));
     terminal.resize(50, 100);
-    terminal.wait_for("whole report", |screen| !screen.contains("more lines") && screen.contains("q quit"));
+    terminal.wait_for("whole report", |screen| {
+        !screen.contains("more lines") && screen.contains("q quit")
+    });
 
     terminal.press('r');
-    terminal.wait_for("another round", |screen| screen.contains(" s, checks ") && !of_a_save(screen));
+    terminal
+        .wait_for("another round", |screen| screen.contains(" s, checks ") && !of_a_save(screen));
     terminal.press('q');
     assert_eq!(terminal.end(), 0);
 }
@@ -95,7 +106,10 @@ fn editors_may_replace_delete_and_half_write_a_file() {
     fs::rename(&other, &source).expect("it is renamed");
     terminal.wait_for("verdict on the replaced file", compiles);
 
-    let conflict = format!("<<<<<<< HEAD\n{}=======\nfn main() {{}}\n>>>>>>> theirs\n", skeleton::of(Exercise::Echo));
+    let conflict = format!(
+        "<<<<<<< HEAD\n{}=======\nfn main() {{}}\n>>>>>>> theirs\n",
+        skeleton::of(Exercise::Echo)
+    );
     workbook.write(Exercise::Echo, &conflict);
     terminal.wait_for("merge markers", |screen| fails(screen) && screen.contains("<<<<<<<"));
 
@@ -114,7 +128,9 @@ fn editors_may_replace_delete_and_half_write_a_file() {
     permissions.set_mode(0o444);
     fs::set_permissions(&source, permissions).expect("it is read-only");
     terminal.press('r');
-    terminal.wait_for("verdict on a read-only file", |screen| screen.contains(" s, checks ") && !of_a_save(screen));
+    terminal.wait_for("verdict on a read-only file", |screen| {
+        screen.contains(" s, checks ") && !of_a_save(screen)
+    });
     terminal.press('q');
     assert_eq!(terminal.end(), 0);
     assert_eq!(fs::read_to_string(source).expect("text"), skeleton::of(Exercise::Echo));
@@ -130,7 +146,8 @@ fn a_save_is_noticed_within_200_ms() {
     for name in ["one", "two", "three", "four", "five"] {
         workbook.write(Exercise::Echo, &broken().replace("let = local", &format!("let = {name}")));
         let error = format!("let = {name}");
-        let screen = terminal.wait_for("verdict", |screen| of_a_save(screen) && screen.contains(&error));
+        let screen =
+            terminal.wait_for("verdict", |screen| of_a_save(screen) && screen.contains(&error));
         noticed.push(number_before(&screen, " ms, build"));
     }
     println!("noticed after {noticed:?} ms");
@@ -155,7 +172,8 @@ fn a_save_is_noticed_where_no_events_come() {
     for name in ["one", "two"] {
         workbook.write(Exercise::Echo, &broken().replace("let = local", &format!("let = {name}")));
         let error = format!("let = {name}");
-        let screen = terminal.wait_for("verdict", |screen| of_a_save(screen) && screen.contains(&error));
+        let screen =
+            terminal.wait_for("verdict", |screen| of_a_save(screen) && screen.contains(&error));
         println!("{}", screen.lines().find(|line| of_a_save(line)).unwrap_or_default());
     }
     terminal.press('q');
@@ -177,7 +195,8 @@ fn ten_saves_in_a_second_end_with_the_last() {
         // The pace is what is tried here; nothing is waited for.
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    let screen = terminal.wait_for("tenth save", |screen| of_a_save(screen) && screen.contains("the_tenth"));
+    let screen =
+        terminal.wait_for("tenth save", |screen| of_a_save(screen) && screen.contains("the_tenth"));
     assert!(screen.contains("does not compile"), "{screen}");
     terminal.press('q');
     assert_eq!(terminal.end(), 0);
@@ -190,7 +209,8 @@ fn what_is_saved_comes_first() {
     let workbook = Workbook::copy();
     let mut terminal = Terminal::open(&workbook, &["watch"], 40, 80);
     // In the middle of the first round, which is then given up.
-    terminal.wait_for("first build", |screen| screen.contains("building") && screen.contains("q quit"));
+    terminal
+        .wait_for("first build", |screen| screen.contains("building") && screen.contains("q quit"));
     let heartbeat = skeleton::of(Exercise::Heartbeat).replace("let local =", "let = local");
     workbook.write(Exercise::Heartbeat, &heartbeat);
     terminal.wait_for("heartbeat", |screen| {
@@ -218,7 +238,11 @@ fn a_pipe_gets_a_log() {
     let _turn = turn();
     let workbook = Workbook::copy();
     let mut command = common::running_checker();
-    command.args(["watch", "echo"]).envs(workbook.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .args(["watch", "echo"])
+        .envs(workbook.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let lines = lines.map(|line| line.expect("text"));
@@ -231,7 +255,11 @@ fn a_pipe_gets_a_log() {
     }
     assert!(said.iter().all(|line| !line.contains(['\x1b', '\r'])), "{said:#?}");
     // Each thing once, however many verdicts come in.
-    assert_eq!(said.iter().filter(|line| line.ends_with("echo: not started")).count(), 1, "{said:#?}");
+    assert_eq!(
+        said.iter().filter(|line| line.ends_with("echo: not started")).count(),
+        1,
+        "{said:#?}"
+    );
     child.kill().expect("it ends");
     child.wait().expect("it ends");
 }

@@ -16,7 +16,10 @@ fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
     let text = String::from_utf8(output.stdout).expect("text");
     let rows = text.lines().filter_map(|line| line.split_once(" features: "));
     // Cargo marks what it has printed before with a star.
-    rows.map(|(package, features)| (package.to_string(), features.trim_end_matches("(*)").trim().to_string())).collect()
+    rows.map(|(package, features)| {
+        (package.to_string(), features.trim_end_matches("(*)").trim().to_string())
+    })
+    .collect()
 }
 
 /// What the servers are built from, the programs that the checker hands over to, and these tests, has the same features
@@ -24,14 +27,23 @@ fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
 #[test]
 fn nothing_is_compiled_twice() {
     let grading = resolved("checker", "normal,build,dev");
-    let servers = ["echo", "heartbeat", "broadcast", "solution-echo", "solution-heartbeat", "solution-broadcast"];
+    let servers = [
+        "echo",
+        "heartbeat",
+        "broadcast",
+        "solution-echo",
+        "solution-heartbeat",
+        "solution-broadcast",
+    ];
     for package in servers.into_iter().chain(["watcher", "playground", "classroom", "selftest"]) {
         let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
         let twice: BTreeSet<_> = own
             .iter()
             .filter(|(name, features)| grading.get(*name).is_some_and(|others| others != *features))
-            .map(|(name, features)| format!("{name}: {features:?} for {package}, {:?} for the checker", grading[name]))
+            .map(|(name, features)| {
+                format!("{name}: {features:?} for {package}, {:?} for the checker", grading[name])
+            })
             .collect();
         assert!(twice.is_empty(), "{twice:#?}");
     }

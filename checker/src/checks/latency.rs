@@ -30,7 +30,12 @@ const SHARE: u32 = 5;
 
 pub(super) const CHECKS: &[Check] = &[Check {
     needs: &["broadcast::welcome", "broadcast::everyone"],
-    explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order", "broadcast::agreement"],
+    explained_by: &[
+        "broadcast::welcome",
+        "broadcast::everyone",
+        "broadcast::order",
+        "broadcast::agreement",
+    ],
     timed: true,
     hint: "Send a message on as soon as it is there: no timer, no collecting, TCP_NODELAY on the socket, and a flush after the last message that is ready.",
     lesson: "lessons/01-polling-and-pushing.md",
@@ -69,7 +74,11 @@ async fn raced(arena: &mut Arena) -> Checked {
     let asked = Contestant::Short(POLL);
     let (polled, relayed) = try_join(Host::inside(asked), Host::inside(Contestant::Relay)).await?;
     let http = || Http::new(polled.endpoint.0[0], false);
-    let polling = Lane { contestant: asked, mouth: Mouth::Http(http()), ears: vec![Ear::Short(http(), POLL, 0)] };
+    let polling = Lane {
+        contestant: asked,
+        mouth: Mouth::Http(http()),
+        ears: vec![Ear::Short(http(), POLL, 0)],
+    };
     let caller = || Caller::connect(relayed.endpoint.0[0]);
     let floor = Lane {
         contestant: Contestant::Relay,
@@ -100,7 +109,11 @@ async fn raced(arena: &mut Arena) -> Checked {
         )));
     }
     let failure = Failure::new(Kind::WrongTiming, "a pushed message takes too long").expected(
-        format!("at most {}: a fifth of the {} of polling every 100 ms", millis(poll / SHARE), millis(poll)),
+        format!(
+            "at most {}: a fifth of the {} of polling every 100 ms",
+            millis(poll / SHARE),
+            millis(poll)
+        ),
         millis(push),
     );
     Err(failure.into())

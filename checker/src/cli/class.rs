@@ -18,7 +18,10 @@ pub(super) struct ClassArgs {
 
 /// Hands over to the other program, Ctrl-C included.
 pub(super) fn run(args: ClassArgs) -> ExitCode {
-    let named = args.words.first().and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
+    let named = args
+        .words
+        .first()
+        .and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
     let (verb, words) = named.map_or(("class", &args.words[..]), |verb| (verb, &args.words[1..]));
     // The first time this builds for minutes, and cargo tells so.
     become_it(classroom(&["--profile", "grading"]).arg(verb).args(words))
@@ -35,13 +38,22 @@ pub(super) fn converted(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String
         child.wait_with_output()
     };
     let output = run().map_err(|error| format!("cannot run cargo: {error}"))?;
-    if output.status.success() { Ok(output.stdout) } else { Err(format!("no result in the format {format}")) }
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(format!("no result in the format {format}"))
+    }
 }
 
 /// Cargo's command that builds the other program, with these options, and runs it.
 fn classroom(options: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     let manifest = workspace().join("Cargo.toml");
-    command.args(["run", "--package", "classroom"]).args(options).arg("--manifest-path").arg(manifest).arg("--");
+    command
+        .args(["run", "--package", "classroom"])
+        .args(options)
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--");
     command
 }

@@ -33,7 +33,8 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
     let _ = writeln!(text, "{}\n", wrapped(check.contract));
     let _ = writeln!(text, "{STRONG}Why it matters{STRONG:#}\n{}\n", wrapped(&why.matters));
     let (good, bad) = (AnsiColor::Green.on_default(), AnsiColor::Red.on_default());
-    let _ = writeln!(text, "{good}Right{good:#} (→ to the server, ← to the client)\n{}\n", why.right);
+    let _ =
+        writeln!(text, "{good}Right{good:#} (→ to the server, ← to the client)\n{}\n", why.right);
     let _ = writeln!(text, "{bad}Wrong{bad:#}\n{}\n", why.wrong);
     let lesson = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
     let _ = writeln!(text, "read   {lesson}\nhint   cargo checker hint {}", check.id);

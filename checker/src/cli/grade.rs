@@ -79,7 +79,10 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         Some(command) => command_plan(checks, command, seed),
         None => {
             let building = plan::built(checks, args.target.into(), seed);
-            moving("building", building).await.map(Plan::remembering).map_err(|error| (UNKNOWN, error))
+            moving("building", building)
+                .await
+                .map(Plan::remembering)
+                .map_err(|error| (UNKNOWN, error))
         }
     };
     let plan = match plan {
@@ -98,8 +101,8 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let mut out = anstream::stdout().lock();
     let written = match args.format {
         Verdicts::Json => {
-            let text =
-                serde_json::to_string_pretty(&json::result(&graded, seed)).expect("results can be written as JSON");
+            let text = serde_json::to_string_pretty(&json::result(&graded, seed))
+                .expect("results can be written as JSON");
             writeln!(out, "{text}")
         }
         Verdicts::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
@@ -120,7 +123,8 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         }
         platform => {
             let format = platform.to_possible_value().expect("no format is hidden");
-            let text = serde_json::to_vec(&json::result(&graded, seed)).expect("results can be written as JSON");
+            let text = serde_json::to_vec(&json::result(&graded, seed))
+                .expect("results can be written as JSON");
             match converted(format.get_name(), &text) {
                 Ok(text) => out.write_all(&text),
                 Err(message) => return complain(UNKNOWN, &message),
@@ -137,11 +141,14 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     }
 }
 
-fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result<Plan, (u8, String)> {
+fn command_plan(
+    checks: Vec<&'static Check>,
+    command: &str,
+    seed: u64,
+) -> Result<Plan, (u8, String)> {
     let exercise = checks[0].exercise;
     if checks.iter().any(|check| check.exercise != exercise) {
-        let message =
-            "--command grades one program against one exercise: name it, as in `cargo checker grade echo --command …`";
+        let message = "--command grades one program against one exercise: name it, as in `cargo checker grade echo --command …`";
         return Err((USAGE, message.to_string()));
     }
     let programs = BTreeMap::from([(exercise, Ok(commanded(command)?))]);
@@ -155,8 +162,11 @@ async fn with_progress(plan: Plan) -> Vec<Graded> {
     let grading = tokio::spawn(grade::grade(plan, done));
     let mut graded: Vec<Graded> = Vec::new();
     loop {
-        let open: Vec<&str> =
-            order.iter().copied().filter(|id| graded.iter().all(|graded| graded.check.id != *id)).collect();
+        let open: Vec<&str> = order
+            .iter()
+            .copied()
+            .filter(|id| graded.iter().all(|graded| graded.check.id != *id))
+            .collect();
         let Some(waiting) = open.first() else { break };
         let text = format!("{} of {} checks, waiting for {waiting}", graded.len(), order.len());
         match moving(&text, verdicts.recv()).await {

@@ -30,7 +30,9 @@ pub(super) fn run(args: HintArgs) -> ExitCode {
         None => match stuck_at() {
             Some(check) => check,
             None => {
-                println!("The last grade left nothing unfinished. `cargo checker hint CHECK` helps with any check.");
+                println!(
+                    "The last grade left nothing unfinished. `cargo checker hint CHECK` helps with any check."
+                );
                 return ExitCode::SUCCESS;
             }
         },
@@ -45,7 +47,9 @@ pub(super) fn stuck_at() -> Option<&'static Check> {
     let grades = state::grades();
     let passed = |check: &Check| {
         let grade = grades.get(check.exercise.name());
-        grade.and_then(|grade| grade.checks.get(check.id)).is_some_and(|outcome| outcome == "passed")
+        grade
+            .and_then(|grade| grade.checks.get(check.id))
+            .is_some_and(|outcome| outcome == "passed")
     };
     checks::all().into_iter().find(|check| !passed(check))
 }
@@ -69,11 +73,16 @@ pub fn next_rung(check: &Check, again: bool) -> String {
     }
     text.push('\n');
     match forgetful {
-        Some(error) => text.push_str(&format!("There is no more until target/checker can be written ({error}).\n")),
+        Some(error) => text.push_str(&format!(
+            "There is no more until target/checker can be written ({error}).\n"
+        )),
         None if shown < ladder.len() => text.push_str("Ask again for the next one.\n"),
         None => {
             let lesson = skeleton::lesson(check.id).unwrap_or_default();
-            text.push_str(&format!("This was the last. Read {lesson}, or `cargo checker explain {}`.\n", check.id));
+            text.push_str(&format!(
+                "This was the last. Read {lesson}, or `cargo checker explain {}`.\n",
+                check.id
+            ));
         }
     }
     text

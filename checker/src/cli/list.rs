@@ -30,15 +30,26 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
         if args.exercise.is_some_and(|wanted| wanted != exercise) {
             continue;
         }
-        let checks: Vec<_> = checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
+        let checks: Vec<_> =
+            checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
         let remembered = grades.get(exercise.name());
-        let known = |id: &str| remembered.and_then(|grade| grade.checks.get(id)).map(String::as_str);
+        let known =
+            |id: &str| remembered.and_then(|grade| grade.checks.get(id)).map(String::as_str);
         let total: u32 = checks.iter().map(|check| points::of(check.id)).sum();
         let passed = checks.iter().filter(|check| known(check.id) == Some("passed"));
         let got: u32 = passed.map(|check| points::of(check.id)).sum();
         (earned, possible) = (earned + got, possible + total);
-        let _ = writeln!(out, "{STRONG}{exercise}{STRONG:#}  {got} of {total} points  {}", exercise.lesson());
-        let _ = writeln!(out, "{DIM}  {}{DIM:#}{}", exercise.source(Target::Day1), remark(exercise, remembered));
+        let _ = writeln!(
+            out,
+            "{STRONG}{exercise}{STRONG:#}  {got} of {total} points  {}",
+            exercise.lesson()
+        );
+        let _ = writeln!(
+            out,
+            "{DIM}  {}{DIM:#}{}",
+            exercise.source(Target::Day1),
+            remark(exercise, remembered)
+        );
         for check in checks {
             let state = known(check.id).unwrap_or("-");
             let style = match state {
@@ -49,7 +60,10 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
             let heading = skeleton::lesson(check.id).unwrap_or_default();
             let heading = heading.strip_prefix("lessons/").unwrap_or(&heading);
             let (id, points) = (check.id, points::of(check.id));
-            let _ = writeln!(out, "  {style}{state:<8}{style:#} {id:<22} {points}  {DIM}{heading}{DIM:#}");
+            let _ = writeln!(
+                out,
+                "  {style}{state:<8}{style:#} {id:<22} {points}  {DIM}{heading}{DIM:#}"
+            );
         }
         let _ = writeln!(out);
     }
@@ -63,7 +77,9 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
 fn remark(exercise: Exercise, remembered: Option<&Remembered>) -> &'static str {
     match remembered {
         None => ", not graded yet",
-        Some(grade) if grade.source != state::fingerprint(exercise) => ", changed since it was graded",
+        Some(grade) if grade.source != state::fingerprint(exercise) => {
+            ", changed since it was graded"
+        }
         Some(_) => "",
     }
 }

@@ -19,26 +19,37 @@ pub(super) async fn hand_over(package: &str) -> ExitCode {
     let built = moving(&format!("building the {package}"), built(package)).await;
     progress("");
     match built {
-        Ok(program) => become_it(std::process::Command::new(program).args(std::env::args_os().skip(1))),
+        Ok(program) => {
+            become_it(std::process::Command::new(program).args(std::env::args_os().skip(1)))
+        }
         Err(why) => complain(UNKNOWN, &why),
     }
 }
 
 /// The program, as this one was built and beside it: whatever workbook is graded, and wherever that builds to.
 async fn built(package: &str) -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| format!("where this program is can't be told: {error}"))?;
+    let own = std::env::current_exe()
+        .map_err(|error| format!("where this program is can't be told: {error}"))?;
     let lost = || format!("no place to build the {package} to, beside {}", own.display());
     let folder = own.parent().ok_or_else(lost)?;
-    let (Some(profile), Some(target)) = (folder.file_name(), folder.parent()) else { return Err(lost()) };
+    let (Some(profile), Some(target)) = (folder.file_name(), folder.parent()) else {
+        return Err(lost());
+    };
     let profile = if profile == "debug" { "dev".into() } else { profile.to_os_string() };
     let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.args(["build", "--quiet", "--package", package, "--profile"]).arg(profile);
     command.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     command.arg("--target-dir").arg(target).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.map_err(|error| format!("cannot run {}: {error}", cargo.display()))?;
+    let output = command
+        .output()
+        .await
+        .map_err(|error| format!("cannot run {}: {error}", cargo.display()))?;
     if !output.status.success() {
-        return Err(format!("the {package} can't be built: {}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "the {package} can't be built: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     Ok(folder.join(format!("{package}{EXE_SUFFIX}")))
 }

@@ -128,7 +128,12 @@ pub fn main() -> ExitCode {
 pub fn until_interrupted(running: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(UNKNOWN, &format!("this machine does not let the checker work: {error}")),
+        Err(error) => {
+            return complain(
+                UNKNOWN,
+                &format!("this machine does not let the checker work: {error}"),
+            );
+        }
     };
     let code = runtime.block_on(async {
         tokio::select! {
@@ -153,7 +158,9 @@ async fn run(command: Command) -> ExitCode {
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Soak(args) => soak::run(args).await,
-        Command::Play(_) | Command::Polling(_) | Command::Race(_) => live::hand_over("playground").await,
+        Command::Play(_) | Command::Polling(_) | Command::Race(_) => {
+            live::hand_over("playground").await
+        }
     }
 }
 
@@ -203,8 +210,11 @@ pub fn complain(code: u8, message: &str) -> ExitCode {
 /// When it is no command line, or there is no current directory.
 pub fn commanded(command: &str) -> Result<Program, (u8, String)> {
     let argv = split(command).filter(|argv| !argv.is_empty());
-    let argv = argv.ok_or_else(|| (USAGE, format!("--command `{command}` is no command line: is a quote missing?")))?;
-    let directory = std::env::current_dir().map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+    let argv = argv.ok_or_else(|| {
+        (USAGE, format!("--command `{command}` is no command line: is a quote missing?"))
+    })?;
+    let directory = std::env::current_dir()
+        .map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
     Ok(Program::new(argv, directory))
 }
 
@@ -266,7 +276,11 @@ fn become_it(command: &mut std::process::Command) -> ExitCode {
 #[cfg(not(unix))]
 fn become_it(command: &mut std::process::Command) -> ExitCode {
     match command.status() {
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)),
-        Err(error) => complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display())),
+        Ok(status) => ExitCode::from(
+            status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN),
+        ),
+        Err(error) => {
+            complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display()))
+        }
     }
 }

@@ -40,11 +40,17 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
         Err(error) => return complain(UNKNOWN, &error),
     };
     let faults = catalogue.faults;
-    if let Some(name) = args.fault.iter().find(|name| faults.iter().all(|fault| fault.name != **name)) {
-        return complain(USAGE, &format!("the museum has no fault `{name}`; `cargo checker museum` names them all"));
+    if let Some(name) =
+        args.fault.iter().find(|name| faults.iter().all(|fault| fault.name != **name))
+    {
+        return complain(
+            USAGE,
+            &format!("the museum has no fault `{name}`; `cargo checker museum` names them all"),
+        );
     }
     let whole = args.fault.is_empty();
-    let faults: Vec<_> = faults.into_iter().filter(|fault| whole || args.fault.contains(&fault.name)).collect();
+    let faults: Vec<_> =
+        faults.into_iter().filter(|fault| whole || args.fault.contains(&fault.name)).collect();
     let seed = args.seed.unwrap_or_else(fresh_seed);
     if let Some(file) = &args.signatures {
         return write_signatures(file, &program, &faults, &args, seed).await;
@@ -54,7 +60,9 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
         Err(error) => return complain(UNKNOWN, &error),
     };
     let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&matrix).expect("a matrix can be written as JSON"),
+        Format::Json => {
+            serde_json::to_string_pretty(&matrix).expect("a matrix can be written as JSON")
+        }
         Format::Human => report::matrix::matrix(&matrix, whole),
     };
     let _ = writeln!(anstream::stdout(), "{text}");
@@ -62,7 +70,13 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
 }
 
 /// The matrix, with progress; `round` says which, where there are several.
-async fn graded(program: PathBuf, faults: Vec<Fault>, jobs: u16, seed: u64, round: &str) -> Result<Matrix, String> {
+async fn graded(
+    program: PathBuf,
+    faults: Vec<Fault>,
+    jobs: u16,
+    seed: u64,
+    round: &str,
+) -> Result<Matrix, String> {
     let (done, mut rows) = mpsc::unbounded_channel();
     let all = faults.len();
     let grading = tokio::spawn(museum::matrix(program, faults, jobs.into(), seed, done));
@@ -75,22 +89,35 @@ async fn graded(program: PathBuf, faults: Vec<Fault>, jobs: u16, seed: u64, roun
     grading.await.map_err(|error| format!("the matrix could not be made: {error}"))
 }
 
-async fn write_signatures(file: &Path, program: &Path, faults: &[Fault], args: &MuseumArgs, seed: u64) -> ExitCode {
+async fn write_signatures(
+    file: &Path,
+    program: &Path,
+    faults: &[Fault],
+    args: &MuseumArgs,
+    seed: u64,
+) -> ExitCode {
     let mut rounds = Vec::new();
     for round in 1..=args.rounds {
         let label = format!("round {round} of {}: ", args.rounds);
         let seed = seed.wrapping_add(round.into());
         match graded(program.to_path_buf(), faults.to_vec(), args.jobs, seed, &label).await {
-            Ok(matrix) => rounds.push(matrix.faults.iter().filter_map(Row::familiar).collect::<Vec<_>>()),
+            Ok(matrix) => {
+                rounds.push(matrix.faults.iter().filter_map(Row::familiar).collect::<Vec<_>>())
+            }
             Err(error) => return complain(UNKNOWN, &error),
         }
     }
     let telling = familiar::telling(&rounds);
-    for piece in familiar::table().iter().filter(|piece| telling.iter().all(|telling| telling.name != piece.name)) {
+    for piece in familiar::table()
+        .iter()
+        .filter(|piece| telling.iter().all(|telling| telling.name != piece.name))
+    {
         let ways = familiar::ways(&rounds, piece);
-        let _ = writeln!(anstream::stderr(), "no longer told by its failure: {} {ways:?}", piece.name);
+        let _ =
+            writeln!(anstream::stderr(), "no longer told by its failure: {} {ways:?}", piece.name);
     }
-    let text = serde_json::to_string_pretty(&telling).expect("a table can be written as JSON") + "\n";
+    let text =
+        serde_json::to_string_pretty(&telling).expect("a table can be written as JSON") + "\n";
     if let Err(error) = std::fs::write(file, text) {
         return complain(USAGE, &format!("cannot write {}: {error}", file.display()));
     }

@@ -24,7 +24,8 @@ pub(super) fn run(args: ResetArgs) -> ExitCode {
         Ok(Reset::Untouched) => println!("{source} is the skeleton already; nothing has changed."),
         Ok(Reset::Restored) => println!("{source} was not there; now it is the skeleton."),
         Ok(Reset::Kept(copy)) => {
-            let copy = copy.strip_prefix(workspace()).map(|path| path.to_path_buf()).unwrap_or(copy);
+            let copy =
+                copy.strip_prefix(workspace()).map(|path| path.to_path_buf()).unwrap_or(copy);
             println!("{source} is the skeleton again. What you had is in {}.", copy.display());
         }
         Err(error) => return complain(UNKNOWN, &format!("{source}: {error}; it is as it was")),

@@ -50,7 +50,15 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     let servers = candidates.len();
     let (done, mut rounds) = mpsc::unbounded_channel();
     let soaking = tokio::spawn(soak::soak(candidates, args.runs, args.jobs.into(), seed, done));
-    let mut tally = Tally { servers, args, seed, began: Instant::now(), gradings: 0, verdicts: 0, mishaps: Vec::new() };
+    let mut tally = Tally {
+        servers,
+        args,
+        seed,
+        began: Instant::now(),
+        gradings: 0,
+        verdicts: 0,
+        mishaps: Vec::new(),
+    };
     while let Some(round) = rounds.recv().await {
         tally.add(round);
     }
@@ -82,7 +90,8 @@ impl Tally {
             let _ = write!(std::io::stderr(), "{}", told(&round.mishaps));
         }
         self.mishaps.extend(round.mishaps);
-        let so_far = format!("{} of {} gradings, {} mishaps", self.gradings, self.all(), self.mishaps.len());
+        let so_far =
+            format!("{} of {} gradings, {} mishaps", self.gradings, self.all(), self.mishaps.len());
         progress(&so_far);
         if !std::io::stderr().is_terminal() && self.gradings.is_multiple_of(self.servers) {
             // In a log, a line for each run.
@@ -122,7 +131,8 @@ impl Drop for Tally {
             self.seed,
             self.verdicts,
             self.began.elapsed().as_secs_f64(),
-            unknown as f64 * 100.0 / f64::from(u32::try_from(self.verdicts.max(1)).unwrap_or(u32::MAX)),
+            unknown as f64 * 100.0
+                / f64::from(u32::try_from(self.verdicts.max(1)).unwrap_or(u32::MAX)),
         );
     }
 }

@@ -65,7 +65,11 @@ impl Host {
     ///
     /// # Errors
     /// When it doesn't come up.
-    pub async fn start(contestant: Contestant, pushed: &Pushed, baseline: &Baseline) -> Checked<Self> {
+    pub async fn start(
+        contestant: Contestant,
+        pushed: &Pushed,
+        baseline: &Baseline,
+    ) -> Checked<Self> {
         match contestant {
             Contestant::Push => Self::push(pushed, None).await,
             _ => Self::baseline(contestant, baseline).await,
@@ -79,16 +83,19 @@ impl Host {
     pub async fn push(pushed: &Pushed, interval: Option<Duration>) -> Checked<Self> {
         match pushed {
             Pushed::Program(program) => match Server::start(program, interval).await {
-                Ok(server) => {
-                    Ok(Host { endpoint: Endpoint::loopback(server.port), life: Life::Server(Box::new(server)) })
-                }
+                Ok(server) => Ok(Host {
+                    endpoint: Endpoint::loopback(server.port),
+                    life: Life::Server(Box::new(server)),
+                }),
                 Err((error, output)) => {
-                    let last = output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
+                    let last =
+                        output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
                     Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
                 }
             },
             Pushed::Far { endpoint, host, .. } => {
-                let refused = |error| Trouble::Unknown(format!("nothing answers at ws://{host}: {error}"));
+                let refused =
+                    |error| Trouble::Unknown(format!("nothing answers at ws://{host}: {error}"));
                 endpoint.connect().await.map_err(refused)?;
                 Ok(Host { endpoint: endpoint.clone(), life: Life::Far })
             }
@@ -121,17 +128,22 @@ impl Host {
                     .args((contestant == Contestant::Relay).then_some("--relay"));
                 command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
                 let mark = format!("race-{}-{:08x}", std::process::id(), rand::random::<u32>());
-                let failed = |what: &str| Trouble::Unknown(format!("{} polling {what}", path.display()));
-                let (process, stdout, _) =
-                    Process::spawn(command, &mark).map_err(|error| failed(&format!("can't be started: {error}")))?;
+                let failed =
+                    |what: &str| Trouble::Unknown(format!("{} polling {what}", path.display()));
+                let (process, stdout, _) = Process::spawn(command, &mark)
+                    .map_err(|error| failed(&format!("can't be started: {error}")))?;
                 let id = process.id();
                 let life = Life::Ours { id, _process: process };
                 // From here on it is killed if something goes wrong.
                 let mut host = Host { endpoint: Endpoint(Vec::new()), life };
-                let mut lines = BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
+                let mut lines =
+                    BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
                 let line = within(PATIENCE, lines.next_line()).await.and_then(Result::ok).flatten();
-                let address = line.as_deref().and_then(|line| line.rsplit_once("://")?.1.parse::<SocketAddr>().ok());
-                host.endpoint = Endpoint(vec![address.ok_or_else(|| failed("did not say where it listens"))?]);
+                let address = line
+                    .as_deref()
+                    .and_then(|line| line.rsplit_once("://")?.1.parse::<SocketAddr>().ok());
+                host.endpoint =
+                    Endpoint(vec![address.ok_or_else(|| failed("did not say where it listens"))?]);
                 Ok(host)
             }
         }
@@ -148,7 +160,11 @@ impl Host {
 
     /// How its process ended, if it did.
     pub fn ended(&self) -> Option<String> {
-        if let Life::Server(server) = &self.life { server.ended().map(|status| status.to_string()) } else { None }
+        if let Life::Server(server) = &self.life {
+            server.ended().map(|status| status.to_string())
+        } else {
+            None
+        }
     }
 }
 
@@ -164,8 +180,12 @@ impl Drop for Host {
 
 fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
     let summary = match error {
-        StartError::NoSuchProgram(why) => return Trouble::Unknown(format!("the server can't be started: {why}")),
-        StartError::Ended(status) => format!("`{command}` ended before it was ready ({status}){last}"),
+        StartError::NoSuchProgram(why) => {
+            return Trouble::Unknown(format!("the server can't be started: {why}"));
+        }
+        StartError::Ended(status) => {
+            format!("`{command}` ended before it was ready ({status}){last}")
+        }
         StartError::NotReady(limit) => {
             format!("`{command}` printed no ready line within {} s{last}", limit.as_secs())
         }

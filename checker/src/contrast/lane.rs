@@ -102,7 +102,8 @@ impl Lane {
     /// When its server doesn't take part.
     pub async fn connect(contestant: Contestant, lines: &Lines, how: &Connecting) -> Checked<Self> {
         let (near, far) = (lines.publishing.address, lines.listening.address);
-        let socket = async |address| Socket::connect(address, &how.host, &how.path).await.map(Box::new);
+        let socket =
+            async |address| Socket::connect(address, &how.host, &how.path).await.map(Box::new);
         let mouth = match contestant {
             Contestant::Push => Mouth::Socket(socket(near).await?),
             Contestant::Relay => Mouth::Relay(Caller::connect(near).await?),
@@ -115,7 +116,9 @@ impl Lane {
                 // Each has a client of its own, and so a connection of its own.
                 Contestant::Short(period) => Ear::Short(Http::new(far, how.reconnect), period, 0),
                 Contestant::Long => Ear::Long(Http::new(far, how.reconnect), 0),
-                Contestant::Events => Ear::Events(Box::new(Http::new(far, how.reconnect).events(None).await?)),
+                Contestant::Events => {
+                    Ear::Events(Box::new(Http::new(far, how.reconnect).events(None).await?))
+                }
             })
         };
         let ears = try_join_all((0..how.subscribers).map(ear)).await?;
@@ -145,7 +148,9 @@ impl Lane {
         for (number, ear) in self.ears.iter_mut().enumerate() {
             let hearing = async {
                 match ear {
-                    Ear::Short(http, _, since) | Ear::Long(http, since) => *since = http.poll(0, WAIT).await?.next,
+                    Ear::Short(http, _, since) | Ear::Long(http, since) => {
+                        *since = http.poll(0, WAIT).await?.next
+                    }
                     pushed => while pushed.hear().await?.0 != REHEARSAL {},
                 }
                 Ok::<_, Trouble>(())

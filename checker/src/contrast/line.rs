@@ -35,7 +35,10 @@ impl Endpoint {
         let since = Instant::now();
         loop {
             match TcpStream::connect(&self.0[..]).await {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && since.elapsed() < REFUSED_FOR => {
+                Err(error)
+                    if error.kind() == io::ErrorKind::ConnectionRefused
+                        && since.elapsed() < REFUSED_FOR =>
+                {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 outcome => return outcome,
@@ -97,7 +100,8 @@ impl Line {
         let counting = counts.clone();
         let listening = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (server, counts, distance) = (server.clone(), counting.clone(), distance.clone());
+                let (server, counts, distance) =
+                    (server.clone(), counting.clone(), distance.clone());
                 tokio::spawn(async move {
                     // A server that doesn't accept is, to the client, one that hangs up.
                     if let Ok(far) = server.connect().await {
@@ -111,7 +115,10 @@ impl Line {
 
     /// What has gone over it by now.
     pub fn bytes(&self) -> Bytes {
-        Bytes { up: self.counts.up.load(Ordering::SeqCst), down: self.counts.down.load(Ordering::SeqCst) }
+        Bytes {
+            up: self.counts.up.load(Ordering::SeqCst),
+            down: self.counts.down.load(Ordering::SeqCst),
+        }
     }
 
     /// Waits until so many bytes have gone to the server.
@@ -132,7 +139,12 @@ impl Drop for Line {
     }
 }
 
-async fn join(near: TcpStream, far: TcpStream, counts: &Arc<Counts>, distance: Distance) -> io::Result<()> {
+async fn join(
+    near: TcpStream,
+    far: TcpStream,
+    counts: &Arc<Counts>,
+    distance: Distance,
+) -> io::Result<()> {
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
     let opened = Instant::now();

@@ -55,10 +55,19 @@ impl Ears {
 ///
 /// # Errors
 /// When a server goes away, or loses messages.
-pub async fn race(lanes: Vec<Lane>, plan: &Arc<Plan>, clock: &Clock, began: Instant) -> Checked<Vec<Vec<Sample>>> {
+pub async fn race(
+    lanes: Vec<Lane>,
+    plan: &Arc<Plan>,
+    clock: &Clock,
+    began: Instant,
+) -> Checked<Vec<Vec<Sample>>> {
     let contestants: Vec<Contestant> = lanes.iter().map(|lane| lane.contestant).collect();
-    let numbers: HashMap<&str, usize> =
-        plan.events.iter().enumerate().map(|(number, event)| (event.text.as_str(), number)).collect();
+    let numbers: HashMap<&str, usize> = plan
+        .events
+        .iter()
+        .enumerate()
+        .map(|(number, event)| (event.text.as_str(), number))
+        .collect();
     let (heard, mut arrivals) = mpsc::unbounded_channel();
     let mut tasks: JoinSet<Checked> = JoinSet::new();
     let mut missing: Vec<Vec<Vec<bool>>> = Vec::new();
@@ -68,10 +77,13 @@ pub async fn race(lanes: Vec<Lane>, plan: &Arc<Plan>, clock: &Clock, began: Inst
         for (subscriber, ear) in lane.ears.into_iter().enumerate() {
             let ears = Ears { place, subscriber, heard: heard.clone() };
             let (clock, plan, whose) = (clock.clone(), plan.clone(), of(lane.contestant));
-            tasks.spawn(async move { listen(ear, ears, &plan, &clock, began).await.map_err(whose) });
+            tasks
+                .spawn(async move { listen(ear, ears, &plan, &clock, began).await.map_err(whose) });
         }
         let (clock, plan) = (clock.clone(), plan.clone());
-        tasks.spawn(async move { publish(lane.mouth, lane.contestant, &plan, &clock, began).await.map_err(whose) });
+        tasks.spawn(async move {
+            publish(lane.mouth, lane.contestant, &plan, &clock, began).await.map_err(whose)
+        });
     }
     let mut left: usize = missing.iter().flatten().map(Vec::len).sum();
     let mut samples = vec![Vec::new(); contestants.len()];
@@ -97,7 +109,8 @@ pub async fn race(lanes: Vec<Lane>, plan: &Arc<Plan>, clock: &Clock, began: Inst
         }
         Ok(())
     };
-    let slowest = contestants.iter().filter_map(|contestant| contestant.period()).max().unwrap_or_default();
+    let slowest =
+        contestants.iter().filter_map(|contestant| contestant.period()).max().unwrap_or_default();
     match within(plan.window + slowest + PATIENCE, collecting).await {
         Some(collected) => collected.map(|()| samples),
         None => Err(lost(&contestants, &missing, plan.events.len())),
@@ -107,7 +120,11 @@ pub async fn race(lanes: Vec<Lane>, plan: &Arc<Plan>, clock: &Clock, began: Inst
 fn lost(contestants: &[Contestant], missing: &[Vec<Vec<bool>>], events: usize) -> Trouble {
     let lanes = contestants.iter().zip(missing);
     let mut lost = lanes.map(|(contestant, missing)| {
-        (contestant, missing.len() * events, missing.iter().flatten().filter(|missing| **missing).count())
+        (
+            contestant,
+            missing.len() * events,
+            missing.iter().flatten().filter(|missing| **missing).count(),
+        )
     });
     let Some((contestant, all, lost)) = lost.find(|(_, _, lost)| *lost > 0) else {
         return Trouble::Busy("the race came to no end".to_string());
@@ -123,8 +140,15 @@ fn lost(contestants: &[Contestant], missing: &[Vec<Vec<bool>>], events: usize) -
     }
 }
 
-async fn publish(mut mouth: Mouth, contestant: Contestant, plan: &Plan, clock: &Clock, began: Instant) -> Checked {
-    let mut moments: Vec<_> = plan.events.iter().map(|event| (event.moment(contestant), &event.text)).collect();
+async fn publish(
+    mut mouth: Mouth,
+    contestant: Contestant,
+    plan: &Plan,
+    clock: &Clock,
+    began: Instant,
+) -> Checked {
+    let mut moments: Vec<_> =
+        plan.events.iter().map(|event| (event.moment(contestant), &event.text)).collect();
     moments.sort();
     let mut posting: JoinSet<Checked> = JoinSet::new();
     for (moment, text) in moments {
@@ -189,7 +213,8 @@ async fn listen(ear: Ear, ears: Ears, plan: &Plan, clock: &Clock, began: Instant
             batch.messages.into_iter().for_each(|text| ears.note(text, at));
         },
         mut pushed => {
-            let mut missing: HashSet<&str> = plan.events.iter().map(|event| event.text.as_str()).collect();
+            let mut missing: HashSet<&str> =
+                plan.events.iter().map(|event| event.text.as_str()).collect();
             while !missing.is_empty() {
                 let (text, at) = pushed.hear().await?;
                 missing.remove(text.as_str());

@@ -137,7 +137,8 @@ impl Plan {
                 return Plan { events, window, seed };
             }
             let length = rng.random_range(8..64);
-            let letters: String = (0..length).map(|_| rng.sample(rand::distr::Alphanumeric) as char).collect();
+            let letters: String =
+                (0..length).map(|_| rng.sample(rand::distr::Alphanumeric) as char).collect();
             let mut order = [0, 1, 2, 3, 4, 5, 6];
             order.shuffle(&mut rng);
             events.push(Event { at, text: format!("#{} {letters}", events.len() + 1), order });
@@ -147,6 +148,8 @@ impl Plan {
     /// When in its period a subscriber asks: each at another moment, as people who came at different times.
     pub fn phase(&self, period: Duration, subscriber: usize) -> Duration {
         let stream = (subscriber as u64) << 32 | u64::from(period.subsec_micros());
-        period.mul_f64(StdRng::seed_from_u64(self.seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)).random())
+        period.mul_f64(
+            StdRng::seed_from_u64(self.seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)).random(),
+        )
     }
 }

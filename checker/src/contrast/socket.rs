@@ -66,7 +66,9 @@ impl Socket {
         };
         match within(PATIENCE, welcome).await {
             Some(welcomed) => welcomed.map(|()| socket),
-            None => Err(failure(format!("the server sent no welcome within {} s", PATIENCE.as_secs()))),
+            None => {
+                Err(failure(format!("the server sent no welcome within {} s", PATIENCE.as_secs())))
+            }
         }
     }
 
@@ -141,12 +143,16 @@ impl Socket {
                     self.message.extend_from_slice(&frame.payload);
                     if frame.fin {
                         let message = std::mem::take(&mut self.message);
-                        self.heard.push_back(Heard::Message(String::from_utf8_lossy(&message).into_owned()));
+                        self.heard.push_back(Heard::Message(
+                            String::from_utf8_lossy(&message).into_owned(),
+                        ));
                     }
                 }
             },
             Item::Body(_) => {}
-            Item::Garbage(_, why) => return Err(failure(format!("the server does not speak WebSocket: {why}"))),
+            Item::Garbage(_, why) => {
+                return Err(failure(format!("the server does not speak WebSocket: {why}")));
+            }
         }
         Ok(())
     }

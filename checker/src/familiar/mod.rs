@@ -30,8 +30,9 @@ pub struct Familiar {
     pub signature: Signature,
 }
 
-static TABLE: LazyLock<Vec<Familiar>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("signatures.json")).expect("the table was written as JSON"));
+static TABLE: LazyLock<Vec<Familiar>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("signatures.json")).expect("the table was written as JSON")
+});
 
 /// All familiar mistakes; `cargo checker museum --signatures` measured them.
 pub fn table() -> &'static [Familiar] {
@@ -40,7 +41,11 @@ pub fn table() -> &'static [Familiar] {
 
 /// The manner of a failure: its kind, what is wrong and what came, without what differs from run to run.
 fn manner(failure: &Failure) -> String {
-    let came = if failure.literal { difference(&failure.expected, &failure.got) } else { steady(&failure.got) };
+    let came = if failure.literal {
+        difference(&failure.expected, &failure.got)
+    } else {
+        steady(&failure.got)
+    };
     format!("{:?}: {} ({came})", failure.kind, steady(&failure.summary))
 }
 
@@ -56,10 +61,15 @@ fn steady(sentence: &str) -> String {
         })
     };
     // The first that is missing tells how long a queue is; of two that changed places neither tells anything.
-    let out_of_order = |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
-    let number = |word: &str| word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
+    let out_of_order =
+        |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
+    let number =
+        |word: &str| word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
     let chance = |n: usize| measured(n) || out_of_order(n);
-    let told = words.iter().enumerate().map(|(n, word)| if number(word) && chance(n) { "#" } else { *word });
+    let told = words
+        .iter()
+        .enumerate()
+        .map(|(n, word)| if number(word) && chance(n) { "#" } else { *word });
     told.collect::<Vec<_>>().join(" ")
 }
 
@@ -70,7 +80,9 @@ const OTHER: &str = "other words";
 fn difference(expected: &str, got: &str) -> String {
     if expected.starts_with(got) {
         format!("cut after {} bytes", got.len())
-    } else if expected.trim() == got.trim() || expected.split_whitespace().eq(got.split_whitespace()) {
+    } else if expected.trim() == got.trim()
+        || expected.split_whitespace().eq(got.split_whitespace())
+    {
         "other white space".to_string()
     } else if expected.to_lowercase() == got.to_lowercase() {
         "other case".to_string()
@@ -93,9 +105,13 @@ fn replaced(text: &str) -> usize {
 
 /// How this exercise fails; `None` if it doesn't, or if not all of its checks were run and judged.
 pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
-    let of_exercise: Vec<&Graded> = graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
-    let all: BTreeSet<&str> =
-        checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
+    let of_exercise: Vec<&Graded> =
+        graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
+    let all: BTreeSet<&str> = checks::all()
+        .iter()
+        .filter(|check| check.exercise == exercise)
+        .map(|check| check.id)
+        .collect();
     let run: BTreeSet<&str> = of_exercise.iter().map(|graded| graded.check.id).collect();
     if run != all {
         return None;
@@ -121,7 +137,9 @@ pub fn looks_like(graded: &[Graded], exercise: Exercise) -> Option<&'static Fami
 
 /// The piece of the museum that fails in this way, if there is one and no other.
 pub fn failing_so(signature: &Signature, exercise: Exercise) -> Option<&'static Familiar> {
-    let mut alike = table().iter().filter(|piece| piece.exercise == exercise.name() && piece.signature == *signature);
+    let mut alike = table()
+        .iter()
+        .filter(|piece| piece.exercise == exercise.name() && piece.signature == *signature);
     alike.next().filter(|_| alike.next().is_none())
 }
 
@@ -133,15 +151,19 @@ pub fn telling(rounds: &[Vec<Familiar>]) -> Vec<Familiar> {
     for piece in first {
         let steady = rounds.iter().all(|round| round.contains(piece));
         let own = everywhere().all(|other| {
-            other.name == piece.name || other.exercise != piece.exercise || other.signature != piece.signature
+            other.name == piece.name
+                || other.exercise != piece.exercise
+                || other.signature != piece.signature
         });
         // Different clocks may strike alike: what came too early, too late or too often has many causes.
-        let timed = piece.signature.values().any(|manner| manner.starts_with(&format!("{:?}", Kind::WrongTiming)));
-        // And so has a text of which nothing more is known than that it is another.
-        let vague = piece
+        let timed = piece
             .signature
             .values()
-            .any(|manner| manner.contains(" differs from ") && manner.ends_with(&format!("({OTHER})")));
+            .any(|manner| manner.starts_with(&format!("{:?}", Kind::WrongTiming)));
+        // And so has a text of which nothing more is known than that it is another.
+        let vague = piece.signature.values().any(|manner| {
+            manner.contains(" differs from ") && manner.ends_with(&format!("({OTHER})"))
+        });
         if steady && own && !timed && !vague {
             telling.push(piece.clone());
         }
@@ -150,10 +172,15 @@ pub fn telling(rounds: &[Vec<Familiar>]) -> Vec<Familiar> {
 }
 
 /// In which ways a piece failed, and who failed likewise: why it is not telling.
-pub fn ways<'a>(rounds: &'a [Vec<Familiar>], piece: &Familiar) -> BTreeMap<&'a Signature, BTreeSet<&'a str>> {
+pub fn ways<'a>(
+    rounds: &'a [Vec<Familiar>],
+    piece: &Familiar,
+) -> BTreeMap<&'a Signature, BTreeSet<&'a str>> {
     let of_exercise = || rounds.iter().flatten().filter(|other| other.exercise == piece.exercise);
-    let mut ways: BTreeMap<&Signature, BTreeSet<&str>> =
-        of_exercise().filter(|way| way.name == piece.name).map(|way| (&way.signature, BTreeSet::new())).collect();
+    let mut ways: BTreeMap<&Signature, BTreeSet<&str>> = of_exercise()
+        .filter(|way| way.name == piece.name)
+        .map(|way| (&way.signature, BTreeSet::new()))
+        .collect();
     for other in of_exercise() {
         if let Some(names) = ways.get_mut(&other.signature) {
             names.insert(&other.name);

@@ -30,7 +30,9 @@ fn failed(graded: &Graded) -> Option<(&Graded, &Report)> {
 
 /// A failure of what someone has written.
 fn failed_in_earnest(graded: &Graded) -> Option<&Graded> {
-    failed(graded).filter(|(_, report)| report.failure.kind != Kind::NotStarted).map(|(graded, _)| graded)
+    failed(graded)
+        .filter(|(_, report)| report.failure.kind != Kind::NotStarted)
+        .map(|(graded, _)| graded)
 }
 
 /// The first exercise of the day of which something did not pass.
@@ -63,12 +65,15 @@ fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
         None => String::new(),
     };
     let name = exercise.name();
-    format!("{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}\n")
+    format!(
+        "{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}\n"
+    )
 }
 
 /// Why there is nothing yet to say a line each about.
 fn not_running(verdicts: &[&Graded]) -> Option<Kind> {
-    let kinds = verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
+    let kinds =
+        verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
     kinds.into_iter().find(|kind| matches!(kind, Kind::NotStarted | Kind::DoesNotCompile))
 }
 
@@ -100,11 +105,18 @@ pub fn report(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
     out + &closing(graded, failed, report, target, seed)
 }
 
-fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<Target>, seed: u64) -> String {
+fn closing(
+    graded: &[Graded],
+    failed: &Graded,
+    report: &Report,
+    target: Option<Target>,
+    seed: u64,
+) -> String {
     let totals = Totals::of(graded);
     let (id, exercise) = (failed.check.id, failed.check.exercise);
     let mut out = String::new();
-    let others = graded.iter().filter_map(failed_in_earnest).filter(|other| other.check.id != id).count();
+    let others =
+        graded.iter().filter_map(failed_in_earnest).filter(|other| other.check.id != id).count();
     let _ = write!(out, "{STRONG}{} of {} checks passed", totals.passed, totals.all());
     if others > 0 {
         let _ = write!(out, ", {others} more failed");
@@ -130,7 +142,11 @@ fn closing(graded: &[Graded], failed: &Graded, report: &Report, target: Option<T
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
     let mut out = String::new();
     if let Some(piece) = familiar::looks_like(graded, exercise) {
-        labelled(&mut out, "familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
+        labelled(
+            &mut out,
+            "familiar",
+            &format!("this looks like {}: {}", piece.name, piece.sentence),
+        );
     }
     out
 }

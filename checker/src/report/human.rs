@@ -68,14 +68,25 @@ pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
 
 /// Two texts one above the other, with a caret where they part.
 fn literal(out: &mut String, expected: &str, got: &str) {
-    let escaped = |text: &str| -> Vec<String> { text.chars().map(|c| c.escape_debug().to_string()).collect() };
+    let escaped = |text: &str| -> Vec<String> {
+        text.chars().map(|c| c.escape_debug().to_string()).collect()
+    };
     let (expected, got) = (escaped(expected), escaped(got));
-    let differs = expected.iter().zip(&got).position(|(a, b)| a != b).unwrap_or(expected.len().min(got.len()));
+    let differs = expected
+        .iter()
+        .zip(&got)
+        .position(|(a, b)| a != b)
+        .unwrap_or(expected.len().min(got.len()));
     let start = differs.saturating_sub(AROUND);
     let window = |chars: &[String]| {
         let end = (differs + AROUND).min(chars.len());
         let dots = |more: bool| if more { "…" } else { "" };
-        format!("{}\"{}\"{}", dots(start > 0), chars[start.min(end)..end].concat(), dots(end < chars.len()))
+        format!(
+            "{}\"{}\"{}",
+            dots(start > 0),
+            chars[start.min(end)..end].concat(),
+            dots(end < chars.len())
+        )
     };
     let _ = writeln!(out, "{LABEL}{:<INDENT$}{LABEL:#}{}", "expected", window(&expected));
     let _ = writeln!(out, "{LABEL}{:<INDENT$}{LABEL:#}{}", "got", window(&got));
@@ -88,7 +99,10 @@ fn conversation(out: &mut String, lines: &[Line]) {
     if lines.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{STRONG}The conversation{STRONG:#} {DIM}(ms; → to the server, ← to the client){DIM:#}");
+    let _ = writeln!(
+        out,
+        "\n{STRONG}The conversation{STRONG:#} {DIM}(ms; → to the server, ← to the client){DIM:#}"
+    );
     let several = lines.iter().any(|line| line.client != lines[0].client);
     let mut last = 0;
     for line in lines {
@@ -101,10 +115,16 @@ fn conversation(out: &mut String, lines: &[Line]) {
         let length = line.length.map(|length| length.to_string()).unwrap_or_default();
         // A frame that is not the last of its message says so by three dots.
         let kind = format!("{}{}", line.kind, if line.fin == Some(false) { "…" } else { "" });
-        let text = format!("{:>3} {:>7.1}  {client}{arrow} {kind:<13}{length:>5}  {}", line.n, line.millis, line.text);
+        let text = format!(
+            "{:>3} {:>7.1}  {client}{arrow} {kind:<13}{length:>5}  {}",
+            line.n, line.millis, line.text
+        );
         let text = clipped(&text, WIDTH - 2);
-        let _ =
-            if line.marked { writeln!(out, "{BAD}> {text}{BAD:#}") } else { writeln!(out, "  {}", text.trim_end()) };
+        let _ = if line.marked {
+            writeln!(out, "{BAD}> {text}{BAD:#}")
+        } else {
+            writeln!(out, "  {}", text.trim_end())
+        };
     }
 }
 
@@ -113,7 +133,8 @@ fn printed(out: &mut String, report: &Report) {
         let _ = writeln!(out, "\n{STRONG}The server panicked{STRONG:#}");
         indented(out, &report.panic);
     }
-    let others: Vec<String> = report.printed.iter().filter(|line| !report.panic.contains(line)).cloned().collect();
+    let others: Vec<String> =
+        report.printed.iter().filter(|line| !report.panic.contains(line)).cloned().collect();
     if !others.is_empty() {
         let _ = writeln!(out, "\n{STRONG}The server printed last{STRONG:#}");
         indented(out, &others);
@@ -149,7 +170,8 @@ pub fn line(graded: &Graded) -> String {
         }
         Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
         Outcome::Unknown(reason) => {
-            let lines = textwrap::wrap(reason, WIDTH - INDENT).join(&format!("\n{}", " ".repeat(INDENT)));
+            let lines =
+                textwrap::wrap(reason, WIDTH - INDENT).join(&format!("\n{}", " ".repeat(INDENT)));
             format!("  unknown  {id}\n{}{lines}", " ".repeat(INDENT))
         }
     }
@@ -159,11 +181,13 @@ pub fn line(graded: &Graded) -> String {
 pub fn overview(graded: &[Graded]) -> String {
     let mut out = String::new();
     for exercise in Exercise::ALL {
-        let of_exercise: Vec<&Graded> = graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
+        let of_exercise: Vec<&Graded> =
+            graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
         if of_exercise.is_empty() {
             continue;
         }
-        let passed = of_exercise.iter().filter(|graded| matches!(graded.outcome, Outcome::Passed)).count();
+        let passed =
+            of_exercise.iter().filter(|graded| matches!(graded.outcome, Outcome::Passed)).count();
         let _ = writeln!(out, "{STRONG}{exercise}{STRONG:#}  {passed} of {}", of_exercise.len());
         for graded in of_exercise {
             let _ = writeln!(out, "{}", line(graded));
@@ -184,7 +208,10 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let count = format!("{} of {} checks passed", totals.passed, totals.all());
     let Some((failed, report)) = first else {
         let _ = match totals.unknown {
-            0 => writeln!(out, "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."),
+            0 => writeln!(
+                out,
+                "{GOOD}{count}.{GOOD:#} Everything the contract asks for was seen on the wire."
+            ),
             n => {
                 writeln!(
                     out,
@@ -195,8 +222,11 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         };
         return out;
     };
-    let blocked =
-        if totals.blocked > 0 { format!(", {} wait for those that failed", totals.blocked) } else { String::new() };
+    let blocked = if totals.blocked > 0 {
+        format!(", {} wait for those that failed", totals.blocked)
+    } else {
+        String::new()
+    };
     let _ = writeln!(out, "{STRONG}{count}{blocked}.{STRONG:#} (seed {seed})\n");
     let id = failed.check.id;
     let exercise = failed.check.exercise;
@@ -211,7 +241,11 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         labelled(&mut out, "  why", &report.failure.summary);
         labelled(&mut out, "  hint", &report.hint);
         if let Some(piece) = familiar::looks_like(graded, exercise) {
-            labelled(&mut out, "  familiar", &format!("this looks like {}: {}", piece.name, piece.sentence));
+            labelled(
+                &mut out,
+                "  familiar",
+                &format!("this looks like {}: {}", piece.name, piece.sentence),
+            );
         }
         labelled(&mut out, "  read", failed.check.lesson);
         labelled(&mut out, "  stuck?", &format!("cargo checker hint {id}"));

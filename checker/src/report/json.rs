@@ -109,9 +109,11 @@ impl Totals {
 /// The result of these verdicts.
 pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
-        let checks: Vec<_> = graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
+        let checks: Vec<_> =
+            graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
         let looks_like = familiar::looks_like(graded, exercise);
-        let looks_like = looks_like.map(|piece| LooksLike { name: &piece.name, sentence: &piece.sentence });
+        let looks_like =
+            looks_like.map(|piece| LooksLike { name: &piece.name, sentence: &piece.sentence });
         (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks, looks_like })
     });
     Result { seed, exercises: exercises.collect(), totals: Totals::of(graded) }

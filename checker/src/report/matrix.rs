@@ -10,7 +10,8 @@ use crate::museum::{Matrix, Row};
 pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     let mut out = String::new();
     for exercise in Exercise::ALL {
-        let rows: Vec<&Row> = matrix.faults.iter().filter(|row| row.fault.exercise == exercise.name()).collect();
+        let rows: Vec<&Row> =
+            matrix.faults.iter().filter(|row| row.fault.exercise == exercise.name()).collect();
         if !rows.is_empty() {
             table(&mut out, exercise, &rows);
         }
@@ -43,8 +44,11 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
 }
 
 fn table(out: &mut String, exercise: Exercise, rows: &[&Row]) {
-    let checks: Vec<&str> =
-        checks::all().iter().filter(|check| check.exercise == exercise).map(|check| check.id).collect();
+    let checks: Vec<&str> = checks::all()
+        .iter()
+        .filter(|check| check.exercise == exercise)
+        .map(|check| check.id)
+        .collect();
     let width = rows.iter().map(|row| row.fault.name.len()).max().unwrap_or_default();
     for (column, id) in checks.iter().enumerate() {
         let _ = writeln!(out, "{:width$}  {}{id}", "", "│ ".repeat(column));

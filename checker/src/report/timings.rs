@@ -27,7 +27,11 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
         let (from, to) = (graded.span.0 * COLUMNS / end, (graded.span.1 * COLUMNS).div_ceil(end));
         let bar = "█".repeat(usize::try_from(to - from).unwrap_or_default());
         let before = " ".repeat(usize::try_from(from).unwrap_or_default());
-        let _ = writeln!(out, "{:<24} {:>6} {:>6}  {before}{bar}", graded.check.id, graded.span.0, graded.millis);
+        let _ = writeln!(
+            out,
+            "{:<24} {:>6} {:>6}  {before}{bar}",
+            graded.check.id, graded.span.0, graded.millis
+        );
     }
     let _ = writeln!(
         out,
@@ -45,7 +49,8 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
         );
     }
     let slack = |graded: &Graded| graded.lateness.map(|late| late.limit.saturating_sub(late.worst));
-    if let Some(tightest) = graded.iter().filter(|graded| slack(graded).is_some()).min_by_key(|graded| slack(graded))
+    if let Some(tightest) =
+        graded.iter().filter(|graded| slack(graded).is_some()).min_by_key(|graded| slack(graded))
         && let Some(late) = tightest.lateness
     {
         let _ = writeln!(

@@ -19,14 +19,19 @@ pub struct Why {
 /// The explanation of the check with this id.
 pub fn of(id: &str) -> Option<Why> {
     let sections = Exercise::ALL.into_iter().flat_map(|exercise| text(exercise).split("\n## "));
-    let (_, body) =
-        sections.filter_map(|section| section.split_once('\n')).find(|(heading, _)| heading.trim() == id)?;
+    let (_, body) = sections
+        .filter_map(|section| section.split_once('\n'))
+        .find(|(heading, _)| heading.trim() == id)?;
     let matters: Vec<&str> = body.lines().take_while(|line| !line.starts_with("```")).collect();
     let block = |language: &str| {
         let (_, rest) = body.split_once(&format!("```{language}\n"))?;
         rest.split_once("```").map(|(block, _)| block.trim_end().to_string())
     };
-    Some(Why { matters: matters.join(" ").trim().to_string(), right: block("right")?, wrong: block("wrong")? })
+    Some(Why {
+        matters: matters.join(" ").trim().to_string(),
+        right: block("right")?,
+        wrong: block("wrong")?,
+    })
 }
 
 fn text(exercise: Exercise) -> &'static str {

@@ -63,7 +63,8 @@ pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> 
             let noticed = Instant::now();
             let now = settled(&exercises, noticed).await;
             while events.try_recv().is_ok() {}
-            let changed = |exercise: &Exercise| seen[exercise].fingerprint != now[exercise].fingerprint;
+            let changed =
+                |exercise: &Exercise| seen[exercise].fingerprint != now[exercise].fingerprint;
             let changed: Vec<Exercise> = exercises.iter().copied().filter(changed).collect();
             if !changed.is_empty() {
                 let written = changed.iter().filter_map(|exercise| now[exercise].written).max();
@@ -130,7 +131,8 @@ fn contents(exercise: Exercise) -> Contents {
         let Ok(text) = fs::read(&file) else { continue };
         contents.complete |= file == main && !text.is_empty();
         (&file, text).hash(&mut hasher);
-        contents.written = contents.written.max(fs::metadata(&file).and_then(|metadata| metadata.modified()).ok());
+        contents.written =
+            contents.written.max(fs::metadata(&file).and_then(|metadata| metadata.modified()).ok());
     }
     contents.fingerprint = hasher.finish();
     contents

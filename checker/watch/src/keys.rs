@@ -63,16 +63,19 @@ impl Drop for Keyboard {
 fn key(event: &Event) -> Option<Key> {
     match event {
         Event::Resize(..) => Some(Key::Resized),
-        Event::Key(KeyEvent { kind: KeyEventKind::Press | KeyEventKind::Repeat, code, modifiers, .. }) => {
-            match (code, modifiers.contains(KeyModifiers::CONTROL)) {
-                (KeyCode::Char('c' | 'd'), true) | (KeyCode::Char('q'), false) => Some(Key::Quit),
-                (KeyCode::Char('h'), false) => Some(Key::Hint),
-                (KeyCode::Char('l'), false) => Some(Key::Lesson),
-                (KeyCode::Char('a'), false) => Some(Key::All),
-                (KeyCode::Char('r'), false) => Some(Key::Again),
-                _ => None,
-            }
-        }
+        Event::Key(KeyEvent {
+            kind: KeyEventKind::Press | KeyEventKind::Repeat,
+            code,
+            modifiers,
+            ..
+        }) => match (code, modifiers.contains(KeyModifiers::CONTROL)) {
+            (KeyCode::Char('c' | 'd'), true) | (KeyCode::Char('q'), false) => Some(Key::Quit),
+            (KeyCode::Char('h'), false) => Some(Key::Hint),
+            (KeyCode::Char('l'), false) => Some(Key::Lesson),
+            (KeyCode::Char('a'), false) => Some(Key::All),
+            (KeyCode::Char('r'), false) => Some(Key::Again),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -125,13 +125,18 @@ impl Session {
                 if let Some(round) = &mut self.round {
                     round.built = Some(time);
                     // What was said of the old program is no longer true.
-                    self.verdicts.retain(|_, verdict| !round.exercises.contains(&verdict.check.exercise));
+                    self.verdicts
+                        .retain(|_, verdict| !round.exercises.contains(&verdict.check.exercise));
                 }
                 self.remark = self.doing("grading …");
             }
             News::Verdict(graded) => {
                 self.verdicts.insert(graded.check.id, *graded);
-                self.remark = self.doing(&format!("grading … {} of {}", self.verdicts.len(), self.all().len()));
+                self.remark = self.doing(&format!(
+                    "grading … {} of {}",
+                    self.verdicts.len(),
+                    self.all().len()
+                ));
             }
             News::Complete(time) => self.complete(time),
             News::Over(reason) => self.over(reason),
@@ -210,8 +215,10 @@ impl Session {
     fn first(&self) -> Option<&'static Check> {
         let graded = self.graded();
         let failed = self.failure(&graded).map(|(graded, _)| graded.check.id);
-        let open =
-            graded.iter().find(|graded| !matches!(graded.outcome, Outcome::Passed)).map(|graded| graded.check.id);
+        let open = graded
+            .iter()
+            .find(|graded| !matches!(graded.outcome, Outcome::Passed))
+            .map(|graded| graded.check.id);
         failed.or(open).and_then(checks::find)
     }
 
@@ -228,17 +235,22 @@ impl Session {
             View::Text(text) => text.clone(),
             View::First => match self.failure(&graded) {
                 Some((failed, report)) => {
-                    let edit = format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
+                    let edit =
+                        format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
                     // A mistake is known by all of its verdicts, so not before they are there.
                     let over = graded.len() == self.all().len();
                     let familiar = over.then(|| brief::looks_like(&graded, failed.check.exercise));
                     human::failure(failed, report) + &familiar.unwrap_or_default() + &edit
                 }
-                None if graded.len() == self.all().len() && brief::unfinished(&graded).is_none() => {
+                None if graded.len() == self.all().len()
+                    && brief::unfinished(&graded).is_none() =>
+                {
                     done(self.exercises.last().copied())
                 }
                 None => {
-                    let unknown = graded.iter().filter(|graded| matches!(graded.outcome, Outcome::Unknown(_)));
+                    let unknown = graded
+                        .iter()
+                        .filter(|graded| matches!(graded.outcome, Outcome::Unknown(_)));
                     unknown.map(|graded| human::line(graded) + "\n").collect()
                 }
             },

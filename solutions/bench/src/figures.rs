@@ -50,7 +50,11 @@ impl Figures {
     /// Adds what one round told.
     pub fn add(&mut self, load: Load, peer: Peer, told: Vec<Told>) {
         for told in told {
-            let row = match self.rows.iter_mut().position(|row| row.load == load && row.figure == told.figure) {
+            let row = match self
+                .rows
+                .iter_mut()
+                .position(|row| row.load == load && row.figure == told.figure)
+            {
                 Some(place) => &mut self.rows[place],
                 None => {
                     self.rows.push(Row { load, figure: told.figure, told: BTreeMap::new() });

@@ -43,7 +43,10 @@ pub fn make_room(connections: usize) -> io::Result<()> {
         if limit.current.is_none_or(|current| current >= wanted) {
             return Ok(());
         }
-        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum.map(|maximum| maximum.max(wanted)) };
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum.map(|maximum| maximum.max(wanted)),
+        };
         setrlimit(Resource::Nofile, raised)?;
     }
     let _ = connections;

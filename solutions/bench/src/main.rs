@@ -41,7 +41,10 @@ struct Args {
 
 fn peer(name: &str) -> Result<Peer, String> {
     let names = Peer::ALL.map(Peer::name).join(", ");
-    Peer::ALL.into_iter().find(|peer| peer.name() == name).ok_or_else(|| format!("there are {names}"))
+    Peer::ALL
+        .into_iter()
+        .find(|peer| peer.name() == name)
+        .ok_or_else(|| format!("there are {names}"))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -56,11 +59,18 @@ async fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), String> {
-    let chosen = |load: &Load| args.loads.is_empty() || args.loads.iter().any(|word| load.to_string().contains(word));
-    let loads: Vec<Load> = Load::all().into_iter().filter(chosen).filter(|_| !args.growth).collect();
+    let chosen = |load: &Load| {
+        args.loads.is_empty() || args.loads.iter().any(|word| load.to_string().contains(word))
+    };
+    let loads: Vec<Load> =
+        Load::all().into_iter().filter(chosen).filter(|_| !args.growth).collect();
     if loads.is_empty() && !args.growth {
         let all: Vec<String> = Load::all().iter().map(|load| format!("  {load}")).collect();
-        return Err(format!("no load is called {}; there are\n{}", args.loads.join(" or "), all.join("\n")));
+        return Err(format!(
+            "no load is called {}; there are\n{}",
+            args.loads.join(" or "),
+            all.join("\n")
+        ));
     }
     let growing = if args.growth || args.loads.is_empty() { Load::growing() } else { Vec::new() };
     let most = loads.iter().chain(&growing).map(|load| load.clients()).max().unwrap_or_default();
@@ -70,12 +80,15 @@ fn run(args: &Args) -> Result<(), String> {
             most + 100
         )
     })?;
-    std::fs::create_dir_all(&args.out)
-        .map_err(|error| format!("cannot write to {}: {error}; wanted: a directory", args.out.display()))?;
+    std::fs::create_dir_all(&args.out).map_err(|error| {
+        format!("cannot write to {}: {error}; wanted: a directory", args.out.display())
+    })?;
     let wanted: Vec<Peer> = Peer::ALL
         .into_iter()
         .filter(|peer| {
-            args.peers.is_empty() || args.peers.contains(peer) || matches!(peer, Peer::Solution | Peer::Node)
+            args.peers.is_empty()
+                || args.peers.contains(peer)
+                || matches!(peer, Peer::Solution | Peer::Node)
         })
         .collect();
     let peers = Peers::prepare(&wanted)?;
@@ -90,7 +103,10 @@ fn run(args: &Args) -> Result<(), String> {
     // Once pinned, one processor is all there is to see.
     let described = machine::describe();
     let pinned = machine::pin(GENERATOR);
-    let window = Window { warm_up: Duration::from_millis(args.warm_up), measured: Duration::from_millis(args.window) };
+    let window = Window {
+        warm_up: Duration::from_millis(args.warm_up),
+        measured: Duration::from_millis(args.window),
+    };
     let (mut figures, mut grown) = (Figures::default(), Figures::default());
     for round in 1..=args.rounds {
         for load in &loads {
@@ -116,7 +132,8 @@ fn run(args: &Args) -> Result<(), String> {
         say(&show::growth(&grown));
         show::chart(&grown, &svg)?;
     }
-    let text = show::json(&figures, &grown, &peers.missing, args.rounds as usize, &described).to_string();
+    let text =
+        show::json(&figures, &grown, &peers.missing, args.rounds as usize, &described).to_string();
     place::write(&json, &text)?;
     say(&format!("All of it: {}", json.display()));
     if !growing.is_empty() {

@@ -84,9 +84,15 @@ impl Peers {
             let command = match peer {
                 Peer::Solution => Ok(Vec::new()),
                 Peer::PlainSmall => Ok(vec![peers.binary(Peer::Plain.name())]),
-                Peer::Plain | Peer::Axum | Peer::Fastwebsockets | Peer::Floor => Ok(vec![peers.binary(peer.name())]),
-                Peer::Node => foreign::servers(Language::Node).map(|servers| servers[0].argv.clone()),
-                Peer::Python => foreign::servers(Language::Python).map(|servers| servers[0].argv.clone()),
+                Peer::Plain | Peer::Axum | Peer::Fastwebsockets | Peer::Floor => {
+                    Ok(vec![peers.binary(peer.name())])
+                }
+                Peer::Node => {
+                    foreign::servers(Language::Node).map(|servers| servers[0].argv.clone())
+                }
+                Peer::Python => {
+                    foreign::servers(Language::Python).map(|servers| servers[0].argv.clone())
+                }
             };
             match command {
                 Ok(mut argv) => {
@@ -131,7 +137,8 @@ impl Peers {
 
 /// Builds the solutions with the profile the bench was built with, and says where all binaries are.
 fn build() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| format!("where the bench is can't be told: {error}"))?;
+    let own = std::env::current_exe()
+        .map_err(|error| format!("where the bench is can't be told: {error}"))?;
     let folder = own.parent().ok_or("the bench is in no folder")?.to_path_buf();
     let mut cargo = Command::new(checker::server::build::cargo());
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
@@ -164,9 +171,11 @@ impl Server {
         command.stderr(std::process::Stdio::null());
         // A child inherits the processor.
         machine::pin(SERVER);
-        let spawned = Process::spawn(command, &format!("bench-{}-{}", std::process::id(), addr.port()));
+        let spawned =
+            Process::spawn(command, &format!("bench-{}-{}", std::process::id(), addr.port()));
         machine::pin(GENERATOR);
-        let (process, ..) = spawned.map_err(|error| format!("{} can't be started: {error}", argv[0]))?;
+        let (process, ..) =
+            spawned.map_err(|error| format!("{} can't be started: {error}", argv[0]))?;
         let server = Server { process, addr };
         let since = Instant::now();
         while TcpStream::connect(addr).is_err() {

@@ -17,8 +17,9 @@ pub const BACKLOG: usize = 8192;
 /// What a peer was asked for on its command line.
 pub fn exercise() -> Exercise {
     let word = env::args().nth(1).unwrap_or_default();
-    Exercise::named(&word)
-        .unwrap_or_else(|| refuse(&format!("exercise {word:?}: there are echo, heartbeat and broadcast")))
+    Exercise::named(&word).unwrap_or_else(|| {
+        refuse(&format!("exercise {word:?}: there are echo, heartbeat and broadcast"))
+    })
 }
 
 /// The heartbeats' interval, from `HEARTBEAT_INTERVAL_MS`.
@@ -34,7 +35,8 @@ pub fn period() -> Duration {
 pub async fn listen() -> TcpListener {
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".into());
     let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| refuse(&format!("ADDR={addr}: {error} (wanted host:port)")));
+    let listener = listener
+        .unwrap_or_else(|error| refuse(&format!("ADDR={addr}: {error} (wanted host:port)")));
     match listener.local_addr() {
         Ok(local) => log(format_args!("WebSocket server running on ws://{local}")),
         Err(error) => refuse(&format!("ADDR={addr}: {error}")),

@@ -11,7 +11,13 @@ use crate::peer::Peer;
 use crate::workload::{Figure, Load};
 
 /// The table for people: ratios first.
-pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinned: bool) -> String {
+pub fn table(
+    figures: &Figures,
+    peers: &[Peer],
+    rounds: usize,
+    place: &str,
+    pinned: bool,
+) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{place}; medians of {rounds} interleaved rounds.");
     let _ = writeln!(
@@ -43,7 +49,10 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
         }
         let _ = write!(out, "\n{:42}", "");
         for peer in &peers {
-            cell(&mut out, row.spread(*peer).map(|(least, most)| format!("{}-{}", short(least), short(most))));
+            cell(
+                &mut out,
+                row.spread(*peer).map(|(least, most)| format!("{}-{}", short(least), short(most))),
+            );
         }
         out.push('\n');
     }
@@ -58,8 +67,12 @@ pub fn table(figures: &Figures, peers: &[Peer], rounds: usize, place: &str, pinn
     for row in figures.rows.iter().filter(|row| row.figure == Figure::Rate) {
         let _ = write!(out, "{:42}", title(row));
         for peer in &peers {
-            let p99 = row.median(*peer, |told| told.p99).map_or("-".to_string(), |p99| format!("{p99:.2}"));
-            let busy = row.median(*peer, |told| told.busy).map(|busy| format!("{p99} {:.0} %", busy * 100.0));
+            let p99 = row
+                .median(*peer, |told| told.p99)
+                .map_or("-".to_string(), |p99| format!("{p99:.2}"));
+            let busy = row
+                .median(*peer, |told| told.busy)
+                .map(|busy| format!("{p99} {:.0} %", busy * 100.0));
             cell(&mut out, busy);
         }
         out.push('\n');
@@ -80,7 +93,8 @@ pub fn gained(figures: &Figures) -> Option<String> {
     }
     let before = out.len();
     for row in &figures.rows {
-        let ratios: Option<Vec<f64>> = columns.iter().map(|peer| row.ratio(*peer, Peer::Node)).collect();
+        let ratios: Option<Vec<f64>> =
+            columns.iter().map(|peer| row.ratio(*peer, Peer::Node)).collect();
         let Some(ratios) = ratios else { continue };
         let _ = write!(out, "\n{:42}", title(row));
         for ratio in ratios {
@@ -123,9 +137,14 @@ fn short(value: f64) -> String {
 /// How the cost grows with the clients, in words.
 pub fn growth(figures: &Figures) -> String {
     let mut out = String::from("How the solution's cost grows with its clients.\n\n");
-    let _ = writeln!(out, "{:>8} {:>24} {:>28}", "clients", "µs a delivery, one at a time", "KiB a connection");
+    let _ = writeln!(
+        out,
+        "{:>8} {:>24} {:>28}",
+        "clients", "µs a delivery, one at a time", "KiB a connection"
+    );
     for (clients, delivery, memory) in per_client(figures) {
-        let tell = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.2}"));
+        let tell =
+            |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.2}"));
         let _ = writeln!(out, "{clients:>8} {:>24} {:>28}", tell(delivery), tell(memory));
     }
     out
@@ -150,7 +169,13 @@ fn per_client(figures: &Figures) -> Vec<PerClient> {
 }
 
 /// All that was measured.
-pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], rounds: usize, place: &str) -> Value {
+pub fn json(
+    figures: &Figures,
+    grown: &Figures,
+    missing: &[(Peer, String)],
+    rounds: usize,
+    place: &str,
+) -> Value {
     let rows = |figures: &Figures| -> Vec<Value> {
         let row = |row: &Row| {
             let peers: serde_json::Map<String, Value> = row
@@ -159,15 +184,20 @@ pub fn json(figures: &Figures, grown: &Figures, missing: &[(Peer, String)], roun
                 .map(|(peer, told)| {
                     let median = row.median(*peer, |told| Some(told.value));
                     let ratio = row.ratio(*peer, Peer::Node);
-                    (peer.name().into(), json!({"median": median, "times_better_than_ws": ratio, "rounds": told}))
+                    (
+                        peer.name().into(),
+                        json!({"median": median, "times_better_than_ws": ratio, "rounds": told}),
+                    )
                 })
                 .collect();
-            let (load, unit, backlog) = (row.load.to_string(), row.figure.unit(), row.load.has_backlog());
+            let (load, unit, backlog) =
+                (row.load.to_string(), row.figure.unit(), row.load.has_backlog());
             json!({"load": load, "figure": row.figure, "unit": unit, "backlog": backlog, "peers": peers})
         };
         figures.rows.iter().map(row).collect()
     };
-    let missing: Vec<Value> = missing.iter().map(|(peer, why)| json!({"peer": peer.name(), "why": why})).collect();
+    let missing: Vec<Value> =
+        missing.iter().map(|(peer, why)| json!({"peer": peer.name(), "why": why})).collect();
     json!({
         "machine": place,
         "rounds": rounds,
@@ -198,7 +228,11 @@ pub fn chart(figures: &Figures, path: &Path) -> Result<(), String> {
         let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };
         // From the largest back: what a client costs there, for any number of them.
         let straight = |clients: f64| last.1 * clients / last.0;
-        let low = points.iter().map(|point| point.1.min(straight(point.0))).fold(f64::MAX, f64::min).max(0.1);
+        let low = points
+            .iter()
+            .map(|point| point.1.min(straight(point.0)))
+            .fold(f64::MAX, f64::min)
+            .max(0.1);
         let high = points.iter().map(|point| point.1).fold(0.0, f64::max) * 2.0;
         let mut chart = ChartBuilder::on(area)
             .caption(*caption, ("sans-serif", 16))
@@ -211,7 +245,9 @@ pub fn chart(figures: &Figures, path: &Path) -> Result<(), String> {
         mesh.map_err(|error| failed(&error))?;
         let line = points.iter().map(|point| (point.0, straight(point.0)));
         chart.draw_series(LineSeries::new(line, BLACK.mix(0.3))).map_err(|error| failed(&error))?;
-        let drawn = chart.draw_series(LineSeries::new(points.iter().copied(), BLUE.stroke_width(2)).point_size(4));
+        let drawn = chart.draw_series(
+            LineSeries::new(points.iter().copied(), BLUE.stroke_width(2)).point_size(4),
+        );
         drawn.map_err(|error| failed(&error))?;
     }
     root.present().map_err(|error| failed(&error))

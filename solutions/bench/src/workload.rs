@@ -99,7 +99,12 @@ impl Load {
                 all.push(echo(50, 16, size));
             }
         }
-        all.extend([broadcast(10, 64), broadcast(100, 64), broadcast(1_000, 64), broadcast(100, 1)]);
+        all.extend([
+            broadcast(10, 64),
+            broadcast(100, 64),
+            broadcast(1_000, 64),
+            broadcast(100, 1),
+        ]);
         all.push(Load::Handshakes);
         all.extend([Load::Idle { clients: 1_000 }, Load::Idle { clients: 5_000 }]);
         all
@@ -115,7 +120,9 @@ impl Load {
     /// How many clients.
     pub fn clients(self) -> usize {
         match self {
-            Load::Echo { clients, .. } | Load::Broadcast { clients, .. } | Load::Idle { clients } => clients,
+            Load::Echo { clients, .. }
+            | Load::Broadcast { clients, .. }
+            | Load::Idle { clients } => clients,
             Load::Handshakes => 32,
         }
     }
@@ -142,14 +149,21 @@ impl Load {
             Load::Echo { clients, in_flight, size } => {
                 let server = start(Exercise::Echo, NO_BEAT)?;
                 let shape = (clients, in_flight, size);
-                vec![rate(drive::echo(&server, peer == Peer::Floor, shape, window).map_err(failed)?)]
+                vec![rate(
+                    drive::echo(&server, peer == Peer::Floor, shape, window).map_err(failed)?,
+                )]
             }
             Load::Broadcast { clients, in_flight } => {
                 let server = start(Exercise::Broadcast, NO_BEAT)?;
-                vec![rate(drive::broadcast(&server, (clients, in_flight, SMALL), window).map_err(failed)?)]
+                vec![rate(
+                    drive::broadcast(&server, (clients, in_flight, SMALL), window)
+                        .map_err(failed)?,
+                )]
             }
             Load::Handshakes => {
-                vec![rate(drive::handshakes(&start(Exercise::Echo, NO_BEAT)?, window).map_err(failed)?)]
+                vec![rate(
+                    drive::handshakes(&start(Exercise::Echo, NO_BEAT)?, window).map_err(failed)?,
+                )]
             }
             Load::Idle { clients } => {
                 let server = start(Exercise::Heartbeat, BEAT)?;
@@ -160,11 +174,23 @@ impl Load {
                 if let Some((before, after)) = memory {
                     let bytes = after.saturating_sub(before) as f64 / clients as f64;
                     let value = bytes / 1024.0;
-                    told.push(Told { figure: Figure::Memory, value, by_clock: None, p99: None, busy: None });
+                    told.push(Told {
+                        figure: Figure::Memory,
+                        value,
+                        by_clock: None,
+                        p99: None,
+                        busy: None,
+                    });
                 }
                 if let Some(processor) = pings.processor.filter(|_| pings.count > 0) {
                     let value = processor.as_secs_f64() * 1e6 / pings.count as f64;
-                    told.push(Told { figure: Figure::Ping, value, by_clock: None, p99: None, busy: busy(&pings) });
+                    told.push(Told {
+                        figure: Figure::Ping,
+                        value,
+                        by_clock: None,
+                        p99: None,
+                        busy: busy(&pings),
+                    });
                 }
                 told
             }
@@ -174,7 +200,9 @@ impl Load {
 
 fn rate(measured: Measured) -> Told {
     let by_clock = measured.count as f64 / measured.wall.as_secs_f64();
-    let value = measured.processor.map_or(by_clock, |processor| measured.count as f64 / processor.as_secs_f64());
+    let value = measured
+        .processor
+        .map_or(by_clock, |processor| measured.count as f64 / processor.as_secs_f64());
     let p99 = measured.p99.map(|p99| p99.as_secs_f64() * 1e3);
     Told { figure: Figure::Rate, value, by_clock: Some(by_clock), p99, busy: busy(&measured) }
 }
@@ -185,10 +213,13 @@ fn busy(measured: &Measured) -> Option<f64> {
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clients = |count: usize| if count == 1 { "1 client".to_string() } else { format!("{count} clients") };
+        let clients = |count: usize| {
+            if count == 1 { "1 client".to_string() } else { format!("{count} clients") }
+        };
         match *self {
             Load::Echo { clients: count, in_flight, size } => {
-                let size = if size < 1024 { format!("{size} B") } else { format!("{} KiB", size / 1024) };
+                let size =
+                    if size < 1024 { format!("{size} B") } else { format!("{} KiB", size / 1024) };
                 write!(f, "echo, {size}, {}, {in_flight} in flight", clients(count))
             }
             Load::Broadcast { clients: count, in_flight } => {

@@ -6,7 +6,9 @@ use memchr::memchr2;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{LazyLock, Mutex};
-use std::{env, error::Error, fmt::Display, future, num::NonZeroU64, pin::pin, process, time::Duration};
+use std::{
+    env, error::Error, fmt::Display, future, num::NonZeroU64, pin::pin, process, time::Duration,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -30,16 +32,21 @@ const WELCOME: &str = "Welcome! Connection established.";
 const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
 /// Standard output, one task at a time.
-static LOG: LazyLock<Mutex<BufWriter<Stdout>>> = LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
+static LOG: LazyLock<Mutex<BufWriter<Stdout>>> =
+    LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
 
 #[tokio::main]
 async fn main() {
     let millis = setting("HEARTBEAT_INTERVAL_MS", "30000");
     let period = millis.parse().map(|millis: NonZeroU64| Duration::from_millis(millis.get()));
-    let period = period.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer"));
+    let period = period.unwrap_or_else(|error| {
+        refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer")
+    });
     let addr = setting("ADDR", "127.0.0.1:8080");
     let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error, "host:port, with a port that is free"));
+    let listener = listener.unwrap_or_else(|error| {
+        refuse("ADDR", &addr, error, "host:port, with a port that is free")
+    });
     let local = listener.local_addr().expect("it is bound");
     log(format_args!("WebSocket server running on ws://{local}"));
     write_log();

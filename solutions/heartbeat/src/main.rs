@@ -12,7 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio::{signal::ctrl_c, task::yield_now};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
-use tokio_tungstenite::tungstenite::{Bytes, Message, Result, Utf8Bytes, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::{
+    Bytes, Message, Result, Utf8Bytes, protocol::WebSocketConfig,
+};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
 
 type Client = WebSocketStream<TcpStream>;
@@ -24,16 +26,21 @@ const WELCOME: &str = "Welcome! Connection established.";
 const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
 
 /// Standard output, one task at a time.
-static LOG: LazyLock<Mutex<BufWriter<Stdout>>> = LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
+static LOG: LazyLock<Mutex<BufWriter<Stdout>>> =
+    LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
 
 #[tokio::main]
 async fn main() {
     let millis = setting("HEARTBEAT_INTERVAL_MS", "30000");
     let period = millis.parse().map(|millis: NonZeroU64| Duration::from_millis(millis.get()));
-    let period = period.unwrap_or_else(|error| refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer"));
+    let period = period.unwrap_or_else(|error| {
+        refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer")
+    });
     let addr = setting("ADDR", "127.0.0.1:8080");
     let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| refuse("ADDR", &addr, error, "host:port, with a port that is free"));
+    let listener = listener.unwrap_or_else(|error| {
+        refuse("ADDR", &addr, error, "host:port, with a port that is free")
+    });
     let local = listener.local_addr().expect("it is bound");
     log(format_args!("WebSocket server running on ws://{local}"));
     write_log();

@@ -9,11 +9,16 @@ use crate::model::{Status, Submission};
 
 pub(crate) fn result(result: &Submission) -> Result<Value, String> {
     if result.status != Status::Graded {
-        return Err(format!("{} was not graded, and Classroom 50 knows no result without tests", result.name));
+        return Err(format!(
+            "{} was not graded, and Classroom 50 knows no result without tests",
+            result.name
+        ));
     }
     let said = |name: &str| {
         let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-        value.ok_or_else(|| format!("{name} is not set: Classroom 50's runner sets it for its autograder"))
+        value.ok_or_else(|| {
+            format!("{name} is not set: Classroom 50's runner sets it for its autograder")
+        })
     };
     let commit = said("COMMIT_URL")?;
     let review = said("REVIEW_URL").unwrap_or_else(|_| commit.clone());
@@ -45,7 +50,10 @@ pub(crate) fn result(result: &Submission) -> Result<Value, String> {
 
 /// The time in UTC, to the second.
 fn now() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let (days, second) = (since / 86_400, since % 86_400);
     // The civil calendar, counted from 1 March 2000, so that a leap day ends a year.
     let day = days - 11_017;
@@ -56,5 +64,10 @@ fn now() -> String {
     let date = day - (153 * month + 2) / 5 + 1;
     let year = 2000 + 400 * era + year + u64::from(month >= 10);
     let month = if month < 10 { month + 3 } else { month - 9 };
-    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }

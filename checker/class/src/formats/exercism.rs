@@ -10,7 +10,8 @@ const MESSAGE: usize = 65_535;
 
 pub(crate) fn results(result: &Submission) -> Value {
     let no_program = |check: &Check| check.summary.ends_with("does not compile");
-    let broken = result.checks().filter(|check| no_program(check)).map(Check::told).collect::<Vec<_>>();
+    let broken =
+        result.checks().filter(|check| no_program(check)).map(Check::told).collect::<Vec<_>>();
     let passed = result.totals.passed;
     if result.status != Status::Graded || (passed == 0 && !broken.is_empty()) {
         // Status `error` is for what did not run at all.

@@ -42,7 +42,8 @@ pub(crate) fn summary(result: &Submission) -> String {
         );
     }
     for familiar in result.exercises.iter().filter_map(|exercise| exercise.looks_like.as_ref()) {
-        let _ = write!(out, "\nThis looks like `{}`: {}\n", familiar.name, cell(&familiar.sentence));
+        let _ =
+            write!(out, "\nThis looks like `{}`: {}\n", familiar.name, cell(&familiar.sentence));
     }
     out
 }
@@ -53,8 +54,12 @@ pub(crate) fn annotations(result: &Submission) -> String {
     for exercise in &result.exercises {
         for check in exercise.checks.iter().filter(|check| check.outcome == "failed") {
             let title = property(&check.id);
-            let _ =
-                writeln!(out, "::error file=day1/{}/src/main.rs,title={title}::{}", exercise.name, data(&check.told()));
+            let _ = writeln!(
+                out,
+                "::error file=day1/{}/src/main.rs,title={title}::{}",
+                exercise.name,
+                data(&check.told())
+            );
         }
     }
     if let Some(reason) = &result.reason {

@@ -30,7 +30,9 @@ pub(crate) fn report(result: &Submission) -> Result<String, String> {
 fn without_sum_of_skipped(xml: &str) -> String {
     let Some(root) = xml.find("<testsuites") else { return xml.to_string() };
     let end = xml[root..].find('>').map_or(xml.len(), |end| root + end);
-    let Some(begin) = xml[root..end].rfind(" skipped=\"").map(|begin| root + begin) else { return xml.to_string() };
+    let Some(begin) = xml[root..end].rfind(" skipped=\"").map(|begin| root + begin) else {
+        return xml.to_string();
+    };
     let value = begin + " skipped=\"".len();
     let after = xml[value..end].find('"').map_or(end, |quote| value + quote + 1);
     format!("{}{}", &xml[..begin], &xml[after..])

@@ -11,7 +11,10 @@ pub(crate) fn results(result: &Submission) -> Value {
     }
     if result.totals.unknown > 0 {
         // Not the student's fault: it costs no attempt.
-        let words = format!("{} checks could not be judged on this machine; submit again", result.totals.unknown);
+        let words = format!(
+            "{} checks could not be judged on this machine; submit again",
+            result.totals.unknown
+        );
         return json!({ "gradable": false, "format_errors": [words] });
     }
     let tests: Vec<Value> = result

@@ -23,7 +23,8 @@ pub(crate) fn root() -> PathBuf {
 
 /// The source of the reference's server.
 pub(crate) fn reference(exercise: &str) -> String {
-    std::fs::read_to_string(root().join(format!("solutions/{exercise}/src/main.rs"))).expect("the reference")
+    std::fs::read_to_string(root().join(format!("solutions/{exercise}/src/main.rs")))
+        .expect("the reference")
 }
 
 /// Puts a source file into a submission.
@@ -43,14 +44,18 @@ pub(crate) fn result(out: &Path, name: &str) -> Value {
 /// The check of this id in a result.
 pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     let exercises = result["exercises"].as_array().expect("exercises");
-    let mut checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
+    let mut checks =
+        exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result:#}"))
 }
 
 /// How many checks of this exercise came out so.
 pub(crate) fn count(result: &Value, exercise: &str, outcome: &str) -> usize {
     let exercises = result["exercises"].as_array().expect("exercises");
-    let checks = exercises.iter().filter(|one| one["name"] == exercise).flat_map(|one| one["checks"].as_array());
+    let checks = exercises
+        .iter()
+        .filter(|one| one["name"] == exercise)
+        .flat_map(|one| one["checks"].as_array());
     checks.flatten().filter(|check| check["outcome"] == outcome).count()
 }
 
@@ -58,5 +63,8 @@ pub(crate) fn count(result: &Value, exercise: &str, outcome: &str) -> usize {
 /// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {what}\n").as_bytes());
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("\nSKIPPED: {what}\n").as_bytes(),
+    );
 }

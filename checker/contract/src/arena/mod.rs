@@ -142,7 +142,8 @@ impl Arena {
     /// When it doesn't come up.
     pub async fn anew_with(&mut self, interval: Duration) -> Checked {
         self.server.stop().await;
-        let started = Self::start_with(self.settings.clone(), interval, self.evidence.clone()).await;
+        let started =
+            Self::start_with(self.settings.clone(), interval, self.evidence.clone()).await;
         let new = started.map_err(|(trouble, _)| trouble)?;
         *self = Arena { holds_back: self.holds_back, aged: self.aged, ..new };
         Ok(())
@@ -271,7 +272,12 @@ impl Arena {
     }
 
     async fn all_welcomed(&self, clients: Vec<Client>) -> Checked<Vec<Client>> {
-        try_join_all(clients.into_iter().map(|client| async { self.welcomed(self.upgrade(client).await?).await })).await
+        try_join_all(
+            clients
+                .into_iter()
+                .map(|client| async { self.welcomed(self.upgrade(client).await?).await }),
+        )
+        .await
     }
 
     /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a
@@ -305,7 +311,8 @@ impl Arena {
     /// A text nobody can have prepared for: a few letters, digits and, inside, single spaces.
     pub fn token(&mut self) -> String {
         let length = self.rng.random_range(6..20);
-        let mut token: String = (0..length).map(|_| self.rng.sample(rand::distr::Alphanumeric) as char).collect();
+        let mut token: String =
+            (0..length).map(|_| self.rng.sample(rand::distr::Alphanumeric) as char).collect();
         token.insert(length / 2, ' ');
         token
     }

@@ -27,7 +27,11 @@ impl Arena {
     ///
     /// # Errors
     /// When it gets no right reply.
-    pub async fn aged_with(&mut self, client: &mut Client, answered: Instant) -> Checked<&'static str> {
+    pub async fn aged_with(
+        &mut self,
+        client: &mut Client,
+        answered: Instant,
+    ) -> Checked<&'static str> {
         while self.grows_older(answered, SMALL_TALK).await {
             client.exchange(&self.token()).await?;
         }
@@ -55,7 +59,10 @@ impl Arena {
 
     /// How late things happened since then.
     pub fn lateness(&self, since: Instant) -> Lateness {
-        Lateness { worst: self.settings.gauge.worst_since(self.before(since)), limit: self.beat / 6 }
+        Lateness {
+            worst: self.settings.gauge.worst_since(self.before(since)),
+            limit: self.beat / 6,
+        }
     }
 
     /// What was late before it began makes what follows come early.
@@ -74,7 +81,9 @@ impl Arena {
     pub fn too_busy(&self, since: Instant, trouble: &Trouble) -> Option<String> {
         // What never came, or came in other words, a wait does not explain.
         let timed = match trouble {
-            Trouble::Failed(failure) => matches!(failure.kind, Kind::WrongTiming | Kind::EndedEarly),
+            Trouble::Failed(failure) => {
+                matches!(failure.kind, Kind::WrongTiming | Kind::EndedEarly)
+            }
             Trouble::Unknown(_) | Trouble::Busy(_) => true,
         };
         let Lateness { worst, limit } = self.lateness(since);
@@ -85,7 +94,8 @@ impl Arena {
             // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
             // can make a right beat look like an early one if they are as long as what tells the two apart (see the
             // checks).
-            let (waited, thread) = (self.starved(), self.settings.gauge.longest_wait_since(self.before(since)));
+            let (waited, thread) =
+                (self.starved(), self.settings.gauge.longest_wait_since(self.before(since)));
             if !timed || worst.max(thread) + TICK + waited <= self.beat * 3 / 10 {
                 return None;
             }
@@ -96,6 +106,8 @@ impl Arena {
             )
         };
         let beat = self.beat.as_millis();
-        Some(format!("this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"))
+        Some(format!(
+            "this machine is too busy to judge heartbeats: {why}, with an interval of {beat} ms"
+        ))
     }
 }

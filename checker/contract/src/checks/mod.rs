@@ -61,7 +61,12 @@ impl Check {
 pub static ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CHECKS];
 
 /// What most checks have in common.
-pub const fn check(id: &'static str, exercise: Exercise, contract: &'static str, run: Run) -> Check {
+pub const fn check(
+    id: &'static str,
+    exercise: Exercise,
+    contract: &'static str,
+    run: Run,
+) -> Check {
     Check {
         id,
         exercise,
@@ -81,4 +86,5 @@ pub const fn check(id: &'static str, exercise: Exercise, contract: &'static str,
 }
 
 /// A check that asks for no more than this has seen a connection.
-pub const LEAST: Least = Least { connections: 1, messages: 0, pings: 0, pongs: 0, closes: 0, ends: 0 };
+pub const LEAST: Least =
+    Least { connections: 1, messages: 0, pings: 0, pongs: 0, closes: 0, ends: 0 };

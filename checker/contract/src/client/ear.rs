@@ -23,7 +23,11 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    pub(super) fn new(inbox: Slot, pongs: mpsc::WeakUnboundedSender<Vec<u8>>, answers_pings: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        inbox: Slot,
+        pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
+        answers_pings: Arc<AtomicBool>,
+    ) -> Self {
         Ear { inbox, pongs, answers_pings, message: None, frame: 0 }
     }
 
@@ -56,7 +60,10 @@ impl Ear {
             Item::Head(head) => self.say(Heard::Head(head)),
             Item::Body(body) => self.say(Heard::Body(body)),
             Item::Garbage(bytes, why) => {
-                self.say(Heard::Violation(format!("bytes that are no frame ({why}): {}", hex(&bytes, 8))));
+                self.say(Heard::Violation(format!(
+                    "bytes that are no frame ({why}): {}",
+                    hex(&bytes, 8)
+                )));
             }
             Item::Frame(frame) => {
                 self.hear_frame(frame);
@@ -86,7 +93,10 @@ impl Ear {
                     None => (data, frame.payload),
                 };
                 if message.len() > LONGEST {
-                    self.say(Heard::Violation(format!("a message of more than {} MiB", LONGEST >> 20)));
+                    self.say(Heard::Violation(format!(
+                        "a message of more than {} MiB",
+                        LONGEST >> 20
+                    )));
                 } else if !frame.fin {
                     self.message = Some((kind, message));
                 } else if kind == Data::Binary {
@@ -94,7 +104,9 @@ impl Ear {
                 } else {
                     self.say(match String::from_utf8(message) {
                         Ok(text) => Heard::Text(text),
-                        Err(_) => Heard::Violation("a text message that is not valid UTF-8 (section 8.1)".to_string()),
+                        Err(_) => Heard::Violation(
+                            "a text message that is not valid UTF-8 (section 8.1)".to_string(),
+                        ),
                     });
                 }
             }
@@ -109,13 +121,21 @@ fn violation(frame: &Frame, in_message: bool) -> Option<String> {
     let complaint = if frame.mask.is_some() {
         format!("a masked {name} frame; only clients mask (section 5.1)")
     } else if frame.reserved_bits {
-        format!("a {name} frame with a reserved bit set, though no extension was agreed on (section 5.2)")
+        format!(
+            "a {name} frame with a reserved bit set, though no extension was agreed on (section 5.2)"
+        )
     } else if frame.overlong {
-        format!("a {name} frame that writes its length of {} in more bytes than it takes (section 5.2)", frame.len)
+        format!(
+            "a {name} frame that writes its length of {} in more bytes than it takes (section 5.2)",
+            frame.len
+        )
     } else if control && !frame.fin {
         format!("a fragmented {name} frame; control frames can't be (section 5.5)")
     } else if control && frame.len > 125 {
-        format!("a {name} frame of {} bytes; control frames have at most 125 (section 5.5)", frame.len)
+        format!(
+            "a {name} frame of {} bytes; control frames have at most 125 (section 5.5)",
+            frame.len
+        )
     } else if frame.opcode == OpCode::Control(Control::Close) && frame.len == 1 {
         "a close frame with half a status code (section 5.5.1)".to_string()
     } else if frame.opcode == OpCode::Data(Data::Continue) && !in_message {

@@ -44,7 +44,9 @@ impl Moment {
     /// What it takes to remember, in bytes, or nearly.
     pub(super) fn size(&self) -> usize {
         let payload = match &self.heard {
-            Heard::Head(text) | Heard::Body(text) | Heard::Text(text) | Heard::Violation(text) => text.len(),
+            Heard::Head(text) | Heard::Body(text) | Heard::Text(text) | Heard::Violation(text) => {
+                text.len()
+            }
             Heard::Binary(bytes) | Heard::Ping(bytes) | Heard::Pong(bytes) => bytes.len(),
             Heard::Close(_) | Heard::End(_) => 0,
         };
@@ -58,9 +60,13 @@ pub fn describe(heard: &Heard) -> String {
         Heard::Head(head) => head.lines().next().unwrap_or_default().to_string(),
         Heard::Body(body) => quoted(body),
         Heard::Text(text) => format!("the text {}", quoted(text)),
-        Heard::Binary(bytes) => format!("a binary message of {} bytes: {}", bytes.len(), hex(bytes, 12)),
+        Heard::Binary(bytes) => {
+            format!("a binary message of {} bytes: {}", bytes.len(), hex(bytes, 12))
+        }
         Heard::Ping(_) => "a ping".to_string(),
-        Heard::Pong(payload) => format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(payload))),
+        Heard::Pong(payload) => {
+            format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(payload)))
+        }
         Heard::Close(Some(code)) => format!("a close frame with code {code}"),
         Heard::Close(None) => "a close frame without a code".to_string(),
         Heard::Violation(what) => what.clone(),

@@ -20,9 +20,12 @@ impl Client {
                 self.frame = moment.frame;
                 Ok(moment)
             }
-            Some(None) => {
-                Err(self.failure(Kind::EndedEarly, format!("the connection is over, and {wanted} never came")).into())
-            }
+            Some(None) => Err(self
+                .failure(
+                    Kind::EndedEarly,
+                    format!("the connection is over, and {wanted} never came"),
+                )
+                .into()),
             None => Err(self.silence(wanted)),
         }
     }
@@ -58,7 +61,10 @@ impl Client {
         match moment.heard {
             Heard::Head(head) => Ok(head),
             heard => Err(self
-                .failure(Kind::Handshake, "the upgrade request was not answered with an HTTP response")
+                .failure(
+                    Kind::Handshake,
+                    "the upgrade request was not answered with an HTTP response",
+                )
                 .expected("HTTP/1.1 101 Switching Protocols", describe(&heard))
                 .at(Mark::Last { connection: self.number() })
                 .into()),
@@ -206,7 +212,9 @@ impl Client {
         let mut message = None;
         let passing_over = async {
             loop {
-                let Ok(moment) = self.next("the end of the TCP connection").await else { return None };
+                let Ok(moment) = self.next("the end of the TCP connection").await else {
+                    return None;
+                };
                 match moment.heard {
                     Heard::End(_) => return Some(moment.at),
                     Heard::Ping(_) => self.pings.push(moment.at),
@@ -265,10 +273,18 @@ impl Client {
     pub fn instead(&self, moment: &Moment, wanted: &str) -> Trouble {
         let got = describe(&moment.heard);
         let (kind, summary) = match &moment.heard {
-            Heard::End(_) => (Kind::EndedEarly, format!("the connection ended, and {wanted} never came")),
-            Heard::Close(_) => (Kind::EndedEarly, format!("the server closed, and {wanted} never came")),
-            Heard::Violation(what) => (Kind::Protocol, format!("the server broke the rules for frames: {what}")),
-            Heard::Binary(_) => (Kind::WrongMessage, format!("a binary message came in place of {wanted}")),
+            Heard::End(_) => {
+                (Kind::EndedEarly, format!("the connection ended, and {wanted} never came"))
+            }
+            Heard::Close(_) => {
+                (Kind::EndedEarly, format!("the server closed, and {wanted} never came"))
+            }
+            Heard::Violation(what) => {
+                (Kind::Protocol, format!("the server broke the rules for frames: {what}"))
+            }
+            Heard::Binary(_) => {
+                (Kind::WrongMessage, format!("a binary message came in place of {wanted}"))
+            }
             _ => (Kind::Unexpected, format!("something else came in place of {wanted}")),
         };
         self.failure(kind, summary).expected(wanted, got).at(self.mark(moment)).into()

@@ -35,7 +35,10 @@ pub(super) struct Inbox {
 pub(super) fn inbox(evidence: Arc<Evidence>) -> (Slot, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let backlog = Arc::<Backlog>::default();
-    (Slot { moments: sender, backlog: backlog.clone() }, Inbox { moments: receiver, backlog, evidence })
+    (
+        Slot { moments: sender, backlog: backlog.clone() },
+        Inbox { moments: receiver, backlog, evidence },
+    )
 }
 
 impl Slot {

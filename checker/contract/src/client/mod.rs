@@ -94,7 +94,12 @@ impl Client {
         Ok(Self::on(incoming, outgoing, connection, evidence))
     }
 
-    fn on(incoming: Incoming, mut to_server: Outgoing, connection: Arc<Connection>, evidence: Arc<Evidence>) -> Self {
+    fn on(
+        incoming: Incoming,
+        mut to_server: Outgoing,
+        connection: Arc<Connection>,
+        evidence: Arc<Evidence>,
+    ) -> Self {
         let (outgoing, mut bytes) = mpsc::unbounded_channel::<Vec<u8>>();
         let (slot, inbox) = inbox(evidence);
         let (written_in, written) = watch::channel(0);
@@ -166,7 +171,9 @@ impl Client {
 
     /// Sends frames, masked, in one go: the server finds them together.
     pub fn send_all(&mut self, frames: impl IntoIterator<Item = Frame>) {
-        self.send_bytes(frames.into_iter().flat_map(|frame| frame.masked(rand::random()).encode()).collect());
+        self.send_bytes(
+            frames.into_iter().flat_map(|frame| frame.masked(rand::random()).encode()).collect(),
+        );
     }
 
     /// Sends a text message.

@@ -46,7 +46,14 @@ pub struct Program {
 impl Program {
     /// The program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program { argv, directory, turnstile: Arc::default(), alone: Arc::default(), port: Arc::default(), age: None }
+        Program {
+            argv,
+            directory,
+            turnstile: Arc::default(),
+            alone: Arc::default(),
+            port: Arc::default(),
+            age: None,
+        }
     }
 
     /// From now on it is remembered from run to run that this program was right after its first second.
@@ -113,7 +120,10 @@ impl Server {
     ///
     /// # Errors
     /// See [`StartError`]; with it comes what the program printed.
-    pub async fn start(program: &Program, interval: Option<Duration>) -> Result<Self, (StartError, Arc<Output>)> {
+    pub async fn start(
+        program: &Program,
+        interval: Option<Duration>,
+    ) -> Result<Self, (StartError, Arc<Output>)> {
         if !program.alone.load(Ordering::Relaxed) {
             let seat = Seat::Shared { _guard: program.turnstile.clone().read_owned().await };
             match Self::start_seated(program, interval, seat).await {
@@ -129,8 +139,11 @@ impl Server {
         started.map_err(|(error, output)| {
             // Any connection of any program may have been given the port while no server had it.
             let port = program.port.load(Ordering::Relaxed);
-            let taken = matches!(error, StartError::Ended(_)) && port != 0 && socket::is_taken(port);
-            let whose = || format!("port {port}, on which this server listened before, is somebody else's now");
+            let taken =
+                matches!(error, StartError::Ended(_)) && port != 0 && socket::is_taken(port);
+            let whose = || {
+                format!("port {port}, on which this server listened before, is somebody else's now")
+            };
             (if taken { StartError::PortTaken(whose()) } else { error }, output)
         })
     }
@@ -175,9 +188,14 @@ impl Server {
         let output = Output::new();
         let failed = |error| (error, output.clone());
         let (before, listening) = (Before::now(), Listening::now());
-        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark()).map_err(|error| {
-            failed(StartError::NoSuchProgram(format!("{}: {}", program.command_line(), files::explained(&error))))
-        })?;
+        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
+            .map_err(|error| {
+                failed(StartError::NoSuchProgram(format!(
+                    "{}: {}",
+                    program.command_line(),
+                    files::explained(&error)
+                )))
+            })?;
         let started = Instant::now();
         let id = process.id();
         let (all_read, reading) = watch::channel(());
@@ -209,8 +227,16 @@ impl Server {
             }
             drop((process, seat, gone));
         });
-        let mut server =
-            Server { port: 0, output: output.clone(), started, id, before, ended: watching, reading, going };
+        let mut server = Server {
+            port: 0,
+            output: output.clone(),
+            started,
+            id,
+            before,
+            ended: watching,
+            reading,
+            going,
+        };
         let ready = server.printed(|output| output.ready().is_some());
         match tokio::time::timeout(READY_WITHIN, ready).await {
             Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
@@ -234,7 +260,8 @@ impl Server {
         let over = async {
             self.exit_status().await;
             // Its last words may be on their way still; a child that keeps the pipes open keeps us no longer.
-            let _ = tokio::time::timeout(Duration::from_secs(1), closed(self.reading.clone())).await;
+            let _ =
+                tokio::time::timeout(Duration::from_secs(1), closed(self.reading.clone())).await;
         };
         self.output.wait_for(wanted, over).await
     }
@@ -346,6 +373,7 @@ fn mark() -> String {
 
 /// The port that a ready line ends with.
 fn port(line: &str) -> Option<u16> {
-    let (_, port) = line.trim_end_matches(|c: char| c.is_whitespace() || c == '/').rsplit_once(':')?;
+    let (_, port) =
+        line.trim_end_matches(|c: char| c.is_whitespace() || c == '/').rsplit_once(':')?;
     port.parse().ok().filter(|port| *port != 0)
 }

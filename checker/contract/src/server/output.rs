@@ -81,7 +81,8 @@ impl Output {
         let line = line.trim_end_matches(['\n', '\r']).to_string();
         let mut seen = self.seen.lock().expect("no panic holds it");
         let panics = stream == Stream::Stderr && line.contains("panicked at");
-        let goes_on = !seen.panic.is_empty() && seen.panic.len() < PANIC_LINES && stream == Stream::Stderr;
+        let goes_on =
+            !seen.panic.is_empty() && seen.panic.len() < PANIC_LINES && stream == Stream::Stderr;
         if (panics && seen.panic.is_empty()) || (goes_on && !panics && !line.starts_with("note:")) {
             seen.panic.push(line.clone());
         }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// nothing need be asked, since they are older than what is looked for. By default there were none.
 #[derive(Debug, Default)]
 pub struct Before(
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix is asked what came later"))] BTreeSet<u32>,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix is asked what came later"))]
+    BTreeSet<u32>,
 );
 
 impl Before {

@@ -24,7 +24,10 @@ impl Process {
     ///
     /// # Errors
     /// When the program can't be started.
-    pub fn spawn(mut command: Command, mark: &str) -> io::Result<(Self, Option<ChildStdout>, Option<ChildStderr>)> {
+    pub fn spawn(
+        mut command: Command,
+        mark: &str,
+    ) -> io::Result<(Self, Option<ChildStdout>, Option<ChildStderr>)> {
         command.env(MARK, mark).kill_on_drop(true);
         let mut child = platform::spawn(command, mark)?;
         let id = child.id().unwrap_or_default();
@@ -213,7 +216,8 @@ mod platform {
                 continue;
             }
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-            let marked = memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
+            let marked =
+                memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
             if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
                 let _ = signal(id, Signal::SIGKILL);
                 let _ = nix::sys::wait::waitpid(id, Some(nix::sys::wait::WaitPidFlag::WNOHANG));

@@ -36,7 +36,8 @@ pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
 
 /// Whether no server can listen on this port of the loopback address now.
 pub(super) fn is_taken(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
 /// What `ss -ltn` asks (`man 7 sock_diag`): the kernel walks the listening sockets alone, in microseconds, not
@@ -47,7 +48,9 @@ mod diag {
     use std::io;
     use std::os::fd::{AsRawFd, RawFd};
 
-    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+    use nix::sys::socket::{
+        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+    };
 
     /// `struct nlmsghdr`: length, type, flags, sequence number, port.
     const HEADER: usize = 16;
@@ -65,8 +68,12 @@ mod diag {
     const INODE: usize = HEADER + 68;
 
     pub(super) fn listening() -> io::Result<BTreeSet<(u16, u64)>> {
-        let socket =
-            socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkSockDiag,
+        )?;
         let mut found = BTreeSet::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             send(socket.as_raw_fd(), &request(family as u8), MsgFlags::empty())?;
@@ -97,11 +104,18 @@ mod diag {
             match u16::from_ne_bytes([message[4], message[5]]) {
                 SOCK_DIAG_BY_FAMILY if message.len() >= INODE + 4 => {
                     let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
-                    let inode = message[INODE..INODE + 4].try_into().map(u32::from_ne_bytes).unwrap_or_default();
+                    let inode = message[INODE..INODE + 4]
+                        .try_into()
+                        .map(u32::from_ne_bytes)
+                        .unwrap_or_default();
                     found.insert((port, inode.into()));
                 }
                 DONE => return Ok(false),
-                other => return Err(io::Error::other(format!("sock_diag answered with a message of type {other}"))),
+                other => {
+                    return Err(io::Error::other(format!(
+                        "sock_diag answered with a message of type {other}"
+                    )));
+                }
             }
             rest = after;
         }
@@ -110,7 +124,8 @@ mod diag {
 
     /// The first message, and what follows it at the next multiple of four.
     fn first(messages: &[u8]) -> Option<(&[u8], &[u8])> {
-        let length: usize = u32::from_ne_bytes(messages.get(..4)?.try_into().ok()?).try_into().ok()?;
+        let length: usize =
+            u32::from_ne_bytes(messages.get(..4)?.try_into().ok()?).try_into().ok()?;
         let message = messages.get(..length).filter(|message| message.len() >= HEADER)?;
         Some((message, messages.get(length.next_multiple_of(4)..).unwrap_or_default()))
     }

@@ -18,7 +18,8 @@ pub fn memory(id: u32, before: &Before) -> Option<u64> {
     #[cfg(all(unix, not(target_os = "linux")))]
     {
         // Every member of the group; ps counts in KiB.
-        let output = std::process::Command::new("ps").args(["-A", "-o", "pgid=,rss="]).output().ok()?;
+        let output =
+            std::process::Command::new("ps").args(["-A", "-o", "pgid=,rss="]).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let rows = text.lines().filter_map(|line| {
             let mut words = line.split_whitespace();
@@ -30,10 +31,13 @@ pub fn memory(id: u32, before: &Before) -> Option<u64> {
     #[cfg(windows)]
     {
         let filter = format!("PID eq {id}");
-        let output =
-            std::process::Command::new("tasklist").args(["/FI", &filter, "/FO", "CSV", "/NH"]).output().ok()?;
+        let output = std::process::Command::new("tasklist")
+            .args(["/FI", &filter, "/FO", "CSV", "/NH"])
+            .output()
+            .ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let digits: String = text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
+        let digits: String =
+            text.rsplit("\",\"").next()?.chars().filter(char::is_ascii_digit).collect();
         Some(digits.parse::<u64>().ok()? * 1024)
     }
 }

@@ -27,7 +27,13 @@ pub struct Incoming {
 impl Incoming {
     pub(super) fn new(half: OwnedReadHalf, connection: Arc<Connection>) -> Self {
         let valve = connection.valve.subscribe();
-        Incoming { half, connection, valve, decoder: Decoder::new(LONGEST + 1), buffer: vec![0; PIECE] }
+        Incoming {
+            half,
+            connection,
+            valve,
+            decoder: Decoder::new(LONGEST + 1),
+            buffer: vec![0; PIECE],
+        }
     }
 
     /// Waits for the next bytes, and hands over what they complete; `false` at the end.
@@ -92,7 +98,8 @@ impl Outgoing {
                 return;
             }
             let connection = &self.connection;
-            self.decoder.feed(piece, |item| connection.record(Direction::ToServer, What::of(&item)));
+            self.decoder
+                .feed(piece, |item| connection.record(Direction::ToServer, What::of(&item)));
             if self.half.write_all(piece).await.is_err() {
                 self.refused = true;
                 self.connection.mark_lost();

@@ -149,7 +149,9 @@ impl Decoder {
             (self.phase, bytes) = match phase {
                 Phase::Head(seen) => read_head(seen, bytes, &mut emit),
                 Phase::Header(seen) => read_header(seen, self.keep, bytes, &mut emit),
-                Phase::Payload(frame, missing) => self.read_payload(frame, missing, bytes, &mut emit),
+                Phase::Payload(frame, missing) => {
+                    self.read_payload(frame, missing, bytes, &mut emit)
+                }
                 Phase::Unreadable => return,
             };
         }
@@ -178,7 +180,11 @@ impl Decoder {
     }
 }
 
-fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
+fn read_head<'a>(
+    mut seen: Vec<u8>,
+    bytes: &'a [u8],
+    emit: &mut impl FnMut(Item),
+) -> (Phase, &'a [u8]) {
     for (i, byte) in bytes.iter().enumerate() {
         seen.push(*byte);
         if !seen.ends_with(b"\r\n\r\n") {
@@ -190,7 +196,9 @@ fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)
         emit(Item::Head(head));
         if refused {
             if !rest.is_empty() {
-                emit(Item::Body(String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned()));
+                emit(Item::Body(
+                    String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned(),
+                ));
             }
             return (Phase::Unreadable, &[]);
         }
@@ -205,7 +213,12 @@ fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Item)
     (Phase::Head(seen), &[])
 }
 
-fn read_header<'a>(mut seen: Vec<u8>, keep: usize, bytes: &'a [u8], emit: &mut impl FnMut(Item)) -> (Phase, &'a [u8]) {
+fn read_header<'a>(
+    mut seen: Vec<u8>,
+    keep: usize,
+    bytes: &'a [u8],
+    emit: &mut impl FnMut(Item),
+) -> (Phase, &'a [u8]) {
     let before = seen.len();
     // A header is at most 14 bytes long.
     let first = &bytes[..bytes.len().min(14 - before)];
@@ -227,7 +240,9 @@ fn read_header<'a>(mut seen: Vec<u8>, keep: usize, bytes: &'a [u8], emit: &mut i
                 len,
                 overlong: size > header.len(len),
                 // What is announced need not come.
-                payload: Vec::with_capacity(usize::try_from(len).unwrap_or(usize::MAX).min(keep).min(PREPARED)),
+                payload: Vec::with_capacity(
+                    usize::try_from(len).unwrap_or(usize::MAX).min(keep).min(PREPARED),
+                ),
             };
             if len == 0 {
                 emit(Item::Frame(frame));

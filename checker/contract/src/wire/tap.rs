@@ -124,7 +124,10 @@ impl Tap {
     ///
     /// # Errors
     /// When the server doesn't accept, or no socket can be had.
-    pub async fn dial(&self, plumbing: Plumbing) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {
+    pub async fn dial(
+        &self,
+        plumbing: Plumbing,
+    ) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {
         let server = self.reach(plumbing).await?;
         server.set_nodelay(true)?;
         let connection = {
@@ -134,7 +137,11 @@ impl Tap {
             connection
         };
         let (from_server, to_server) = server.into_split();
-        Ok((Incoming::new(from_server, connection.clone()), Outgoing::new(to_server, connection.clone()), connection))
+        Ok((
+            Incoming::new(from_server, connection.clone()),
+            Outgoing::new(to_server, connection.clone()),
+            connection,
+        ))
     }
 
     /// Connects to the server; a refusal is tried again for a while, since some servers announce
@@ -163,7 +170,8 @@ impl Tap {
         }
         #[cfg(any(target_os = "linux", target_vendor = "apple"))]
         if let Some(size) = plumbing.max_segment {
-            let _ = nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::TcpMaxSeg, &size);
+            let _ =
+                nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::TcpMaxSeg, &size);
         }
         socket.connect(SocketAddr::new(host, self.port)).await
     }
@@ -171,7 +179,8 @@ impl Tap {
     /// All that the tap remembers, in order.
     pub fn events(&self) -> Vec<Event> {
         let connections = self.connections.lock().expect("no panic holds it");
-        let mut events: Vec<Event> = connections.iter().flat_map(|connection| connection.events()).collect();
+        let mut events: Vec<Event> =
+            connections.iter().flat_map(|connection| connection.events()).collect();
         events.sort_by_key(|event| event.number);
         events
     }

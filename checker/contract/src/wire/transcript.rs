@@ -58,8 +58,10 @@ pub struct Line {
 
 /// The conversation of these clients (all, if none is named).
 pub fn lines(events: &[Event], clients: &[usize], mark: Option<Mark>) -> Vec<Line> {
-    let mut shown: Vec<&Event> =
-        events.iter().filter(|event| clients.is_empty() || clients.contains(&event.connection)).collect();
+    let mut shown: Vec<&Event> = events
+        .iter()
+        .filter(|event| clients.is_empty() || clients.contains(&event.connection))
+        .collect();
     let marked = mark.and_then(|mark| position(&shown, mark));
     // What came after that is not what the failure is about, and may or may not have come yet.
     shown.truncate(marked.map_or(shown.len(), |marked| marked + 1));
@@ -105,7 +107,9 @@ fn position(shown: &[&Event], mark: Mark) -> Option<usize> {
     match mark {
         Mark::Received { connection, frame } => {
             // Only the first and the last events of a connection are remembered, so count what the tap counted.
-            shown.iter().position(|event| event.connection == connection && event.received == Some(frame))
+            shown
+                .iter()
+                .position(|event| event.connection == connection && event.received == Some(frame))
         }
         Mark::Response { connection } => shown.iter().position(|event| {
             event.connection == connection
@@ -124,7 +128,9 @@ fn describe(event: &Event) -> (&'static str, Option<bool>, Option<u64>, String) 
             plain(if first.starts_with("HTTP/") { "response" } else { "request" }, &shorten(first))
         }
         What::Body(body) => plain("body", &quoted(body)),
-        What::Frame(frame) => (opcode_name(frame.opcode), Some(frame.fin), Some(frame.len), payload(frame)),
+        What::Frame(frame) => {
+            (opcode_name(frame.opcode), Some(frame.fin), Some(frame.len), payload(frame))
+        }
         What::Garbage(bytes, why) => plain("bytes", &format!("{} ({why})", hex(bytes, 8))),
         What::Ended => plain("end", "TCP connection ended (FIN)"),
         What::Reset => plain("end", "TCP connection reset (RST)"),
@@ -138,13 +144,21 @@ fn payload(frame: &Frame) -> String {
         return match frame.close_code() {
             Some(code) => {
                 let reason = String::from_utf8_lossy(&frame.payload[2..]);
-                if reason.is_empty() { code.to_string() } else { format!("{code} {}", quoted(&reason)) }
+                if reason.is_empty() {
+                    code.to_string()
+                } else {
+                    format!("{code} {}", quoted(&reason))
+                }
             }
             None => "no code".to_string(),
         };
     }
     if frame.payload.is_empty() {
-        return if frame.opcode == OpCode::Data(Data::Text) { "\"\"".to_string() } else { String::new() };
+        return if frame.opcode == OpCode::Data(Data::Text) {
+            "\"\"".to_string()
+        } else {
+            String::new()
+        };
     }
     // The tap keeps only a beginning, which may end in the middle of a character, and so may a fragment.
     let cut_short = !frame.fin || frame.len > frame.payload.len() as u64;
@@ -175,7 +189,8 @@ fn shorten(text: &str) -> String {
 
 /// At most `most` bytes in hexadecimal.
 pub fn hex(bytes: &[u8], most: usize) -> String {
-    let mut shown: Vec<String> = bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect();
+    let mut shown: Vec<String> =
+        bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect();
     if bytes.len() > most {
         shown.push("…".to_string());
     }

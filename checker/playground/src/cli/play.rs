@@ -47,7 +47,8 @@ async fn play(args: &PlayArgs) -> Result<(), (u8, String)> {
                            page, and whoever reaches it at all talks to the server";
             let _ = writeln!(anstream::stderr(), "{warning}");
         }
-        let _ = writeln!(anstream::stdout(), "playground running on http://{local}/#{}", session.token);
+        let _ =
+            writeln!(anstream::stdout(), "playground running on http://{local}/#{}", session.token);
         std::future::pending::<()>().await;
     };
     let watched = async {
@@ -71,8 +72,13 @@ async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, (u8, String)> {
         Err(error) => error,
     };
     for other in port.saturating_add(1)..=port.saturating_add(TRIED) {
-        if error.kind() == std::io::ErrorKind::AddrInUse && TcpListener::bind((host, other)).await.is_ok() {
-            return Err((UNKNOWN, format!("port {port} is in use; the next free one is {other}: --port {other}")));
+        if error.kind() == std::io::ErrorKind::AddrInUse
+            && TcpListener::bind((host, other)).await.is_ok()
+        {
+            return Err((
+                UNKNOWN,
+                format!("port {port} is in use; the next free one is {other}: --port {other}"),
+            ));
         }
     }
     Err((UNKNOWN, format!("cannot listen at {}: {error}", SocketAddr::new(host, port))))
@@ -81,7 +87,10 @@ async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, (u8, String)> {
 async fn source(args: &PlayArgs) -> Result<(Source, String, String), (u8, String)> {
     if let Some(url) = &args.url {
         let Far { endpoint, path, .. } = far(url).await?;
-        endpoint.connect().await.map_err(|error| (UNKNOWN, format!("nothing answers at {url}: {error}")))?;
+        endpoint
+            .connect()
+            .await
+            .map_err(|error| (UNKNOWN, format!("nothing answers at {url}: {error}")))?;
         return Ok((Source::Far(endpoint), url.clone(), path));
     }
     let root = "/".to_string();

@@ -39,7 +39,8 @@ pub(crate) async fn run(args: RaceArgs) -> ExitCode {
 
 async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
     let (pushed, server) = pushed(args).await?;
-    let baseline = std::env::current_exe().map_err(|error| (UNKNOWN, format!("no way to start myself: {error}")))?;
+    let baseline = std::env::current_exe()
+        .map_err(|error| (UNKNOWN, format!("no way to start myself: {error}")))?;
     let seconds = |full, quick| Duration::from_secs(if args.quick { quick } else { full });
     let settings = Settings {
         seed: args.seed.unwrap_or_else(fresh_seed),
@@ -98,7 +99,9 @@ fn tell(args: &RaceArgs, race: &Race) -> Result<(), String> {
     }
     let text = match args.format {
         RaceFormat::Human => table::table(race),
-        RaceFormat::Json => serde_json::to_string_pretty(race).expect("a race can be written as JSON") + "\n",
+        RaceFormat::Json => {
+            serde_json::to_string_pretty(race).expect("a race can be written as JSON") + "\n"
+        }
         RaceFormat::Csv => csv::csv(race),
     };
     // Whoever closed the pipe has read enough.

@@ -41,7 +41,8 @@ impl Default for Column {
 
 impl Column {
     fn told(&self) -> Value {
-        let median = (!self.micros.is_empty()).then(|| self.micros.value_at_quantile(0.5) as f64 / 1000.0);
+        let median =
+            (!self.micros.is_empty()).then(|| self.micros.value_at_quantile(0.5) as f64 / 1000.0);
         json!({ "messages": self.messages, "requests": self.requests, "bytes": self.bytes, "median_ms": median })
     }
 
@@ -138,7 +139,8 @@ impl Beside {
             let listener = *counted.listener.get_or_insert(said.client);
             if listener == said.client {
                 counted.push.bytes += said.bytes;
-                if let Some(text) = said.text.as_deref().and_then(|text| text.strip_prefix(PREFIX)) {
+                if let Some(text) = said.text.as_deref().and_then(|text| text.strip_prefix(PREFIX))
+                {
                     let since = counted.pushed.get(text).copied();
                     counted.push.heard(since);
                 }
@@ -164,11 +166,15 @@ impl Beside {
     async fn poll(&self, poller: &Http, line: &Line) {
         let mut interval = self.interval.subscribe();
         loop {
-            let Ok(every) = interval.wait_for(Option::is_some).await.map(|every| *every) else { return };
+            let Ok(every) = interval.wait_for(Option::is_some).await.map(|every| *every) else {
+                return;
+            };
             let Some(every) = every else { continue };
             interval.mark_unchanged();
             // From where the baseline stands now.
-            let Ok(mut since) = poller.poll(0, None).await.map(|batch| batch.next) else { continue };
+            let Ok(mut since) = poller.poll(0, None).await.map(|batch| batch.next) else {
+                continue;
+            };
             let before = line.bytes();
             let mut ticks = tokio::time::interval(every);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

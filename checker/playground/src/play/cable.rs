@@ -52,8 +52,20 @@ enum Parcel {
 
 impl Cable {
     /// A cable that forwards nothing yet.
-    pub fn new(client: usize, connection: usize, journal: Arc<Journal>, knobs: watch::Receiver<Knobs>) -> Self {
-        Cable { client, connection, journal, knobs, key: Mutex::default(), broken: watch::Sender::new(false) }
+    pub fn new(
+        client: usize,
+        connection: usize,
+        journal: Arc<Journal>,
+        knobs: watch::Receiver<Knobs>,
+    ) -> Self {
+        Cable {
+            client,
+            connection,
+            journal,
+            knobs,
+            key: Mutex::default(),
+            broken: watch::Sender::new(false),
+        }
     }
 
     /// Forwards until both directions have ended or the connection broke.
@@ -84,13 +96,19 @@ impl Cable {
         }
     }
 
-    async fn take_in(&self, way: Way, from: &mut OwnedReadHalf, parcels: mpsc::UnboundedSender<Parcel>) {
+    async fn take_in(
+        &self,
+        way: Way,
+        from: &mut OwnedReadHalf,
+        parcels: mpsc::UnboundedSender<Parcel>,
+    ) {
         let room = Arc::new(Semaphore::new(ON_THE_WAY));
         let mut dissector = Dissector::new(KEPT_PAYLOAD);
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let slow = if way == Way::Down { self.knobs.borrow().slow } else { None };
-            let sip = slow.map_or(buffer.len(), |rate| (rate / SIPS).max(1) as usize).min(buffer.len());
+            let sip =
+                slow.map_or(buffer.len(), |rate| (rate / SIPS).max(1) as usize).min(buffer.len());
             let Ok(permit) = room.clone().acquire_many_owned(sip as u32).await else { return };
             let read = from.read(&mut buffer[..sip]).await;
             let knobs = *self.knobs.borrow();

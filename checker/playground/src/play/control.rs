@@ -65,14 +65,18 @@ struct Page {
 }
 
 /// Tells a page and listens to it, until it is closed.
-pub async fn talk(session: Arc<Session>, mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>) {
+pub async fn talk(
+    session: Arc<Session>,
+    mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>,
+) {
     let (answers, mut waiting) = mpsc::unbounded_channel();
     let mut page = Page { session: session.clone(), clients: Vec::new(), own: None, answers };
     let mut cursor = session.journal.end();
     let (mut news, mut state) = (interval(NEWS), interval(STATE));
     news.set_missed_tick_behavior(MissedTickBehavior::Delay);
     state.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let hello = json!({ "type": "hello", "path": session.path, "clients": session.clients_at_start });
+    let hello =
+        json!({ "type": "hello", "path": session.path, "clients": session.clients_at_start });
     let mut told = BTreeMap::new();
     let mut out = vec![hello];
     loop {
@@ -128,7 +132,9 @@ impl Page {
             }
             Command::Cut { client, cut } => session.turn(client, |knobs| knobs.cut = cut),
             Command::Latency { client, millis } => {
-                session.turn(client, |knobs| knobs.latency = Duration::from_millis(millis.min(10_000)));
+                session.turn(client, |knobs| {
+                    knobs.latency = Duration::from_millis(millis.min(10_000))
+                });
             }
             Command::Slow { client, rate } => {
                 session.turn(client, |knobs| knobs.slow = (rate > 0).then_some(rate));
@@ -182,11 +188,13 @@ impl Page {
         self.answer(json!({ "type": "own", "client": client }));
         let (orders, received) = mpsc::unbounded_channel();
         let _ = orders.send(order);
-        let (near, url) = (self.session.near(port), format!("ws://localhost:{port}{}", self.session.path));
+        let (near, url) =
+            (self.session.near(port), format!("ws://localhost:{port}{}", self.session.path));
         let answers = self.answers.clone();
         let speaking = tokio::spawn(async move {
             let hear = |text: String| {
-                let _ = answers.send(json!({ "type": "own-heard", "client": client, "text": text }));
+                let _ =
+                    answers.send(json!({ "type": "own-heard", "client": client, "text": text }));
             };
             let why = speak(near, url, received, hear).await.err();
             let _ = answers.send(json!({ "type": "own-left", "client": client, "why": why }));

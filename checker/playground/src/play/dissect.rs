@@ -130,14 +130,20 @@ impl Dissector {
             (self.phase, bytes) = match phase {
                 Phase::Head(seen) => read_head(seen, bytes, &mut emit),
                 Phase::Header(seen) => read_header(seen, bytes, &mut emit),
-                Phase::Payload(frame, missing) => read_payload(frame, missing, bytes, self.keep, &mut emit),
+                Phase::Payload(frame, missing) => {
+                    read_payload(frame, missing, bytes, self.keep, &mut emit)
+                }
                 Phase::Unreadable => return,
             };
         }
     }
 }
 
-fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> (Phase, &'a [u8]) {
+fn read_head<'a>(
+    mut seen: Vec<u8>,
+    bytes: &'a [u8],
+    emit: &mut impl FnMut(Piece),
+) -> (Phase, &'a [u8]) {
     for (i, byte) in bytes.iter().enumerate() {
         seen.push(*byte);
         if !seen.ends_with(b"\r\n\r\n") {
@@ -161,7 +167,11 @@ fn read_head<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Piece
     (Phase::Head(seen), &[])
 }
 
-fn read_header<'a>(mut seen: Vec<u8>, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> (Phase, &'a [u8]) {
+fn read_header<'a>(
+    mut seen: Vec<u8>,
+    bytes: &'a [u8],
+    emit: &mut impl FnMut(Piece),
+) -> (Phase, &'a [u8]) {
     let before = seen.len();
     // A header is at most 14 bytes long.
     seen.extend_from_slice(&bytes[..bytes.len().min(14 - before)]);

@@ -173,11 +173,20 @@ impl Journal {
     }
 
     fn tell(&self, client: usize, way: Way, frame: &Frame) {
-        let whole = frame.header.opcode == 1 && frame.header.fin && frame.payload.len() as u64 == frame.header.len;
+        let whole = frame.header.opcode == 1
+            && frame.header.fin
+            && frame.payload.len() as u64 == frame.header.len;
         let text = if whole { String::from_utf8(frame.payload.clone()).ok() } else { None };
         let bytes = frame.header.bytes.len() as u64 + frame.header.len;
         // Nobody may be listening.
-        let _ = self.said.send(Said { client, way, at: Instant::now(), opcode: frame.header.opcode, text, bytes });
+        let _ = self.said.send(Said {
+            client,
+            way,
+            at: Instant::now(),
+            opcode: frame.header.opcode,
+            text,
+            bytes,
+        });
     }
 
     fn micros(&self) -> u64 {
@@ -214,12 +223,15 @@ impl Journal {
         let from = cursor.event.max(kept.forgotten).max(end.saturating_sub(most as u64));
         let skipped = from - cursor.event;
         let start = (from - kept.forgotten) as usize;
-        let events: Vec<Value> = kept.events.iter().skip(start).map(|event| told(event, PREVIEW)).collect();
+        let events: Vec<Value> =
+            kept.events.iter().skip(start).map(|event| told(event, PREVIEW)).collect();
         let first = cursor.delivery.max(kept.old_deliveries);
         let deliveries = kept.deliveries.iter().skip((first - kept.old_deliveries) as usize);
         let delivered: Vec<(u64, u64)> = deliveries.filter(|(id, _)| *id < from).copied().collect();
         *cursor = Cursor { event: end, delivery: last_delivery };
-        Some(json!({ "type": "wire", "events": events, "delivered": delivered, "skipped": skipped }))
+        Some(
+            json!({ "type": "wire", "events": events, "delivered": delivered, "skipped": skipped }),
+        )
     }
 
     /// One event with all of its payload that is kept.
@@ -248,7 +260,9 @@ impl Journal {
 fn weight(what: &What) -> usize {
     match what {
         What::Piece(Piece::Frame(frame)) => frame.payload.len(),
-        What::Piece(Piece::Head(text) | Piece::Body(text)) | What::Answer { head: text, .. } => text.len(),
+        What::Piece(Piece::Head(text) | Piece::Body(text)) | What::Answer { head: text, .. } => {
+            text.len()
+        }
         _ => 0,
     }
 }
@@ -269,11 +283,15 @@ fn told(event: &Event, most: usize) -> Value {
             json!({ "kind": "response", "text": head, "key": key, "accept": accept })
         }
         What::Piece(Piece::Body(body)) => json!({ "kind": "body", "text": body }),
-        What::Piece(Piece::Garbage(bytes, why)) => json!({ "kind": "garbage", "hex": hex(bytes), "why": why }),
+        What::Piece(Piece::Garbage(bytes, why)) => {
+            json!({ "kind": "garbage", "hex": hex(bytes), "why": why })
+        }
         What::Piece(Piece::Frame(frame)) => told_frame(frame, most),
         What::Ended => json!({ "kind": "end", "text": "TCP connection ended (FIN)" }),
         What::Reset => json!({ "kind": "end", "text": "TCP connection reset (RST)" }),
-        What::Refused(why) => json!({ "kind": "end", "text": format!("no connection to the server: {why}") }),
+        What::Refused(why) => {
+            json!({ "kind": "end", "text": format!("no connection to the server: {why}") })
+        }
         What::Cable(what) => json!({ "kind": "cable", "text": what }),
     };
     if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
@@ -312,5 +330,9 @@ fn told_frame(frame: &Frame, most: usize) -> Value {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }

@@ -43,7 +43,14 @@ impl Lane {
         let listener = TcpListener::bind((host, 0)).await?;
         let port = listener.local_addr()?.port();
         let knobs = watch::Sender::new(Knobs::default());
-        let serving = tokio::spawn(serve(listener, client, upstream, journal.clone(), knobs.subscribe(), open));
+        let serving = tokio::spawn(serve(
+            listener,
+            client,
+            upstream,
+            journal.clone(),
+            knobs.subscribe(),
+            open,
+        ));
         Ok(Lane { client, port, journal, knobs, serving })
     }
 
@@ -56,8 +63,12 @@ impl Lane {
             return;
         }
         let words = if before.cut != after.cut {
-            if after.cut { "cable pulled: nothing goes through, nobody is told" } else { "cable plugged in again" }
-                .to_string()
+            if after.cut {
+                "cable pulled: nothing goes through, nobody is told"
+            } else {
+                "cable plugged in again"
+            }
+            .to_string()
         } else if before.latency != after.latency {
             format!("latency {} ms each way", after.latency.as_millis())
         } else {

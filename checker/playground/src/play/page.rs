@@ -60,7 +60,12 @@ fn answer(session: &Arc<Session>, request: Request) -> Response {
     }
 }
 
-fn file(session: &Session, headers: &HeaderMap, kind: &'static str, text: &'static str) -> Response {
+fn file(
+    session: &Session,
+    headers: &HeaderMap,
+    kind: &'static str,
+    text: &'static str,
+) -> Response {
     if !ours(session, headers) {
         return refused("this is not the name of this machine");
     }
@@ -116,7 +121,11 @@ fn control(session: &Arc<Session>, request: Request) -> Response {
     let session = session.clone();
     tokio::spawn(async move {
         if let Ok(upgraded) = hyper::upgrade::on(request).await {
-            talk(session, WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await).await;
+            talk(
+                session,
+                WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await,
+            )
+            .await;
         }
     });
     response

@@ -38,7 +38,12 @@ pub struct Session {
 
 impl Session {
     /// A playground with nobody in it.
-    pub fn new(host: IpAddr, path: String, clients_at_start: usize, subject: Arc<Subject>) -> Arc<Self> {
+    pub fn new(
+        host: IpAddr,
+        path: String,
+        clients_at_start: usize,
+        subject: Arc<Subject>,
+    ) -> Arc<Self> {
         Arc::new(Session {
             host,
             path,
@@ -63,7 +68,8 @@ impl Session {
         }
         let client = self.clients.fetch_add(1, Ordering::Relaxed) + 1;
         let upstream = self.subject.upstream();
-        let lane = Lane::open(self.host, client, upstream, self.journal.clone(), self.open.clone()).await?;
+        let lane = Lane::open(self.host, client, upstream, self.journal.clone(), self.open.clone())
+            .await?;
         let port = lane.port;
         self.lanes.lock().expect("no panic holds it").insert(client, lane);
         Ok((client, port))

@@ -102,7 +102,8 @@ impl Subject {
             Err(complaint) => {
                 // What ran before runs on: a typing error ends nobody's conversation.
                 *self.complaint.lock().expect("no panic holds it") = Some(complaint.clone());
-                let runs = matches!(&*self.state.lock().expect("no panic holds it"), State::Running(_));
+                let runs =
+                    matches!(&*self.state.lock().expect("no panic holds it"), State::Running(_));
                 if !runs {
                     self.set(State::Failed("it does not compile".to_string(), None));
                 }
@@ -136,7 +137,9 @@ impl Subject {
         };
         let package = exercise.package(target);
         let mut built = build(&[package]).await?;
-        let path = built.remove(package).ok_or_else(|| format!("cargo said nothing about {package}"))??;
+        let path = built
+            .remove(package)
+            .ok_or_else(|| format!("cargo said nothing about {package}"))??;
         Ok(Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
     }
 
@@ -150,17 +153,23 @@ impl Subject {
     /// # Errors
     /// When the system can't watch the folder.
     pub async fn watch(self: Arc<Self>) -> Result<(), String> {
-        let Source::Crate(exercise, target) = &self.source else { return std::future::pending().await };
-        let folder: PathBuf =
-            workspace().join(exercise.source(*target)).parent().map(PathBuf::from).unwrap_or_else(workspace);
+        let Source::Crate(exercise, target) = &self.source else {
+            return std::future::pending().await;
+        };
+        let folder: PathBuf = workspace()
+            .join(exercise.source(*target))
+            .parent()
+            .map(PathBuf::from)
+            .unwrap_or_else(workspace);
         let saved = Arc::new(Notify::new());
         let noticed = saved.clone();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                noticed.notify_one();
-            }
-        })
-        .map_err(|error| format!("{} can't be watched: {error}", folder.display()))?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                if event.is_ok_and(|event| !event.kind.is_access()) {
+                    noticed.notify_one();
+                }
+            })
+            .map_err(|error| format!("{} can't be watched: {error}", folder.display()))?;
         watcher
             .watch(&folder, RecursiveMode::Recursive)
             .map_err(|error| format!("{} can't be watched: {error}", folder.display()))?;
@@ -190,7 +199,9 @@ impl Subject {
             State::Running(server) => {
                 told["pid"] = server.id().into();
                 match server.ended() {
-                    Some(status) => ("ended", Some(status.to_string()), Some(server.output.clone())),
+                    Some(status) => {
+                        ("ended", Some(status.to_string()), Some(server.output.clone()))
+                    }
                     None => {
                         told["memory"] = server.memory().into();
                         ("running", None, Some(server.output.clone()))
@@ -203,7 +214,9 @@ impl Subject {
         if let Some(output) = output {
             let lines = output.lines();
             let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-            let last = last.iter().map(|(stream, line)| json!({ "error": *stream == Stream::Stderr, "text": line }));
+            let last = last
+                .iter()
+                .map(|(stream, line)| json!({ "error": *stream == Stream::Stderr, "text": line }));
             told["output"] = last.collect::<Vec<_>>().into();
             let panic = output.panic();
             if !panic.is_empty() {
@@ -218,9 +231,13 @@ fn not_started(error: StartError) -> String {
     match error {
         StartError::NoSuchProgram(why) => format!("it can't be started: {why}"),
         StartError::Ended(status) => format!("it ended before it was ready ({status})"),
-        StartError::NotReady(limit) => format!("it printed no ready line within {} s", limit.as_secs()),
+        StartError::NotReady(limit) => {
+            format!("it printed no ready line within {} s", limit.as_secs())
+        }
         StartError::NoPort(line) => format!("its ready line names no port: {line}"),
-        StartError::AnothersPort(line) => format!("its ready line names the port of another process: {line}"),
+        StartError::AnothersPort(line) => {
+            format!("its ready line names the port of another process: {line}")
+        }
         StartError::PortTaken(whose) => whose,
     }
 }

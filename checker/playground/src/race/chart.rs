@@ -82,7 +82,11 @@ pub fn figure(race: &Race) -> Figure {
         p50: shown.latency.p50,
         theory: shown.theory_ms,
     };
-    let distance = if race.rtt_ms == 0 { "on loopback".to_string() } else { format!("round trip {} ms", race.rtt_ms) };
+    let distance = if race.rtt_ms == 0 {
+        "on loopback".to_string()
+    } else {
+        format!("round trip {} ms", race.rtt_ms)
+    };
     Figure {
         curves: race.contestants.iter().map(curve).collect(),
         message: bars(|shown| shown.cost(1).map(super::cost::Cost::bytes_each)),
@@ -90,7 +94,12 @@ pub fn figure(race: &Race) -> Figure {
         floor_ms: race.of(Contestant::Relay).map_or(0.0, |floor| floor.latency.p50),
         caption: format!(
             "{} events, one each {} ms on the average, {distance}; {} {}, {} processors; seed {}",
-            race.events, race.apart_ms, race.machine.os, race.machine.arch, race.machine.cpus, race.seed
+            race.events,
+            race.apart_ms,
+            race.machine.os,
+            race.machine.arch,
+            race.machine.cpus,
+            race.seed
         ),
     }
 }
@@ -102,13 +111,18 @@ pub fn figure(race: &Race) -> Figure {
 pub fn svg(figure: &Figure) -> Result<String, String> {
     let mut out = String::new();
     draw(figure, &mut out).map_err(|error| format!("the chart can't be drawn: {error}"))?;
-    let Some((head, body)) = out.split_once(">\n") else { return Err("the chart came out empty".to_string()) };
+    let Some((head, body)) = out.split_once(">\n") else {
+        return Err("the chart came out empty".to_string());
+    };
     let dark: String = DARK
         .iter()
-        .map(|(light, dark)| format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}"))
+        .map(|(light, dark)| {
+            format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
+        })
         .collect();
     let faces = "text{font-family:system-ui,'DejaVu Sans',Arial,sans-serif}";
-    let title = "From sending to arrival, and bytes on the wire: polling, server-sent events, WebSocket";
+    let title =
+        "From sending to arrival, and bytes on the wire: polling, server-sent events, WebSocket";
     Ok(format!(
         "{head} role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n\
          <style>{faces}@media(prefers-color-scheme:dark){{{dark}}}</style>\n{body}"
@@ -138,7 +152,10 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
     let slowest = times().fold(1.0, f64::max) * 1.6;
     let fastest = times().fold(0.1, f64::min).max(0.01) * 0.8;
     let mut chart = ChartBuilder::on(area)
-        .caption("From sending to arrival: the share of messages that are there after so long", ink(16))
+        .caption(
+            "From sending to arrival: the share of messages that are there after so long",
+            ink(16),
+        )
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(54)
@@ -160,10 +177,16 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
     let floor = [(figure.floor_ms, 0.0), (figure.floor_ms, 104.0)];
     chart.draw_series(DashedLineSeries::new(floor, 3, 4, INK.stroke_width(1)))?;
     let foot = ink(12).pos(Pos::new(HPos::Right, VPos::Center));
-    chart.draw_series([EmptyElement::at((figure.floor_ms, 101.5)) + Text::new("floor", (-5, 0), foot)])?;
+    chart.draw_series([
+        EmptyElement::at((figure.floor_ms, 101.5)) + Text::new("floor", (-5, 0), foot)
+    ])?;
     for curve in &figure.curves {
-        chart.draw_series(LineSeries::new(steps(&curve.points), colour(curve.contestant).stroke_width(2)))?;
-        let marks = [10.0, 30.0, 50.0, 70.0, 90.0].map(|share| (reached(&curve.points, share), share));
+        chart.draw_series(LineSeries::new(
+            steps(&curve.points),
+            colour(curve.contestant).stroke_width(2),
+        ))?;
+        let marks =
+            [10.0, 30.0, 50.0, 70.0, 90.0].map(|share| (reached(&curve.points, share), share));
         for at in marks {
             mark(curve.contestant, at, chart.plotting_area())?;
         }
@@ -187,14 +210,22 @@ fn draw_names(curves: &[Curve], area: &Area) -> Result<(), Failed> {
 }
 
 /// A mark by which a curve is known without its colour. The floor has none.
-fn mark<T: CoordTranslate>(contestant: Contestant, at: T::From, area: &DrawingArea<SVGBackend, T>) -> Result<(), Failed>
+fn mark<T: CoordTranslate>(
+    contestant: Contestant,
+    at: T::From,
+    area: &DrawingArea<SVGBackend, T>,
+) -> Result<(), Failed>
 where
     T::From: Clone,
 {
     let (full, thin) = (colour(contestant).filled(), colour(contestant).stroke_width(2));
     match contestant {
-        Contestant::Short(period) if period.as_millis() >= 1_000 => area.draw(&Circle::new(at, 5, full))?,
-        Contestant::Short(period) if period.as_millis() >= 100 => area.draw(&TriangleMarker::new(at, 6, full))?,
+        Contestant::Short(period) if period.as_millis() >= 1_000 => {
+            area.draw(&Circle::new(at, 5, full))?
+        }
+        Contestant::Short(period) if period.as_millis() >= 100 => {
+            area.draw(&TriangleMarker::new(at, 6, full))?
+        }
         Contestant::Short(_) => area.draw(&Cross::new(at, 4, thin))?,
         Contestant::Long => area.draw(&Circle::new(at, 5, thin))?,
         Contestant::Events => {
@@ -241,7 +272,8 @@ fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(
         let colour = colour(bar.contestant);
         let corners = [(from, middle - 0.33), (bar.bytes.max(from), middle + 0.33)];
         // The floor's bar is hollow.
-        let style = ShapeStyle { filled: bar.contestant != Contestant::Relay, ..colour.stroke_width(2) };
+        let style =
+            ShapeStyle { filled: bar.contestant != Contestant::Relay, ..colour.stroke_width(2) };
         chart.draw_series([Rectangle::new(corners, style)])?;
         let figure = ink(12).pos(Pos::new(HPos::Left, VPos::Center));
         let end = (bar.bytes.max(from), middle);

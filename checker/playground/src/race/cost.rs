@@ -114,7 +114,9 @@ async fn pushed(lane: &mut Lane, text: &str) -> Checked {
         None => {
             let subscribers = lane.ears.len();
             let seconds = PATIENCE.as_secs();
-            let summary = format!("with {subscribers} subscribers, not all heard {text:?} within {seconds} s");
+            let summary = format!(
+                "with {subscribers} subscribers, not all heard {text:?} within {seconds} s"
+            );
             Err(Failure::new(Kind::Silence, summary).into())
         }
     }
@@ -159,13 +161,20 @@ async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked
                 // As many periods as the plan has, so that the rate is right; the last one finds the last event.
                 let periods = plan.window.as_nanos().div_ceil(period.as_nanos()) as u32;
                 let phase = plan.phase(period, number);
-                steps.extend((1..=periods).map(|count| Reverse((phase + period * count, Step::Ask(number)))));
+                steps.extend(
+                    (1..=periods).map(|count| Reverse((phase + period * count, Step::Ask(number)))),
+                );
             }
             None => steps.push(Reverse((Duration::ZERO, Step::Ask(number)))),
         }
         askers.push(Asker { http: http.clone(), since, period, waiting: None, got: since });
     }
-    steps.extend(plan.events.iter().enumerate().map(|(number, event)| Reverse((event.at, Step::Publish(number)))));
+    steps.extend(
+        plan.events
+            .iter()
+            .enumerate()
+            .map(|(number, event)| Reverse((event.at, Step::Publish(number)))),
+    );
     let (mut published, mut requests, mut delivered) = (0, 0, 0);
     let all = plan.events.len();
     while let Some(Reverse((now, step))) = steps.pop() {
@@ -196,7 +205,10 @@ async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked
                     asker.waiting = Some(tokio::spawn(async move { http.poll(since, WAIT).await }));
                     continue;
                 }
-                let batch = asker.http.poll(asker.since, asker.period.is_none().then_some(WAIT).flatten()).await?;
+                let batch = asker
+                    .http
+                    .poll(asker.since, asker.period.is_none().then_some(WAIT).flatten())
+                    .await?;
                 delivered += asker.took(&batch);
                 steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
             }

@@ -37,7 +37,11 @@ pub struct Idle {
 impl Idle {
     fn cycles(cycle: Bytes, length: Duration, requests: f64) -> Self {
         let count = MINUTE.as_secs_f64() / length.as_secs_f64();
-        Idle { requests: requests * count, bytes_up: cycle.up as f64 * count, bytes_down: cycle.down as f64 * count }
+        Idle {
+            requests: requests * count,
+            bytes_up: cycle.up as f64 * count,
+            bytes_down: cycle.down as f64 * count,
+        }
     }
 
     /// Bytes, both ways.

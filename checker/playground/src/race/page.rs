@@ -31,12 +31,19 @@ pub fn html(race: &Race, drawing: &str) -> String {
     let milliseconds = |result: &Result| {
         let latency = &result.latency;
         let (low, high) = latency.p50_between;
-        let figures = [latency.p50, latency.p90, latency.p99, latency.max, result.theory_ms].map(short);
+        let figures =
+            [latency.p50, latency.p90, latency.p99, latency.max, result.theory_ms].map(short);
         let [p50, p90, p99, max, theory] = figures;
         vec![p50, format!("{} to {}", short(low), short(high)), p90, p99, max, theory]
     };
     let heads = ["p50", "p50, 95 % interval", "p90", "p99", "max", "p50 in theory"];
-    table(&mut out, race, "From sending to arrival, in milliseconds, with one subscriber", &heads, milliseconds);
+    table(
+        &mut out,
+        race,
+        "From sending to arrival, in milliseconds, with one subscriber",
+        &heads,
+        milliseconds,
+    );
     let costs = |result: &Result| {
         let (cost, idle) = (result.cost(1), result.idle_minute);
         let told = |figure: Option<f64>| figure.map_or("?".to_string(), count);
@@ -64,7 +71,8 @@ pub fn html(race: &Race, drawing: &str) -> String {
     table(&mut out, race, "What one subscriber costs on the wire", &heads, costs);
     for (caption, figure) in GROWTH {
         let crowds: Vec<usize> = crowds(race);
-        let heads: Vec<String> = crowds.iter().map(|crowd| format!("{crowd} subscribers")).collect();
+        let heads: Vec<String> =
+            crowds.iter().map(|crowd| format!("{crowd} subscribers")).collect();
         let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
         table(&mut out, race, caption, &heads, |result| {
             crowds.iter().map(|crowd| figure(result, *crowd).unwrap_or("–".to_string())).collect()
@@ -72,7 +80,13 @@ pub fn html(race: &Race, drawing: &str) -> String {
     }
     for result in &race.contestants {
         for left in &result.left_out {
-            let _ = writeln!(out, "<p>{}, {} subscribers: {}.</p>", result.name, left.subscribers, escape(&left.why));
+            let _ = writeln!(
+                out,
+                "<p>{}, {} subscribers: {}.</p>",
+                result.name,
+                left.subscribers,
+                escape(&left.why)
+            );
         }
     }
     let _ = writeln!(
@@ -87,36 +101,61 @@ pub fn html(race: &Race, drawing: &str) -> String {
 type Figure = fn(&Result, usize) -> Option<String>;
 
 const GROWTH: [(&str, Figure); 2] = [
-    ("Bytes on the wire, both ways, for each message published to so many subscribers", |result, crowd| {
-        let cost = result.cost(crowd)?;
-        Some(count((cost.listening.up + cost.listening.down) as f64 / cost.published.max(1) as f64))
-    }),
-    ("Milliseconds of the server's processor time for each thousand messages delivered", |result, crowd| {
-        result.cost(crowd)?.cpu_ms_per_1000().map(short)
-    }),
+    (
+        "Bytes on the wire, both ways, for each message published to so many subscribers",
+        |result, crowd| {
+            let cost = result.cost(crowd)?;
+            Some(count(
+                (cost.listening.up + cost.listening.down) as f64 / cost.published.max(1) as f64,
+            ))
+        },
+    ),
+    (
+        "Milliseconds of the server's processor time for each thousand messages delivered",
+        |result, crowd| result.cost(crowd)?.cpu_ms_per_1000().map(short),
+    ),
 ];
 
 /// With how many subscribers it was counted.
 pub fn crowds(race: &Race) -> Vec<usize> {
     let most = race.contestants.iter().max_by_key(|result| result.costs.len());
-    most.map(|result| result.costs.iter().map(|cost| cost.subscribers).collect()).unwrap_or_default()
+    most.map(|result| result.costs.iter().map(|cost| cost.subscribers).collect())
+        .unwrap_or_default()
 }
 
 fn story(race: &Race) -> String {
-    let distance =
-        if race.rtt_ms == 0 { "on loopback".to_string() } else { format!("{} ms away and back", race.rtt_ms) };
+    let distance = if race.rtt_ms == 0 {
+        "on loopback".to_string()
+    } else {
+        format!("{} ms away and back", race.rtt_ms)
+    };
     let load = race.machine.load.map(|load| format!(", load {load:.1}")).unwrap_or_default();
     format!(
         "{} events at random moments in {:.0} s, one each {} ms on the average, published to {} and to an HTTP \
          baseline, {distance}. {} on {}, {} processors{load}. The dashed line is the floor: bytes sent on by a bare TCP \
          relay.",
-        race.events, race.seconds, race.apart_ms, race.server, race.machine.os, race.machine.arch, race.machine.cpus
+        race.events,
+        race.seconds,
+        race.apart_ms,
+        race.server,
+        race.machine.os,
+        race.machine.arch,
+        race.machine.cpus
     )
 }
 
-fn table(out: &mut String, race: &Race, caption: &str, heads: &[&str], row: impl Fn(&Result) -> Vec<String>) {
-    let _ =
-        write!(out, "<figure><figcaption>{}</figcaption><div class=\"wide\"><table>\n<tr><th></th>", escape(caption));
+fn table(
+    out: &mut String,
+    race: &Race,
+    caption: &str,
+    heads: &[&str],
+    row: impl Fn(&Result) -> Vec<String>,
+) {
+    let _ = write!(
+        out,
+        "<figure><figcaption>{}</figcaption><div class=\"wide\"><table>\n<tr><th></th>",
+        escape(caption)
+    );
     for head in heads {
         let _ = write!(out, "<th>{}</th>", escape(head));
     }

@@ -88,12 +88,17 @@ async fn all(
     let mut contestants = raced(settings, hosts, &plan, clock, progress).await?;
     let counted_plan = Plan::new(settings.seed, COUNTED, settings.apart);
     for &subscribers in &settings.subscribers {
-        progress(format!("counting with {subscribers} subscriber{}", if subscribers == 1 { "" } else { "s" }));
+        progress(format!(
+            "counting with {subscribers} subscriber{}",
+            if subscribers == 1 { "" } else { "s" }
+        ));
         let counting = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
             match too_many(result.key, subscribers) {
                 Some(why) => result.left_out.push(LeftOut { subscribers, why }),
                 None => {
-                    let cost = counted(settings, host, result.key, subscribers, &counted_plan, clock).await;
+                    let cost =
+                        counted(settings, host, result.key, subscribers, &counted_plan, clock)
+                            .await;
                     result.costs.push(cost.map_err(of(result.key))?);
                 }
             }
@@ -140,21 +145,25 @@ async fn raced(
         apart: settings.apart,
     });
     let finished = heat(starters.collect(), plan, progress).await?;
-    let results = Contestant::ALL.into_iter().zip(finished).map(|(key, Finished { samples, seen })| {
-        let histogram = histogram(samples.iter().map(|sample| sample.latency));
-        Result {
-            key,
-            name: key.name(),
-            theory_ms: key.theory(settings.rtt, settings.request(), settings.apart).as_secs_f64() * 1_000.0,
-            latency: Latency::of(&histogram),
-            costs: Vec::new(),
-            left_out: Vec::new(),
-            idle_minute: None,
-            seen,
-            curve: curve(&histogram),
-            samples,
-        }
-    });
+    let results =
+        Contestant::ALL.into_iter().zip(finished).map(|(key, Finished { samples, seen })| {
+            let histogram = histogram(samples.iter().map(|sample| sample.latency));
+            Result {
+                key,
+                name: key.name(),
+                theory_ms: key
+                    .theory(settings.rtt, settings.request(), settings.apart)
+                    .as_secs_f64()
+                    * 1_000.0,
+                latency: Latency::of(&histogram),
+                costs: Vec::new(),
+                left_out: Vec::new(),
+                idle_minute: None,
+                seen,
+                curve: curve(&histogram),
+                samples,
+            }
+        });
     Ok(results.collect())
 }
 
@@ -193,8 +202,10 @@ fn connecting(settings: &Settings, subscribers: usize) -> Connecting {
 
 fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {
     let period = contestant.period()?;
-    let requests = subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
+    let requests =
+        subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
     let a_second = subscribers as f64 / period.as_secs_f64();
-    (requests > REQUESTS)
-        .then(|| format!("{} requests a second are too many to count in time", super::table::count(a_second)))
+    (requests > REQUESTS).then(|| {
+        format!("{} requests a second are too many to count in time", super::table::count(a_second))
+    })
 }

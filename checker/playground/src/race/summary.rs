@@ -128,7 +128,8 @@ pub struct Latency {
 
 /// Puts times into a histogram: microseconds, three digits.
 pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order");
+    let mut histogram =
+        Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order");
     for time in times {
         histogram.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1));
     }
@@ -138,7 +139,8 @@ pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
 impl Latency {
     /// Sums up a histogram of microseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        let millis = |share: f64| histogram.value_at_quantile(share.clamp(0.0, 1.0)) as f64 / 1_000.0;
+        let millis =
+            |share: f64| histogram.value_at_quantile(share.clamp(0.0, 1.0)) as f64 / 1_000.0;
         // Of n values, how many lie below the true median has a standard deviation of half the root of n.
         let spread = 0.98 / (histogram.len().max(1) as f64).sqrt();
         Latency {
@@ -159,7 +161,10 @@ pub fn curve(histogram: &Histogram<u64>) -> Vec<Point> {
     let mut points = Vec::new();
     for step in histogram.iter_recorded() {
         below += step.count_at_value();
-        points.push(Point { share: below as f64 / all, ms: step.value_iterated_to() as f64 / 1_000.0 });
+        points.push(Point {
+            share: below as f64 / all,
+            ms: step.value_iterated_to() as f64 / 1_000.0,
+        });
     }
     points
 }

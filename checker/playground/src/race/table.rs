@@ -20,7 +20,11 @@ pub fn table(race: &Race) -> String {
 
 fn latencies(out: &mut String, race: &Race) {
     let _ = writeln!(out, "From sending to arrival, in ms, with one subscriber");
-    let _ = writeln!(out, "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, log scale", "", "p50", "p90", "p99", "max", "theory");
+    let _ = writeln!(
+        out,
+        "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, log scale",
+        "", "p50", "p90", "p99", "max", "theory"
+    );
     for result in &race.contestants {
         let latency = &result.latency;
         let _ = writeln!(
@@ -66,23 +70,31 @@ fn costs(out: &mut String, race: &Race) {
 }
 
 fn growth(out: &mut String, race: &Race) {
-    let Some(most) = race.contestants.iter().max_by_key(|result| result.costs.len()) else { return };
+    let Some(most) = race.contestants.iter().max_by_key(|result| result.costs.len()) else {
+        return;
+    };
     let crowds: Vec<usize> = most.costs.iter().map(|cost| cost.subscribers).collect();
     let _ = writeln!(out, "How it grows with the number of subscribers");
     let columns: String = crowds.iter().map(|crowd| format!("{crowd:>10}")).collect();
     let _ = writeln!(out, "{:<18}{columns}{columns}", "");
     let half = crowds.len() * 10;
-    let _ = writeln!(out, "{:<18}{:>half$}{:>half$}", "", "bytes for one message", "s of CPU for 1 000");
+    let _ = writeln!(
+        out,
+        "{:<18}{:>half$}{:>half$}",
+        "", "bytes for one message", "s of CPU for 1 000"
+    );
     for result in &race.contestants {
         let mut line = format!("{:<18}", result.name);
         for crowd in &crowds {
-            let bytes = result
-                .cost(*crowd)
-                .map(|cost| (cost.listening.up + cost.listening.down) as f64 / cost.published.max(1) as f64);
+            let bytes = result.cost(*crowd).map(|cost| {
+                (cost.listening.up + cost.listening.down) as f64 / cost.published.max(1) as f64
+            });
             let _ = write!(line, "{:>10}", bytes.map_or("-".to_string(), count));
         }
         for crowd in &crowds {
-            let cpu = result.cost(*crowd).and_then(|cost| Some(cost.cpu_ms? / cost.published.max(1) as f64));
+            let cpu = result
+                .cost(*crowd)
+                .and_then(|cost| Some(cost.cpu_ms? / cost.published.max(1) as f64));
             let _ = write!(line, "{:>10}", cpu.map_or("-".to_string(), short));
         }
         let _ = writeln!(out, "{}", line.trim_end());
@@ -93,8 +105,11 @@ fn growth(out: &mut String, race: &Race) {
 fn notes(out: &mut String, race: &Race) {
     let Machine { os, arch, cpus, load } = &race.machine;
     let load = load.map(|load| format!(", load {load:.1}")).unwrap_or_default();
-    let distance =
-        if race.rtt_ms == 0 { "on loopback".to_string() } else { format!("{} ms away and back", race.rtt_ms) };
+    let distance = if race.rtt_ms == 0 {
+        "on loopback".to_string()
+    } else {
+        format!("{} ms away and back", race.rtt_ms)
+    };
     let _ = writeln!(
         out,
         "{} events in {:.0} s, one each {} ms on the average (Poisson), {distance};",
@@ -107,8 +122,10 @@ fn notes(out: &mut String, race: &Race) {
         "A second run with this seed counts the same, and has medians within {} ms.",
         short(race.noise_ms)
     );
-    let mut left_out =
-        race.contestants.iter().flat_map(|result| result.left_out.iter().map(|left| (&result.name, left)));
+    let mut left_out = race
+        .contestants
+        .iter()
+        .flat_map(|result| result.left_out.iter().map(|left| (&result.name, left)));
     if let Some((name, left)) = left_out.next() {
         let _ = writeln!(out, "- {name}, {} subscribers: {}.", left.subscribers, left.why);
     }

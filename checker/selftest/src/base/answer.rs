@@ -45,14 +45,24 @@ fn welcomes(server: &Server) -> Vec<Bytes> {
 }
 
 fn text_frames(server: &Server, text: &str) -> Bytes {
-    if server.has(Twist::FragmentsEverything) { frame::with_pings_between(text) } else { frame::text(text) }
+    if server.has(Twist::FragmentsEverything) {
+        frame::with_pings_between(text)
+    } else {
+        frame::text(text)
+    }
 }
 
 /// Answers one message, or says why the connection has to end.
-pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Message) -> Result<(), End> {
+pub(crate) async fn message(
+    server: &Arc<Server>,
+    conn: &Arc<Conn>,
+    message: Message,
+) -> Result<(), End> {
     let nth = conn.messages.fetch_add(1, SeqCst);
     conn.talked.store(true, SeqCst);
-    if server.has(Twist::TrafficPostponesPings) || server.has(Twist::BinaryPostponesPings) && message.binary {
+    if server.has(Twist::TrafficPostponesPings)
+        || server.has(Twist::BinaryPostponesPings) && message.binary
+    {
         conn.talk.notify_one();
     }
     if server.has(Twist::MessagesCount)
@@ -61,7 +71,8 @@ pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Mes
     {
         conn.alive.store(true, SeqCst);
     }
-    let (pipelined, binary, long) = (message.pipelined, message.binary, message.bytes.len() > 32 * 1024);
+    let (pipelined, binary, long) =
+        (message.pipelined, message.binary, message.bytes.len() > 32 * 1024);
     let Some(said) = read(server, conn, message)? else {
         return Ok(());
     };
@@ -100,7 +111,9 @@ pub(crate) async fn message(server: &Arc<Server>, conn: &Arc<Conn>, message: Mes
         conn.out.push(reply.clone());
     }
     let queued = conn.out.pending().0;
-    if server.has(Twist::QueueOfSixteen) && queued >= 16 || server.has(Twist::QueueOf256) && queued >= 256 {
+    if server.has(Twist::QueueOfSixteen) && queued >= 16
+        || server.has(Twist::QueueOf256) && queued >= 256
+    {
         return Ok(());
     }
     let aside = server.has(Twist::ReordersPairs) && nth.is_multiple_of(2)
@@ -133,7 +146,10 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
             Ok(said) if server.has(Twist::TextLosesMark) => Ok(Some(without_mark(&said))),
             Ok(said) => Ok(Some(said)),
             Err(_) if server.has(Twist::IgnoresInvalidText) => Ok(None),
-            Err(error) if server.has(Twist::AwaitsRestOfCharacter) && error.utf8_error().error_len().is_none() => {
+            Err(error)
+                if server.has(Twist::AwaitsRestOfCharacter)
+                    && error.utf8_error().error_len().is_none() =>
+            {
                 let whole = error.utf8_error().valid_up_to();
                 Ok(Some(String::from_utf8_lossy(&error.as_bytes()[..whole]).into_owned()))
             }
@@ -151,13 +167,16 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
     Ok(match () {
         () if server.has(Twist::BinaryDropped) => None,
         () if server.has(Twist::BinaryAsBinary) => {
-            conn.out.push(frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes()));
+            conn.out
+                .push(frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes()));
             None
         }
         () if server.has(Twist::BinaryKills) && lossy.as_bytes() != bytes => {
             return Err(End::Dropped);
         }
-        () if server.has(Twist::BinaryStripped) => Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()),
+        () if server.has(Twist::BinaryStripped) => {
+            Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect())
+        }
         () if server.has(Twist::BinaryQuestionMarks) => Some(lossy.replace('\u{FFFD}', "?")),
         () if server.has(Twist::BinaryAsList) => Some(format!("{bytes:?}")),
         () if server.has(Twist::BinaryLosesMark) => Some(without_mark(&lossy)),
@@ -206,9 +225,10 @@ pub(crate) fn ping(server: &Server, conn: &Conn, payload: Vec<u8>) {
         () if server.has(Twist::IgnoresPings) => return,
         () if server.has(Twist::PongIsEmpty) => frame::encode(frame::PONG, b""),
         () if server.has(Twist::PongIsText) => frame::text("pong"),
-        () if server.has(Twist::PongIsLossy) => {
-            frame::encode(frame::PONG, &String::from_utf8_lossy(&payload).as_bytes()[..payload.len()])
-        }
+        () if server.has(Twist::PongIsLossy) => frame::encode(
+            frame::PONG,
+            &String::from_utf8_lossy(&payload).as_bytes()[..payload.len()],
+        ),
         () => frame::encode(frame::PONG, &payload),
     });
 }
@@ -229,8 +249,13 @@ pub(crate) fn pong(server: &Server, conn: &Conn, payload: &[u8]) {
             return;
         }
     }
-    let sent = conn.pinged.lock().unwrap_or_else(PoisonError::into_inner).map(|at| (at - server.started).as_nanos());
-    if server.has(Twist::OnlyItsOwnPongs) && sent.map(u128::to_be_bytes).as_ref().map(|sent| &sent[..]) != Some(payload)
+    let sent = conn
+        .pinged
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .map(|at| (at - server.started).as_nanos());
+    if server.has(Twist::OnlyItsOwnPongs)
+        && sent.map(u128::to_be_bytes).as_ref().map(|sent| &sent[..]) != Some(payload)
     {
         return;
     }
@@ -263,7 +288,9 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
     } else if closed && server.has(Twist::CloseIsEmpty) {
         conn.out.push_last(frame::close(None));
     } else if closed && server.has(Twist::ClosesAreWellKnown) {
-        conn.out.push_last(frame::close(code.map(|code| if (3000..4000).contains(&code) { 1000 } else { code })));
+        conn.out.push_last(frame::close(
+            code.map(|code| if (3000..4000).contains(&code) { 1000 } else { code }),
+        ));
     } else if closed && server.has(Twist::CloseIs1005) {
         conn.out.push_last(frame::close(code.or(Some(1005))));
     } else if closed && server.has(Twist::CloseIsSwapped) {
@@ -298,7 +325,9 @@ fn log_received(server: &Server, said: &str) {
             () if server.has(Twist::LogsWithoutMessage) => "Received a message".into(),
             () if server.has(Twist::LogsTrimmed) => format!("Received: {}", said.trim()),
             () if server.has(Twist::LogsDebug) => format!("Received: {said:?}"),
-            () if server.has(Twist::LogsFirst80) => format!("Received: {}", said.chars().take(80).collect::<String>()),
+            () if server.has(Twist::LogsFirst80) => {
+                format!("Received: {}", said.chars().take(80).collect::<String>())
+            }
             () if server.has(Twist::LogsInTwoWrites) => {
                 print!("Received: ");
                 std::thread::sleep(Duration::from_micros(200));
@@ -320,7 +349,14 @@ pub(crate) fn log_disconnected(server: &Server, end: &End) {
     if server.has(Twist::LogsLeaveTwice) {
         log(server, "Client disconnected".into());
     }
-    log(server, if server.has(Twist::LogsOtherWords) { "Client left".into() } else { "Client disconnected".into() });
+    log(
+        server,
+        if server.has(Twist::LogsOtherWords) {
+            "Client left".into()
+        } else {
+            "Client disconnected".into()
+        },
+    );
 }
 
 fn log(server: &Server, line: String) {

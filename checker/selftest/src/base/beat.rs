@@ -118,7 +118,9 @@ fn misses(server: &Server) -> u32 {
 fn period(server: &Server) -> Duration {
     match () {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
-        () if server.has(Twist::AtMostHalfASecond) => server.interval.min(Duration::from_millis(500)),
+        () if server.has(Twist::AtMostHalfASecond) => {
+            server.interval.min(Duration::from_millis(500))
+        }
         () if server.has(Twist::IntervalInSixteenBits) => {
             Duration::from_millis(u64::from(server.interval.as_millis() as u16))
         }
@@ -164,7 +166,8 @@ async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
 
 /// Whether this beat does not take place.
 fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
-    let resting = Instant::now() < *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner);
+    let resting =
+        Instant::now() < *server.rest_until.lock().unwrap_or_else(PoisonError::into_inner);
     resting
         || conn.skip.swap(false, SeqCst)
         || server.has(Twist::EverySecondBeat) && beat.is_multiple_of(2)
@@ -179,12 +182,16 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
     match () {
         () if server.has(Twist::DropsAfterFourBeats) && beat > 4 => return false,
         () if server.has(Twist::DropsTheIdle) && beat > 4 && messages == 0 => return false,
-        () if server.has(Twist::NeverDrops) || server.has(Twist::PingsInEcho) || server.has(Twist::PingsAreText) => {
+        () if server.has(Twist::NeverDrops)
+            || server.has(Twist::PingsInEcho)
+            || server.has(Twist::PingsAreText) =>
+        {
             return true;
         }
         () if server.has(Twist::FirstPongForEver) && conn.pongs.load(SeqCst) > 0 => return true,
         () if server.has(Twist::PongsAreSaved) => {
-            return beat == 1 || conn.pongs.fetch_update(SeqCst, SeqCst, |saved| saved.checked_sub(1)).is_ok();
+            return beat == 1
+                || conn.pongs.fetch_update(SeqCst, SeqCst, |saved| saved.checked_sub(1)).is_ok();
         }
         () if server.has(Twist::AQuarterWillDo) => return conn.pongs.load(SeqCst) * 4 >= beat - 1,
         () if server.has(Twist::SharedPong) => {

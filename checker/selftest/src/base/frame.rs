@@ -44,7 +44,9 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
 
 /// Takes the mask off, eight bytes at a time: a debug build has to keep up with 60 MiB.
 pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
+    let wide = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
     let mut chunks = payload.chunks_exact_mut(8);
     for chunk in &mut chunks {
         let plain = u64::from_ne_bytes((&*chunk).try_into().unwrap_or_default()) ^ wide;
@@ -92,7 +94,10 @@ pub(crate) fn with_pings_between(text: &str) -> Bytes {
 
 /// A close frame; without a code it is empty.
 pub(crate) fn close(code: Option<u16>) -> Bytes {
-    encode(CLOSE, &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }])
+    encode(
+        CLOSE,
+        &code.map(u16::to_be_bytes).unwrap_or_default()[..if code.is_some() { 2 } else { 0 }],
+    )
 }
 
 /// For a twist: as a client sends it.

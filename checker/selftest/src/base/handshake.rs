@@ -45,7 +45,10 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         None if server.has(Twist::UpgradesPlainHttp) => String::new(),
         None if server.has(Twist::ServesAPage) => {
             let page = "<!doctype html><title>Day 1</title><p>Come with a WebSocket.";
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", page.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n",
+                page.len()
+            );
             stream.write_all((head + page).as_bytes()).await.ok()?;
             // Kept alive, as HTTP/1.1 has it, until the client hangs up.
             while stream.read(&mut [0; 1024]).await.ok()? > 0 {}
@@ -63,8 +66,10 @@ pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec
         }
     };
     let mut answer = switching(server, &key);
-    let copied =
-        [(Twist::AllSubprotocols, "Sec-WebSocket-Protocol"), (Twist::CopiesExtensions, "Sec-WebSocket-Extensions")];
+    let copied = [
+        (Twist::AllSubprotocols, "Sec-WebSocket-Protocol"),
+        (Twist::CopiesExtensions, "Sec-WebSocket-Extensions"),
+    ];
     for (_, name) in copied.into_iter().filter(|(twist, _)| server.has(*twist)) {
         if let Some(line) = line(&request, name) {
             answer.truncate(answer.len() - 2);
@@ -99,10 +104,14 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_lowercase(), value.trim()))
         .collect();
-    let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| *v).collect::<Vec<_>>().join(",");
-    let lists = |name: &str, word: &str| all(name).split(',').any(|v| v.trim().eq_ignore_ascii_case(word));
+    let all = |name: &str| {
+        headers.iter().filter(|(n, _)| n == name).map(|(_, v)| *v).collect::<Vec<_>>().join(",")
+    };
+    let lists =
+        |name: &str, word: &str| all(name).split(',').any(|v| v.trim().eq_ignore_ascii_case(word));
     if server.has(Twist::HeaderNamesExactly) && !request.contains("\r\nSec-WebSocket-Key:")
-        || server.has(Twist::ConnectionExactly) && !all("connection").eq_ignore_ascii_case("upgrade")
+        || server.has(Twist::ConnectionExactly)
+            && !all("connection").eq_ignore_ascii_case("upgrade")
     {
         return None;
     }
@@ -113,7 +122,10 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
     if server.has(Twist::AnyUpgrade) && lists("connection", "upgrade") {
         return Some(key);
     }
-    if server.has(Twist::UpgradesWithoutKey) && lists("upgrade", "websocket") && lists("connection", "upgrade") {
+    if server.has(Twist::UpgradesWithoutKey)
+        && lists("upgrade", "websocket")
+        && lists("connection", "upgrade")
+    {
         return Some(key);
     }
     let valid = method == "GET"

@@ -152,7 +152,9 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         lock(&hub.history).push(frame.clone());
     }
     let joined = *lock(&hub.joined);
-    if server.has(Twist::LostWhileJoining) && joined.is_some_and(|at| at.elapsed() < Duration::from_millis(25)) {
+    if server.has(Twist::LostWhileJoining)
+        && joined.is_some_and(|at| at.elapsed() < Duration::from_millis(25))
+    {
         return;
     }
     if server.has(Twist::ReordersPairs) && nth.is_multiple_of(2) {
@@ -169,7 +171,8 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
     {
         return in_turn(server, frame).await;
     }
-    let whole = [Twist::LastWordsLost, Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
+    let whole =
+        [Twist::LastWordsLost, Twist::NewestFirst, Twist::BatchesEvery100, Twist::PollsEvery60];
     if let Some(relay) = hub.relay.get() {
         let others = hub.all().into_iter().map(Some);
         let all = whole.iter().any(|twist| server.has(*twist));
@@ -190,7 +193,11 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
     }
     if server.has(Twist::SplitsLines) {
         for (n, line) in said.split('\n').enumerate() {
-            let frame = if n == 0 { frame::text(&format!("{}{line}", crate::text::PREFIX)) } else { frame::text(line) };
+            let frame = if n == 0 {
+                frame::text(&format!("{}{line}", crate::text::PREFIX))
+            } else {
+                frame::text(line)
+            };
             deliver(server, from, None, &frame);
         }
         return;
@@ -226,9 +233,13 @@ fn deliver(server: &Server, from: &Conn, to: Option<&Arc<Conn>>, frame: &Bytes) 
         return clients.values().for_each(|to| offer(server, to, frame));
     }
     let left = lock(&server.hub.left);
-    let stop = |id: u64, upwards: bool| left.iter().any(|gone| if upwards { *gone < id } else { *gone > id });
+    let stop = |id: u64, upwards: bool| {
+        left.iter().any(|gone| if upwards { *gone < id } else { *gone > id })
+    };
     if server.has(Twist::PanicsAtLeaver) && !left.is_empty() {
-        eprintln!("thread 'tokio-runtime-worker' panicked: called `Result::unwrap()` on an `Err` value: SendError");
+        eprintln!(
+            "thread 'tokio-runtime-worker' panicked: called `Result::unwrap()` on an `Err` value: SendError"
+        );
         return from.kill();
     }
     if server.has(Twist::NobodyHears) || server.has(Twist::SilentAfterALeaver) && !left.is_empty() {
@@ -346,7 +357,9 @@ async fn forward(server: Arc<Server>, mut parcels: UnboundedReceiver<Parcel>, pe
             due.reverse();
         }
         for parcel in due {
-            if server.has(Twist::LastWordsLost) && !lock(&server.hub.clients).contains_key(&parcel.from.id) {
+            if server.has(Twist::LastWordsLost)
+                && !lock(&server.hub.clients).contains_key(&parcel.from.id)
+            {
                 continue;
             }
             deliver(&server, &parcel.from, parcel.to.as_ref(), &parcel.frame);

@@ -60,7 +60,11 @@ impl Server {
 }
 
 /// Binds, and serves until killed.
-pub(crate) async fn run(config: Config, exercise: Exercise, twists: &'static [Twist]) -> io::Result<()> {
+pub(crate) async fn run(
+    config: Config,
+    exercise: Exercise,
+    twists: &'static [Twist],
+) -> io::Result<()> {
     run_on(TcpListener::bind(&config.addr).await?, config, exercise, twists).await
 }
 
@@ -74,7 +78,11 @@ pub(crate) async fn run_on(
     let addr = listener.local_addr()?;
     let log = Log::start(twists.contains(&Twist::LogIsBuffered));
     let seats = match () {
-        () if twists.contains(&Twist::PoolOfFour) || twists.contains(&Twist::FourHandshakesAtATime) => 4,
+        () if twists.contains(&Twist::PoolOfFour)
+            || twists.contains(&Twist::FourHandshakesAtATime) =>
+        {
+            4
+        }
         () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
         () => Semaphore::MAX_PERMITS,
     };
@@ -179,7 +187,10 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         server.hub.leave(&server, &conn, &end);
     }
     let polite = answer::farewell(&server, &conn, &end);
-    if matches!(end, End::Vanished { .. }) && conn.out.pending().1 > 0 && server.has(Twist::ExitsAmidAWrite) {
+    if matches!(end, End::Vanished { .. })
+        && conn.out.pending().1 > 0
+        && server.has(Twist::ExitsAmidAWrite)
+    {
         eprintln!("called `Result::unwrap()` on an `Err` value: Io(Broken pipe)");
         std::process::exit(101);
     }
@@ -244,7 +255,8 @@ fn aftermath(server: &Arc<Server>, end: &End) {
         eprintln!("thread 'main' panicked: Connection reset by peer (os error 104)");
         std::process::exit(101);
     }
-    if matches!(end, End::Vanished { mid_frame: true, .. }) && server.has(Twist::ExitsOnHalfAFrame) {
+    if matches!(end, End::Vanished { mid_frame: true, .. }) && server.has(Twist::ExitsOnHalfAFrame)
+    {
         eprintln!("Error: UnexpectedEof");
         std::process::exit(1);
     }
@@ -255,7 +267,9 @@ fn aftermath(server: &Arc<Server>, end: &End) {
             panic!("connection lost");
         }));
     }
-    if vanished && server.has(Twist::VanishEndsAll) || violated && server.has(Twist::ViolationEndsAll) {
+    if vanished && server.has(Twist::VanishEndsAll)
+        || violated && server.has(Twist::ViolationEndsAll)
+    {
         server.hub.kill_all();
     }
     if violated && server.has(Twist::ViolationEndsProcess) {

@@ -63,7 +63,9 @@ impl Reader {
         loop {
             match self.frames(server, conn).await {
                 Ok(()) => {}
-                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => self.used = self.buffer.len(),
+                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => {
+                    self.used = self.buffer.len()
+                }
                 Err(end) => return end,
             }
             self.pipelined = false;
@@ -76,7 +78,10 @@ impl Reader {
             } else {
                 self.fill().await
             };
-            if self.partial.is_some() && !matches!(filled, Ok(1..)) && server.has(Twist::ExitsOnHalfAMessage) {
+            if self.partial.is_some()
+                && !matches!(filled, Ok(1..))
+                && server.has(Twist::ExitsOnHalfAMessage)
+            {
                 eprintln!("called `Option::unwrap()` on a `None` value");
                 std::process::exit(101);
             }
@@ -126,10 +131,16 @@ impl Reader {
                 if server.has(Twist::LogsControlFrames) {
                     server.log.line(format!("Received: {}", String::from_utf8_lossy(&payload)));
                 }
-                if head.opcode == frame::PONG && self.partial.is_some() && server.has(Twist::IgnoresPongsInMessages) {
+                if head.opcode == frame::PONG
+                    && self.partial.is_some()
+                    && server.has(Twist::IgnoresPongsInMessages)
+                {
                     continue;
                 }
-                if head.opcode == frame::PING && self.partial.is_some() && server.has(Twist::IgnoresPingsInMessages) {
+                if head.opcode == frame::PING
+                    && self.partial.is_some()
+                    && server.has(Twist::IgnoresPingsInMessages)
+                {
                     continue;
                 }
                 control(server, conn, &head, payload)?;
@@ -139,7 +150,8 @@ impl Reader {
                     self.partial = None;
                 }
             } else if let Some(message) = self.with_fragments(server, &head, payload)? {
-                let looks_ahead = server.has(Twist::AnswersFirstOfABatch) || server.has(Twist::AnswersTwiceUnderLoad);
+                let looks_ahead = server.has(Twist::AnswersFirstOfABatch)
+                    || server.has(Twist::AnswersTwiceUnderLoad);
                 if looks_ahead && !self.pipelined {
                     // What is there by now was sent without waiting for the reply.
                     sleep(Duration::from_millis(4)).await;
@@ -173,7 +185,8 @@ impl Reader {
             }
             return Ok(None);
         };
-        let limit = if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
+        let limit =
+            if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
         if head.length > limit {
             if server.has(Twist::BelievesTheLength) {
                 eprintln!("memory allocation of {} bytes failed", head.length);
@@ -212,21 +225,33 @@ impl Reader {
     }
 
     /// Puts a data frame to the fragments before it; a message once it is whole.
-    fn assemble(&mut self, server: &Server, head: &frame::Head, payload: Vec<u8>) -> Result<Option<Message>, End> {
+    fn assemble(
+        &mut self,
+        server: &Server,
+        head: &frame::Head,
+        payload: Vec<u8>,
+    ) -> Result<Option<Message>, End> {
         let pipelined = self.pipelined;
         let in_fragments = self.partial.is_some();
         self.continued = if head.opcode == frame::CONTINUATION { self.continued + 1 } else { 0 };
         if self.continued >= 64 && server.has(Twist::FragmentsUpTo64) {
             return Err(End::Violation(1009));
         }
-        let message = |opcode, bytes| Message { binary: opcode == frame::BINARY, bytes, in_fragments, pipelined };
+        let message = |opcode, bytes| Message {
+            binary: opcode == frame::BINARY,
+            bytes,
+            in_fragments,
+            pipelined,
+        };
         if server.has(Twist::FragmentsOneByOne) {
             return Ok(Some(message(head.opcode, payload)));
         }
-        if payload.is_empty() && self.partial.is_some() && server.has(Twist::EmptyFragmentsSkipped) {
+        if payload.is_empty() && self.partial.is_some() && server.has(Twist::EmptyFragmentsSkipped)
+        {
             return Ok(None);
         }
-        let binary = head.opcode == frame::BINARY || matches!(self.partial, Some((frame::BINARY, _)));
+        let binary =
+            head.opcode == frame::BINARY || matches!(self.partial, Some((frame::BINARY, _)));
         let payload = if binary && server.has(Twist::BinaryFragmentsAlone) {
             String::from_utf8_lossy(&payload).into_owned().into_bytes()
         } else {
@@ -234,7 +259,9 @@ impl Reader {
         };
         let (opcode, bytes) = match (head.opcode, self.partial.take()) {
             (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
-            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => (opcode, payload),
+            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => {
+                (opcode, payload)
+            }
             (frame::CONTINUATION, Some((opcode, mut bytes))) => {
                 bytes.extend_from_slice(&payload);
                 if server.has(Twist::FragmentsOf4KiB) {
@@ -243,7 +270,8 @@ impl Reader {
                 (opcode, bytes)
             }
             (frame::CONTINUATION, None)
-                if server.has(Twist::PingResetsFragments) || server.has(Twist::PongResetsFragments) =>
+                if server.has(Twist::PingResetsFragments)
+                    || server.has(Twist::PongResetsFragments) =>
             {
                 return Ok(None);
             }
@@ -264,7 +292,12 @@ impl Reader {
     }
 }
 
-fn control(server: &Arc<Server>, conn: &Conn, head: &frame::Head, payload: Vec<u8>) -> Result<(), End> {
+fn control(
+    server: &Arc<Server>,
+    conn: &Conn,
+    head: &frame::Head,
+    payload: Vec<u8>,
+) -> Result<(), End> {
     match head.opcode {
         frame::PING => answer::ping(server, conn, payload),
         frame::PONG => answer::pong(server, conn, &payload),

@@ -8,7 +8,14 @@ pub(super) const FAULTS: &[Fault] = &[
     echo(
         "one-client-at-a-time",
         &[Twist::OneAtATime],
-        &["echo::concurrent", "echo::welcome", "echo::reply", "echo::abrupt", "echo::violations", "echo::log"],
+        &[
+            "echo::concurrent",
+            "echo::welcome",
+            "echo::reply",
+            "echo::abrupt",
+            "echo::violations",
+            "echo::log",
+        ],
         "Your server finishes with one client before it accepts the next, so a single silent one locks everybody out.",
     ),
     echo(

@@ -1,7 +1,9 @@
 //! The faulty servers of the `heartbeat` exercise whose mistake is in whom they drop and how, and combinations.
 
 use super::Fault;
-use super::heartbeat::{ALIVE, BUSY, CHATTER, DEAD, INTERVAL, NEIGHBOURS, PINGS, RELAPSE, STALLED, STEADY, heartbeat};
+use super::heartbeat::{
+    ALIVE, BUSY, CHATTER, DEAD, INTERVAL, NEIGHBOURS, PINGS, RELAPSE, STALLED, STEADY, heartbeat,
+};
 use crate::base::Twist;
 
 pub(super) const FAULTS: &[Fault] = &[

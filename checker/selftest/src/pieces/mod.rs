@@ -79,7 +79,9 @@ pub(crate) fn catalogue() -> Value {
         .iter()
         .map(|right| json!({ "name": right.name, "exercise": right.exercise.name(), "sentence": right.sentence }))
         .collect();
-    let process: Vec<_> =
-        crate::process::PIECES.iter().map(|(name, sentence)| json!({ "name": name, "sentence": sentence })).collect();
+    let process: Vec<_> = crate::process::PIECES
+        .iter()
+        .map(|(name, sentence)| json!({ "name": name, "sentence": sentence }))
+        .collect();
     json!({ "faults": faults, "right": right, "process": process })
 }

@@ -23,7 +23,12 @@ pub(crate) struct Right {
     pub(crate) works: Works,
 }
 
-const fn right(exercise: Exercise, name: &'static str, works: Works, sentence: &'static str) -> Right {
+const fn right(
+    exercise: Exercise,
+    name: &'static str,
+    works: Works,
+    sentence: &'static str,
+) -> Right {
     Right { name, exercise, sentence, works }
 }
 
@@ -31,9 +36,24 @@ use Exercise::{Broadcast, Echo, Heartbeat};
 use Works::{Base, Own};
 
 pub(crate) const RIGHT: &[Right] = &[
-    right(Echo, "raw-echo", Base(&[]), "Raw frames by hand, a reader and a writer task for each client."),
-    right(Heartbeat, "raw-heartbeat", Base(&[]), "Raw frames by hand, one timer for each connection."),
-    right(Broadcast, "raw-broadcast", Base(&[]), "Raw frames by hand, one list of clients under a lock."),
+    right(
+        Echo,
+        "raw-echo",
+        Base(&[]),
+        "Raw frames by hand, a reader and a writer task for each client.",
+    ),
+    right(
+        Heartbeat,
+        "raw-heartbeat",
+        Base(&[]),
+        "Raw frames by hand, one timer for each connection.",
+    ),
+    right(
+        Broadcast,
+        "raw-broadcast",
+        Base(&[]),
+        "Raw frames by hand, one list of clients under a lock.",
+    ),
     right(
         Echo,
         "split-echo",
@@ -58,7 +78,12 @@ pub(crate) const RIGHT: &[Right] = &[
         Own(|config| on::on_one_core(base::run(config, Broadcast, &[]))),
         "A whole room on one thread.",
     ),
-    right(Echo, "threads-echo", Own(on::threads), "A thread for each connection, and no async at all."),
+    right(
+        Echo,
+        "threads-echo",
+        Own(on::threads),
+        "A thread for each connection, and no async at all.",
+    ),
     right(
         Heartbeat,
         "sweep-heartbeat",
@@ -191,5 +216,10 @@ pub(crate) const RIGHT: &[Right] = &[
         Base(&[Twist::OnlyItsOwnPongs]),
         "Takes only that pong for an answer which has the payload of the last ping.",
     ),
-    right(Heartbeat, "resets-the-dead-heartbeat", Base(&[Twist::ResetsTheDead]), "Drops the dead with a TCP reset."),
+    right(
+        Heartbeat,
+        "resets-the-dead-heartbeat",
+        Base(&[Twist::ResetsTheDead]),
+        "Drops the dead with a TCP reset.",
+    ),
 ];

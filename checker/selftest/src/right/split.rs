@@ -46,7 +46,11 @@ async fn client(stream: TcpStream, log: Log, interval: Option<Duration>) {
     log.line("Client disconnected");
 }
 
-async fn write(mut sink: SplitSink<Ws, Message>, mut queue: mpsc::Receiver<Message>, written: Arc<Semaphore>) {
+async fn write(
+    mut sink: SplitSink<Ws, Message>,
+    mut queue: mpsc::Receiver<Message>,
+    written: Arc<Semaphore>,
+) {
     while let Some(message) = queue.recv().await {
         let is_reply = message.is_text();
         if sink.send(message).await.is_err() {

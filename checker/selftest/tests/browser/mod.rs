@@ -36,7 +36,11 @@ impl Playground {
     pub(crate) fn start_with(args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
         // It may have to build the checker, on a runtime of its own, and a thread can have but one.
         let mut command = std::thread::spawn(running_checker).join().expect("the checker is built");
-        command.args(["play", "--port", "0"]).args(args).envs(environment.iter().cloned()).stdout(Stdio::piped());
+        command
+            .args(["play", "--port", "0"])
+            .args(args)
+            .envs(environment.iter().cloned())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
         let address = line_after(&mut child, "playground running on ");
         Playground { child, address }
@@ -59,7 +63,8 @@ impl Drop for Playground {
 fn line_after(child: &mut Child, words: &str) -> String {
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut lines = lines.map(|line| line.expect("text"));
-    let found = lines.find_map(|line| Some(line.split_once(words)?.1.trim_end_matches('.').to_string()));
+    let found =
+        lines.find_map(|line| Some(line.split_once(words)?.1.trim_end_matches('.').to_string()));
     // What it says afterwards must not fill the pipe.
     std::thread::spawn(move || lines.for_each(drop));
     found.unwrap_or_else(|| panic!("it ended without saying {words:?}"))
@@ -82,12 +87,15 @@ async fn drive() -> Option<(Process, String)> {
     for _ in 0..PORTS_TRIED {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mark = format!("browser-{}-{}", std::process::id(), DRIVERS.fetch_add(1, Ordering::Relaxed));
+        let mark =
+            format!("browser-{}-{}", std::process::id(), DRIVERS.fetch_add(1, Ordering::Relaxed));
         // However a test ends, the driver and its browser end with it.
         let (driver, stdout) = match Process::spawn(command, &mark) {
             Ok((driver, stdout, _)) => (driver, stdout.expect("a pipe")),
             Err(error) => {
-                crate::common::skip(&format!("a test in a browser: chromedriver can't be started: {error}"));
+                crate::common::skip(&format!(
+                    "a test in a browser: chromedriver can't be started: {error}"
+                ));
                 return None;
             }
         };
@@ -113,7 +121,13 @@ impl Browser {
         let home = tempfile::tempdir().expect("a folder");
         let profile = format!("--user-data-dir={}", home.path().display());
         // As root, in a container, the browser can't shut itself in; here it sees nothing but our own page.
-        let args = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", &profile];
+        let args = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            &profile,
+        ];
         let capabilities = json!({ "goog:chromeOptions": { "args": args } });
         let capabilities = capabilities.as_object().expect("an object").clone();
         let page = ClientBuilder::new(HttpConnector::new())
@@ -137,20 +151,31 @@ impl Browser {
             }
             if since.elapsed() > PATIENCE {
                 let text = self.run("return document.body.innerText;").await;
-                panic!("it did not come to pass that {expression}; the page:\n{}", text.as_str().unwrap_or_default());
+                panic!(
+                    "it did not come to pass that {expression}; the page:\n{}",
+                    text.as_str().unwrap_or_default()
+                );
             }
         }
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        let element = self.page.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        let element = self
+            .page
+            .find(Locator::Css(css))
+            .await
+            .unwrap_or_else(|error| panic!("{css}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
     /// Types a message into a client's field, and presses Enter.
     pub(crate) async fn say(&self, client: usize, text: &str) {
         let field = format!("#client-{client}-text");
-        let element = self.page.find(Locator::Css(&field)).await.unwrap_or_else(|error| panic!("{field}: {error}"));
+        let element = self
+            .page
+            .find(Locator::Css(&field))
+            .await
+            .unwrap_or_else(|error| panic!("{field}: {error}"));
         element.send_keys(&format!("{text}\u{e007}")).await.expect("it can be typed into");
     }
 
@@ -162,7 +187,8 @@ impl Browser {
 
     /// The file behind "Save as JSON".
     pub(crate) async fn saved(&self) -> Value {
-        let script = "return fetch(document.querySelector('#save').href).then((answer) => answer.text())";
+        let script =
+            "return fetch(document.querySelector('#save').href).then((answer) => answer.text())";
         let text = self.run(script).await;
         serde_json::from_str(text.as_str().expect("text")).expect("JSON")
     }

@@ -19,9 +19,12 @@ use serde_json::Value;
 /// Programs of these packages of the workspace, built when they are first asked for.
 fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let built = runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();
+    let built =
+        runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();
     built
-        .map(|(package, path)| (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}"))))
+        .map(|(package, path)| {
+            (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
+        })
         .collect()
 }
 
@@ -72,10 +75,12 @@ pub(crate) fn graded(args: &[&str]) -> (i32, Value) {
 }
 
 fn graded_once(args: &[&str]) -> (i32, Value) {
-    let output = checker().arg("grade").args(args).args(["--format", "json"]).output().expect("it runs");
+    let output =
+        checker().arg("grade").args(args).args(["--format", "json"]).output().expect("it runs");
     let code = output.status.code().expect("it is not killed");
-    let value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("stdout is no JSON ({error}): {}", String::from_utf8_lossy(&output.stdout)));
+    let value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("stdout is no JSON ({error}): {}", String::from_utf8_lossy(&output.stdout))
+    });
     (code, value)
 }
 
@@ -94,7 +99,8 @@ pub(crate) async fn judged(grade: impl AsyncFn() -> Vec<Graded>) -> Vec<Graded> 
 /// All checks of a result, as pairs of id and outcome.
 pub(crate) fn outcomes(result: &Value) -> Vec<(String, String)> {
     let exercises = result["exercises"].as_array().expect("exercises");
-    let checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
+    let checks =
+        exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
     let text = |value: &Value| value.as_str().expect("a text").to_string();
     checks.map(|check| (text(&check["id"]), text(&check["outcome"]))).collect()
 }
@@ -102,7 +108,8 @@ pub(crate) fn outcomes(result: &Value) -> Vec<(String, String)> {
 /// The check with this id.
 pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     let exercises = result["exercises"].as_array().expect("exercises");
-    let mut checks = exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
+    let mut checks =
+        exercises.iter().flat_map(|exercise| exercise["checks"].as_array().expect("checks"));
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result}"))
 }
 
@@ -110,5 +117,8 @@ pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
 /// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {what}\n").as_bytes());
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("\nSKIPPED: {what}\n").as_bytes(),
+    );
 }

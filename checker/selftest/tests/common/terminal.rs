@@ -42,7 +42,10 @@ impl Terminal {
         command.env_remove("CHECKER_TARGET");
         command.env_remove("NO_COLOR");
         let child = pair.slave.spawn_command(command).expect("it starts");
-        let shown = Arc::new(Shown { parser: Mutex::new(Parser::new(rows, columns, 0)), changed: Condvar::new() });
+        let shown = Arc::new(Shown {
+            parser: Mutex::new(Parser::new(rows, columns, 0)),
+            changed: Condvar::new(),
+        });
         let mut output = pair.master.try_clone_reader().expect("its output");
         let keys = pair.master.take_writer().expect("its input");
         let reader = shown.clone();

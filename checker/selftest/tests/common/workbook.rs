@@ -9,7 +9,8 @@ use checker::exercise::{Exercise, Target};
 use tempfile::TempDir;
 
 /// What of the workbook is copied: all that cargo reads, and all that the student's tools read.
-const COPIED: &[&str] = &["Cargo.toml", "Cargo.lock", ".cargo", "checker", "day1", "lessons", "solutions"];
+const COPIED: &[&str] =
+    &["Cargo.toml", "Cargo.lock", ".cargo", "checker", "day1", "lessons", "solutions"];
 /// What need not be, by the name of a file or folder.
 const LEFT: &[&str] = &["node_modules", "target", ".git"];
 
@@ -63,7 +64,8 @@ impl Workbook {
     /// Calls the checker: its exit code, and what it said on stdout.
     pub(crate) fn call(&self, args: &[&str]) -> (i32, String) {
         let output = self.checker(args).output().expect("it runs");
-        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (said, complained) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         (output.status.code().expect("it is not killed"), format!("{said}{complained}"))
     }
 }
@@ -76,7 +78,9 @@ fn target() -> PathBuf {
         let ours = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let target = ours.join("workbooks");
         if !target.exists() {
-            for folder in ["build", "deps", ".fingerprint"].map(|name| Path::new("debug").join(name)) {
+            for folder in
+                ["build", "deps", ".fingerprint"].map(|name| Path::new("debug").join(name))
+            {
                 link(&ours.with_file_name("").join(&folder), &target.join(folder));
             }
         }

@@ -71,7 +71,10 @@ async fn met() -> (Ws, Ws) {
 async fn a_client_is_greeted_and_heard() {
     let (mut server, mut client) = met().await;
     greets(&mut server).await.expect("it is written");
-    assert_eq!(client.next().await.expect("a message").expect("a greeting"), Message::text("Good morning."));
+    assert_eq!(
+        client.next().await.expect("a message").expect("a greeting"),
+        Message::text("Good morning.")
+    );
     let talk = async {
         for message in [Message::text("Hello"), Message::Binary(Bytes::from_static(b"Hi\xff"))] {
             client.send(message).await.expect("it is written");

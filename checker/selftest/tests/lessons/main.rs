@@ -21,12 +21,15 @@ use checker::wire::frame::{Control, Data, Frame, OpCode};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use markdown::{Page, anchors, blocks, code_spans, kebab, lessons, links, names, pages, prose, read, root};
+use markdown::{
+    Page, anchors, blocks, code_spans, kebab, lessons, links, names, pages, prose, read, root,
+};
 
 /// Lines without the indentation that all of them share.
 fn flush_left(lines: &[&str]) -> Vec<String> {
     let indentation = lines.iter().filter(|line| !line.trim().is_empty());
-    let indentation = indentation.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    let indentation =
+        indentation.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
     lines.iter().map(|line| line.get(indentation..).unwrap_or_default().to_string()).collect()
 }
 
@@ -85,7 +88,9 @@ fn links_lead_somewhere() {
                 continue;
             }
             assert!(!target.contains("://"), "{place}: https, or a file");
-            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(file, at)| (file, Some(at)));
+            let (file, anchor) = target
+                .split_once('#')
+                .map_or((target.as_str(), None), |(file, at)| (file, Some(at)));
             let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
             let path = if file.is_empty() { PathBuf::from(&page.name) } else { folder.join(file) };
             assert!(root().join(&path).exists(), "{place}: there is no such file");
@@ -125,7 +130,8 @@ fn what_points_at_a_lesson_finds_it() {
 
 /// Ids of checks; in Rust, `broadcast::` may also be the module of a channel.
 fn ids(page: &Page) -> Vec<String> {
-    let rust: BTreeSet<_> = blocks(page).iter().filter(|block| block.language == "rust").map(|b| b.line).collect();
+    let rust: BTreeSet<_> =
+        blocks(page).iter().filter(|block| block.language == "rust").map(|b| b.line).collect();
     let mut found = Vec::new();
     let mut skipping = false;
     for (number, line) in page.text.lines().enumerate() {
@@ -134,8 +140,8 @@ fn ids(page: &Page) -> Vec<String> {
         }
         for exercise in ["echo", "heartbeat", "broadcast", "latency"] {
             let start = format!("{exercise}::");
-            let rests =
-                names(line, &start, |c| c.is_alphanumeric() || c == '_').filter(|rest| !skipping && !rest.is_empty());
+            let rests = names(line, &start, |c| c.is_alphanumeric() || c == '_')
+                .filter(|rest| !skipping && !rest.is_empty());
             let rests = rests.filter(|rest| !rest.starts_with(char::is_uppercase));
             found.extend(rests.map(|rest| format!("{exercise}::{rest}")));
         }
@@ -154,7 +160,12 @@ fn checks_that_are_named_exist_and_none_is_left_out() {
         let page = Page { name: exercise.lesson().into(), text: read(exercise.lesson()) };
         let named = ids(&page);
         for check in checks::all().iter().filter(|check| check.exercise == exercise) {
-            assert!(named.iter().any(|id| id == check.id), "{} does not name {}", page.name, check.id);
+            assert!(
+                named.iter().any(|id| id == check.id),
+                "{} does not name {}",
+                page.name,
+                check.id
+            );
         }
     }
 }
@@ -187,8 +198,10 @@ fn commands_can_be_typed() {
     let words = |text: &str| -> BTreeSet<String> {
         text.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']).into()).collect()
     };
-    let subcommands: BTreeSet<String> =
-        help(&[]).lines().filter_map(|line| Some(line.strip_prefix("  ")?.split(' ').next()?.to_string())).collect();
+    let subcommands: BTreeSet<String> = help(&[])
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("  ")?.split(' ').next()?.to_string()))
+        .collect();
     let mut options: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let packages = packages();
     let faults: BTreeSet<String> = faults().into_iter().map(|fault| fault.name).collect();
@@ -206,7 +219,8 @@ fn commands_can_be_typed() {
                 let mut typed = own.split_whitespace().filter(|word| *word != "…");
                 let Some(subcommand) = typed.next() else { continue };
                 assert!(subcommands.contains(subcommand), "{place}: there is no `{subcommand}`");
-                let known = options.entry(subcommand.into()).or_insert_with(|| words(&help(&[subcommand])));
+                let known =
+                    options.entry(subcommand.into()).or_insert_with(|| words(&help(&[subcommand])));
                 for word in typed.clone().filter(|word| word.starts_with("--")) {
                     assert!(known.contains(word), "{place}: there is no {word}");
                 }
@@ -221,7 +235,10 @@ fn commands_can_be_typed() {
                     if ["-p", "--package"].contains(&word) {
                         count += 1;
                         let package = typed.next().unwrap_or_default();
-                        assert!(packages.contains(package), "{place}: there is no package `{package}`");
+                        assert!(
+                            packages.contains(package),
+                            "{place}: there is no package `{package}`"
+                        );
                     }
                 }
             }
@@ -236,14 +253,16 @@ fn commands_can_be_typed() {
 fn packages() -> BTreeSet<String> {
     let cargo = checker::server::build::cargo();
     let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
-    let output = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
+    let output =
+        Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages").iter();
     packages.filter_map(|package| Some(package["name"].as_str()?.to_string())).collect()
 }
 
 fn faults() -> Vec<Fault> {
-    let output = Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_selftest")).arg("--list").output().expect("it runs");
     serde_json::from_slice::<Catalogue>(&output.stdout).expect("JSON").faults
 }
 
@@ -264,11 +283,16 @@ fn a_page_has_its_parts_and_the_day_takes_an_hour() {
         // A summary is HTML, and Markdown is not looked for in it.
         for rest in page.text.split("<summary>").skip(1) {
             let summary = rest.split("</summary>").next().unwrap_or_default();
-            assert!(!summary.contains(['`', '*', '[']), "{}: {summary}: `<code>` is how HTML says it", page.name);
+            assert!(
+                !summary.contains(['`', '*', '[']),
+                "{}: {summary}: `<code>` is how HTML says it",
+                page.name
+            );
         }
         assert!(page.text.contains("\nAfter this page "), "{} does not say what for", page.name);
-        let minutes =
-            names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().and_then(|n| n.parse::<u32>().ok());
+        let minutes = names(&page.text, "**Time:** ", |c| c.is_ascii_digit())
+            .next()
+            .and_then(|n| n.parse::<u32>().ok());
         day += minutes.unwrap_or_else(|| panic!("{} does not say how long", page.name));
     }
     assert!((50..=65).contains(&day), "the day takes {day} minutes");
@@ -278,7 +302,8 @@ fn a_page_has_its_parts_and_the_day_takes_an_hour() {
 #[test]
 fn the_race_is_the_one_that_is_run() {
     let all = lessons();
-    let race = all.iter().flat_map(blocks).find(|block| block.mark == Some("race")).expect("a race");
+    let race =
+        all.iter().flat_map(blocks).find(|block| block.mark == Some("race")).expect("a race");
     for contestant in Contestant::ALL {
         let name = contestant.name();
         assert!(race.lines.iter().any(|line| line.starts_with(&name)), "{name} takes part");
@@ -319,7 +344,10 @@ fn the_readme_shows_what_is_printed() {
     assert_eq!(code, 1, "{said}");
     let end = said.find("0 of 33 checks passed").unwrap_or_else(|| panic!("{said}"));
     let block = said[end..].trim_end();
-    assert!(read("README.md").contains(&format!("```text\n{block}\n```")), "the README does not show\n{block}");
+    assert!(
+        read("README.md").contains(&format!("```text\n{block}\n```")),
+        "the README does not show\n{block}"
+    );
 }
 
 /// The hour's plan in the README has the minutes of the pages.
@@ -327,7 +355,12 @@ fn the_readme_shows_what_is_printed() {
 fn the_plan_has_the_minutes_of_the_pages() {
     let readme = read("README.md");
     for page in lessons() {
-        let minutes = names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().expect("a time");
-        assert!(readme.contains(&format!("]({}) | {minutes} |", page.name)), "{}: {minutes} minutes", page.name);
+        let minutes =
+            names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().expect("a time");
+        assert!(
+            readme.contains(&format!("]({}) | {minutes} |", page.name)),
+            "{}: {minutes} minutes",
+            page.name
+        );
     }
 }

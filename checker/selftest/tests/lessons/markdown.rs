@@ -27,7 +27,9 @@ pub(crate) fn root() -> PathBuf {
 }
 
 pub(crate) fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}")).replace("\r\n", "\n")
+    fs::read_to_string(root().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+        .replace("\r\n", "\n")
 }
 
 /// The pages of the book, in its order, as its table of contents has them.
@@ -41,7 +43,13 @@ pub(crate) fn lessons() -> Vec<Page> {
 
 /// Everything that a reader of the workbook may open.
 pub(crate) fn pages() -> Vec<Page> {
-    let others = ["lessons/SUMMARY.md", "README.md", "CONTRIBUTING.md", "day1/README.md", "solutions/README.md"];
+    let others = [
+        "lessons/SUMMARY.md",
+        "README.md",
+        "CONTRIBUTING.md",
+        "day1/README.md",
+        "solutions/README.md",
+    ];
     let others = others.into_iter().filter(|name| root().join(name).exists());
     let others = others.map(|name| Page { name: name.into(), text: read(name) });
     lessons().into_iter().chain(others).collect()
@@ -107,7 +115,8 @@ pub(crate) fn anchors(page: &Page) -> BTreeSet<String> {
         if heading.len() == line.len() || !heading.starts_with(' ') {
             continue;
         }
-        let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        let kept =
+            heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
         let slug: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
         let slug = slug.to_lowercase();
         let again = (1..).map(|n| format!("{slug}-{n}"));

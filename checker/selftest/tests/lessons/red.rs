@@ -8,7 +8,8 @@ use crate::{commands, faults};
 fn mistakes(page: &Page) -> Vec<(String, String)> {
     let mistake = |command: String| {
         let fault = names(&command, "--fault ", kebab).next()?.to_string();
-        let check = command.split_whitespace().skip_while(|word| *word != "grade").nth(1)?.to_string();
+        let check =
+            command.split_whitespace().skip_while(|word| *word != "grade").nth(1)?.to_string();
         Some((check, fault))
     };
     commands(page).into_iter().filter_map(mistake).collect()
@@ -18,7 +19,10 @@ fn mistakes(page: &Page) -> Vec<(String, String)> {
 fn quotes<'a>(page: &'a Page, check: &str) -> Vec<&'a str> {
     let item = format!("- `{check}`: ");
     let items = page.text.split("\n").filter_map(|line| line.strip_prefix(item.as_str()));
-    items.flat_map(|line| line.split('*').skip(1).step_by(2)).map(|quote| quote.trim_end_matches('.')).collect()
+    items
+        .flat_map(|line| line.split('*').skip(1).step_by(2))
+        .map(|quote| quote.trim_end_matches('.'))
+        .collect()
 }
 
 /// It says which check finds a mistake: it does not find it only in passing.
@@ -28,7 +32,10 @@ fn mistakes_are_found_by_the_check_that_the_lesson_names() {
     let mut count = 0;
     for page in &lessons() {
         for (check, name) in mistakes(page) {
-            let fault = faults.iter().find(|fault| fault.name == name).unwrap_or_else(|| panic!("no {name}"));
+            let fault = faults
+                .iter()
+                .find(|fault| fault.name == name)
+                .unwrap_or_else(|| panic!("no {name}"));
             assert_eq!(fault.violates[0], check, "{}: {name}", page.name);
             count += 1;
         }
@@ -51,7 +58,11 @@ fn the_complaint_is_the_one_that_the_lesson_quotes() {
             let found = check(&result, &id);
             assert_eq!(found["outcome"], "failed", "{}: {fault}: {result}", page.name);
             let said = found["summary"].as_str().expect("a sentence");
-            assert!(quotes.iter().any(|quote| said.contains(quote)), "{}: {fault}: {said}: {quotes:?}", page.name);
+            assert!(
+                quotes.iter().any(|quote| said.contains(quote)),
+                "{}: {fault}: {said}: {quotes:?}",
+                page.name
+            );
         }
     }
     assert!(count >= 9, "{count} mistakes only");

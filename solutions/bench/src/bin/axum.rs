@@ -74,7 +74,12 @@ async fn live(socket: WebSocket, room: &Room) {
     }
 }
 
-async fn read(mut stream: SplitStream<WebSocket>, alive: &AtomicBool, replies: &mpsc::Sender<Utf8Bytes>, room: &Room) {
+async fn read(
+    mut stream: SplitStream<WebSocket>,
+    alive: &AtomicBool,
+    replies: &mpsc::Sender<Utf8Bytes>,
+    room: &Room,
+) {
     while let Some(Ok(message)) = stream.next().await {
         let data = match message {
             Message::Text(text) => text.into(),

@@ -12,7 +12,8 @@ use bench::serve;
 use checker::exercise::Exercise;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{
-    FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError, WebSocketRead, WebSocketWrite,
+    FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError,
+    WebSocketRead, WebSocketWrite,
 };
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -55,7 +56,10 @@ async fn main() {
     }
 }
 
-async fn handshake(mut request: Request<Incoming>, room: Arc<Room>) -> Result<Response<Empty<Bytes>>, Infallible> {
+async fn handshake(
+    mut request: Request<Incoming>,
+    room: Arc<Room>,
+) -> Result<Response<Empty<Bytes>>, Infallible> {
     let Ok((response, upgraded)) = upgrade(&mut request) else {
         let mut refused = Response::new(Empty::new());
         *refused.status_mut() = StatusCode::BAD_REQUEST;

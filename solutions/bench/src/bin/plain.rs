@@ -31,14 +31,17 @@ async fn main() {
         config = config.read_buffer_size(bytes);
     }
     let everyone = broadcast::Sender::new(serve::BACKLOG);
-    let room = Arc::new(Room { exercise: serve::exercise(), period: serve::period(), config, everyone });
+    let room =
+        Arc::new(Room { exercise: serve::exercise(), period: serve::period(), config, everyone });
     let listener = serve::listen().await;
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let room = room.clone();
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            let Ok(mut ws) = accept_async_with_config(stream, Some(room.config)).await else { return };
+            let Ok(mut ws) = accept_async_with_config(stream, Some(room.config)).await else {
+                return;
+            };
             serve::log("Client connected");
             let _ = match room.exercise {
                 Exercise::Echo => echo(&mut ws).await,

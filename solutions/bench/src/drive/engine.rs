@@ -45,7 +45,8 @@ pub(super) struct Conn {
 }
 
 /// What to do with the text message that came on this connection at that time; the last is what goes back on it.
-pub(super) type OnText<'a> = dyn FnMut(usize, &[u8], Instant, &mut Vec<u8>) -> Result<(), String> + 'a;
+pub(super) type OnText<'a> =
+    dyn FnMut(usize, &[u8], Instant, &mut Vec<u8>) -> Result<(), String> + 'a;
 
 /// All connections of a run.
 pub struct Engine {
@@ -69,7 +70,16 @@ impl Engine {
         let poll = Poll::new().map_err(|error| format!("no poll: {error}"))?;
         let events = Events::with_capacity(4096);
         let conns = Vec::new();
-        Ok(Engine { poll, events, addr, speech, conns, scratch: vec![0; SCRATCH], opening: BTreeSet::new(), pings: 0 })
+        Ok(Engine {
+            poll,
+            events,
+            addr,
+            speech,
+            conns,
+            scratch: vec![0; SCRATCH],
+            opening: BTreeSet::new(),
+            pings: 0,
+        })
     }
 
     /// Opens connections until there are that many, answering pings meanwhile.
@@ -84,7 +94,9 @@ impl Engine {
                 self.conns.push(conn);
             }
             if !self.opening.is_empty() {
-                self.turn(None, &mut |index, _, _, _| Err(format!("a message for client {index} that nobody sent")))?;
+                self.turn(None, &mut |index, _, _, _| {
+                    Err(format!("a message for client {index} that nobody sent"))
+                })?;
             }
         }
         Ok(())
@@ -103,7 +115,9 @@ impl Engine {
         }
         while Instant::now() < until {
             let before = self.opening.clone();
-            self.turn(None, &mut |index, _, _, _| Err(format!("a message for client {index} that nobody sent")))?;
+            self.turn(None, &mut |index, _, _, _| {
+                Err(format!("a message for client {index} that nobody sent"))
+            })?;
             for index in before.difference(&self.opening.clone()).copied() {
                 welcomed += 1;
                 let conn = self.connect(index)?;
@@ -132,7 +146,11 @@ impl Engine {
     ///
     /// # Errors
     /// When a connection ends, or brings what it should not, or nothing comes for too long.
-    pub(super) fn turn(&mut self, timeout: Option<Duration>, on: &mut OnText<'_>) -> Result<bool, String> {
+    pub(super) fn turn(
+        &mut self,
+        timeout: Option<Duration>,
+        on: &mut OnText<'_>,
+    ) -> Result<bool, String> {
         match self.poll.poll(&mut self.events, Some(timeout.unwrap_or(PATIENCE))) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             other => other.map_err(|error| format!("no events: {error}"))?,
@@ -172,7 +190,11 @@ impl Conn {
             match self.stream.write(&self.out[self.written..]) {
                 Ok(written) => self.written += written,
                 // Not yet, or not yet connected: an event will tell.
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return Ok(()),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
+                {
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -194,7 +216,11 @@ impl Conn {
             let length = match self.stream.read(scratch) {
                 Ok(0) => return Err("the server ended the connection".into()),
                 Ok(length) => length,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return Ok(()),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
+                {
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(format!("can't read: {error}")),
             };
@@ -239,7 +265,9 @@ impl Conn {
             return Ok(bytes.len() - left.len());
         }
         if self.state == State::Handshake {
-            let Some(end) = left.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
+            let Some(end) = left.windows(4).position(|window| window == b"\r\n\r\n") else {
+                return Ok(0);
+            };
             let head = String::from_utf8_lossy(&left[..end]);
             if !head.starts_with("HTTP/1.1 101") || !head.contains(wire::ACCEPT) {
                 return Err(format!("the handshake failed: {head}"));
@@ -251,7 +279,10 @@ impl Conn {
             match kind {
                 Kind::Text if self.state == State::Welcome => {
                     if payload != crate::serve::WELCOME.as_bytes() {
-                        return Err(format!("no welcome, but {:?}", String::from_utf8_lossy(payload)));
+                        return Err(format!(
+                            "no welcome, but {:?}",
+                            String::from_utf8_lossy(payload)
+                        ));
                     }
                     self.state = State::Open;
                 }

@@ -49,7 +49,8 @@ impl<'a> Meter<'a> {
     fn new(server: &'a Server, window: Window) -> Self {
         let begins = Instant::now() + window.warm_up;
         // From a microsecond to a minute, in nanoseconds, to three digits.
-        let latencies = Histogram::new_with_bounds(1_000, 60_000_000_000, 3).expect("these bounds make sense");
+        let latencies =
+            Histogram::new_with_bounds(1_000, 60_000_000_000, 3).expect("these bounds make sense");
         Meter { server, begins, ends: begins + window.measured, began: None, count: 0, latencies }
     }
 
@@ -75,7 +76,8 @@ impl<'a> Meter<'a> {
     fn measured(&self) -> Measured {
         let (began, before) = self.began.unwrap_or((self.begins, None));
         let processor = self.server.processor_since(before);
-        let p99 = (!self.latencies.is_empty()).then(|| Duration::from_nanos(self.latencies.value_at_quantile(0.99)));
+        let p99 = (!self.latencies.is_empty())
+            .then(|| Duration::from_nanos(self.latencies.value_at_quantile(0.99)));
         Measured { count: self.count, wall: began.elapsed(), processor, p99 }
     }
 }
@@ -95,7 +97,8 @@ pub fn echo(
     let mut engine = Engine::new(server.addr, speech)?;
     engine.open(connections)?;
     // Of each client: the number of the next message, and when those on their way were sent.
-    let mut clients: Vec<(u64, VecDeque<Instant>)> = vec![(0, VecDeque::with_capacity(in_flight)); connections];
+    let mut clients: Vec<(u64, VecDeque<Instant>)> =
+        vec![(0, VecDeque::with_capacity(in_flight)); connections];
     for (index, (next, under_way)) in clients.iter_mut().enumerate() {
         for _ in 0..in_flight {
             template.append(&mut engine.conns[index].out, index, *next);
@@ -115,7 +118,10 @@ pub fn echo(
             given_up = Instant::now() + PATIENCE;
         }
         if measured.is_some() && Instant::now() > given_up {
-            return Err(format!("{outstanding} messages were not answered within {} s", PATIENCE.as_secs()));
+            return Err(format!(
+                "{outstanding} messages were not answered within {} s",
+                PATIENCE.as_secs()
+            ));
         }
         engine.turn(None, &mut |index, payload, now, out| {
             let (next, under_way) = &mut clients[index];
@@ -179,7 +185,11 @@ pub fn broadcast(
             return Ok(measured);
         }
         if measured.is_some() && Instant::now() > given_up {
-            return Err(format!("{} messages did not reach all within {} s", under_way.len(), PATIENCE.as_secs()));
+            return Err(format!(
+                "{} messages did not reach all within {} s",
+                under_way.len(),
+                PATIENCE.as_secs()
+            ));
         }
         engine.turn(None, &mut |index, payload, now, _| {
             let number = next_of[index];
@@ -218,13 +228,19 @@ pub fn handshakes(server: &Server, window: Window) -> Result<Measured, String> {
 ///
 /// # Errors
 /// When one can't be opened or is dropped.
-pub fn idle(server: &Server, connections: usize, window: Window) -> Result<(Option<(u64, u64)>, Measured), String> {
+pub fn idle(
+    server: &Server,
+    connections: usize,
+    window: Window,
+) -> Result<(Option<(u64, u64)>, Measured), String> {
     let before = server.memory();
     let mut engine = Engine::new(server.addr, Speech::Frames)?;
     engine.open(connections)?;
     let wait = |engine: &mut Engine, until: Instant| -> Result<(), String> {
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            engine.turn(Some(left), &mut |index, _, _, _| Err(format!("a message for client {index}")))?;
+            engine.turn(Some(left), &mut |index, _, _, _| {
+                Err(format!("a message for client {index}"))
+            })?;
         }
         Ok(())
     };
@@ -232,6 +248,7 @@ pub fn idle(server: &Server, connections: usize, window: Window) -> Result<(Opti
     let (began, processor, pings) = (Instant::now(), server.processor_time(), engine.pings);
     wait(&mut engine, began + window.measured)?;
     let processor = server.processor_since(processor);
-    let measured = Measured { count: engine.pings - pings, wall: began.elapsed(), processor, p99: None };
+    let measured =
+        Measured { count: engine.pings - pings, wall: began.elapsed(), processor, p99: None };
     Ok((before.zip(server.memory()), measured))
 }

@@ -46,7 +46,8 @@ impl Template {
 
     /// Whether this is the server's answer to that message.
     pub(super) fn is_answer(&self, payload: &[u8], client: usize, number: u64) -> bool {
-        let rest = payload.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(&name(client, number)));
+        let rest =
+            payload.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(&name(client, number)));
         rest == Some(&self.plain[NAME..])
     }
 
@@ -104,10 +105,13 @@ type First<'a> = (Kind, &'a [u8], &'a [u8]);
 /// The first frame, if it is there whole.
 pub(super) fn first(bytes: &[u8]) -> Result<Option<First<'_>>, String> {
     let mut cursor = Cursor::new(bytes);
-    let parsed = FrameHeader::parse(&mut cursor).map_err(|error| format!("that is no frame: {error}"))?;
+    let parsed =
+        FrameHeader::parse(&mut cursor).map_err(|error| format!("that is no frame: {error}"))?;
     let Some((header, length)) = parsed else { return Ok(None) };
     let rest = &bytes[usize::try_from(cursor.position()).unwrap_or(usize::MAX)..];
-    let Some((payload, after)) = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)) else {
+    let Some((payload, after)) =
+        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
+    else {
         return Ok(None);
     };
     let kind = match header.opcode {

@@ -20,7 +20,8 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
     let mut silent = arena.join_mute().await?;
     let mut quiet = arena.join().await?;
     let opened = Instant::now();
-    let (mut another, mut fading, mut late) = try_join3(arena.join(), arena.join(), arena.join_mute()).await?;
+    let (mut another, mut fading, mut late) =
+        try_join3(arena.join(), arena.join(), arena.join_mute()).await?;
     let hello = arena.token();
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
@@ -34,9 +35,14 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
             heartbeat::drops::dropped_on_time(arena, &mut witness, &mut silent, unanswered).await
         };
         let fading_one = async {
-            let after = heartbeat::signs::fades_away(arena, &mut another, &mut fading, |client, trouble| {
-                no_ping(trouble, "", |other| heartbeat::drops::dropped_alive(client, other))
-            })
+            let after = heartbeat::signs::fades_away(
+                arena,
+                &mut another,
+                &mut fading,
+                |client, trouble| {
+                    no_ping(trouble, "", |other| heartbeat::drops::dropped_alive(client, other))
+                },
+            )
             .await;
             after.map_err(|trouble| trouble.amid("one that had answered before, and talks on: "))
         };
@@ -71,13 +77,19 @@ pub(super) async fn beats(arena: &mut Arena) -> Checked {
 async fn nothing_but_talk(client: &mut Client, last: &str) -> Checked {
     loop {
         let moment = client.next_but_heartbeats("the last word").await?;
-        let Heard::Text(text) = &moment.heard else { return Err(client.instead(&moment, "the last word")) };
+        let Heard::Text(text) = &moment.heard else {
+            return Err(client.instead(&moment, "the last word"));
+        };
         if *text == reply_to(last) {
             return Ok(());
         }
         if *text != reply_to(SMALL_TALK) {
-            let failure = client.failure(Kind::Unexpected, "a message came that nobody sent").at(client.mark(&moment));
-            return Err(failure.expected("what somebody says, and nothing else", quoted(text)).into());
+            let failure = client
+                .failure(Kind::Unexpected, "a message came that nobody sent")
+                .at(client.mark(&moment));
+            return Err(failure
+                .expected("what somebody says, and nothing else", quoted(text))
+                .into());
         }
     }
 }
@@ -103,7 +115,9 @@ async fn once_some_are_gone(arena: &Arena, leaver: Client, quiet: &mut Client) -
         for _ in 0..2 {
             let ping = quiet.ping().await;
             ping.map_err(|trouble| {
-                no_ping(trouble, "while others come and go, ", |other| heartbeat::drops::dropped_alive(quiet, other))
+                no_ping(trouble, "while others come and go, ", |other| {
+                    heartbeat::drops::dropped_alive(quiet, other)
+                })
             })?;
         }
         Ok(())

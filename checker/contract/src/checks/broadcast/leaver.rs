@@ -15,9 +15,10 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     for _ in 0..7 {
         clients.push(arena.join().await?);
     }
-    for (round, manner) in [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame, Manner::ThrownOut]
-        .into_iter()
-        .enumerate()
+    for (round, manner) in
+        [Manner::Politely, Manner::Reset, Manner::Silently, Manner::InMidFrame, Manner::ThrownOut]
+            .into_iter()
+            .enumerate()
     {
         // From the front, the back and the middle, so that no place in a list is special.
         let place = [0, clients.len() - 1, clients.len() / 2, 0, 1][round];
@@ -30,7 +31,9 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
         leave(gone, manner).await?;
         if let Manner::Politely = manner {
             let heard = all_hear(&mut clients, &last_words).await;
-            heard.map_err(|trouble| trouble.amid("the last words of a client before its close frame: "))?;
+            heard.map_err(|trouble| {
+                trouble.amid("the last words of a client before its close frame: ")
+            })?;
         }
         for text in arena.tokens(3) {
             let speaker = arena.rng.random_range(0..clients.len());
@@ -42,11 +45,14 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     // More than one at a time, from the front, so that whoever is put in their places is one that stays.
     let staying = clients.split_off(3);
     // All say goodbye before any of them is waited for; once they are let go, the server has done with them.
-    join_all(std::mem::replace(&mut clients, staying).into_iter().map(|gone| arena.leave(gone))).await;
+    join_all(std::mem::replace(&mut clients, staying).into_iter().map(|gone| arena.leave(gone)))
+        .await;
     for text in arena.tokens(2 * clients.len()) {
         let speaker = arena.rng.random_range(0..clients.len());
         clients[speaker].send_text(text.as_str());
-        all_hear(&mut clients, &text).await.map_err(|trouble| trouble.amid("after three clients left at once, "))?;
+        all_hear(&mut clients, &text)
+            .await
+            .map_err(|trouble| trouble.amid("after three clients left at once, "))?;
     }
     // A room that all have left is a room.
     for client in clients {
@@ -55,7 +61,9 @@ pub(super) async fn leaver(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(2).await?;
     let token = arena.token();
     clients[0].send_text(token.as_str());
-    all_hear(&mut clients, &token).await.map_err(|trouble| trouble.amid("after all clients had left, "))?;
+    all_hear(&mut clients, &token)
+        .await
+        .map_err(|trouble| trouble.amid("after all clients had left, "))?;
     behind(arena, &mut clients).await
 }
 
@@ -69,7 +77,9 @@ async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
         match all_hear(clients, &text).await {
             // Whether all others wait for it is another check's business.
             Err(trouble) if trouble.is(Kind::Silence) => return Ok(()),
-            heard => heard.map_err(|trouble| trouble.amid("beside a client that does not read, "))?,
+            heard => {
+                heard.map_err(|trouble| trouble.amid("beside a client that does not read, "))?
+            }
         }
     }
     deaf.connection.reset().await;
@@ -77,7 +87,9 @@ async fn behind(arena: &mut Arena, clients: &mut [Client]) -> Checked {
     for text in arena.tokens(3) {
         clients[0].send_text(text.as_str());
         let heard = all_hear(clients, &text).await;
-        heard.map_err(|trouble| trouble.amid("after a client that did not read reset its connection, "))?;
+        heard.map_err(|trouble| {
+            trouble.amid("after a client that did not read reset its connection, ")
+        })?;
     }
     Ok(())
 }
@@ -100,7 +112,8 @@ async fn leave(mut client: Client, manner: Manner) -> Checked {
         Manner::Reset => client.connection.reset().await,
         Manner::Silently => client.hang_up(),
         Manner::InMidFrame => {
-            let whole = Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
+            let whole =
+                Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
             client.send_bytes(whole[..9].to_vec());
             let _ = within(PATIENCE, client.sent_but(0)).await;
             // Not a reset, which could take the half back before the server has read it.

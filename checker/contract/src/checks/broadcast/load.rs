@@ -40,15 +40,23 @@ pub(super) async fn crowd(arena: &mut Arena) -> Checked {
 async fn behind(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(2).await?;
     let mut far_away = arena.join_narrow().await?;
-    let texts: Vec<String> = arena.tokens(950).into_iter().map(|token| token + &".".repeat(1_000)).collect();
+    let texts: Vec<String> =
+        arena.tokens(950).into_iter().map(|token| token + &".".repeat(1_000)).collect();
     far_away.connection.stop_reading();
     let heard = within(PATIENCE * 2, burst(&mut clients, &texts)).await;
     far_away.connection.read_on();
     match heard {
         // Another check judges that.
-        None => return Err(Trouble::Unknown("all others waited for one that did not read for a while".to_string())),
+        None => {
+            return Err(Trouble::Unknown(
+                "all others waited for one that did not read for a while".to_string(),
+            ));
+        }
         Some(Err(Trouble::Failed(failure))) if failure.kind == Kind::Silence => {
-            return Err(Trouble::Unknown(format!("one did not read for a while, and {}", failure.summary)));
+            return Err(Trouble::Unknown(format!(
+                "one did not read for a while, and {}",
+                failure.summary
+            )));
         }
         Some(heard) => heard?,
     }
@@ -68,7 +76,11 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> Checked {
 
 fn with_so_much(texts: &[String], on_their_way: &str) -> String {
     let bytes: usize = texts.iter().map(String::len).sum();
-    format!("with {} messages of {} KiB in all on their way{on_their_way}", texts.len(), bytes / 1024)
+    format!(
+        "with {} messages of {} KiB in all on their way{on_their_way}",
+        texts.len(),
+        bytes / 1024
+    )
 }
 
 /// How many messages of 1 KiB are sent at a time.
@@ -101,10 +113,17 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
         return Ok(());
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    let failure = Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory").expected(
-        format!("at most {} more, however many messages of 1 KiB are sent", mib(allowed)),
-        format!("{} more after {} messages ({} without the slow client)", mib(grown), flood.sent(), mib(own)),
-    );
+    let failure =
+        Failure::new(Kind::Memory, "a client that stops reading costs the server too much memory")
+            .expected(
+                format!("at most {} more, however many messages of 1 KiB are sent", mib(allowed)),
+                format!(
+                    "{} more after {} messages ({} without the slow client)",
+                    mib(grown),
+                    flood.sent(),
+                    mib(own)
+                ),
+            );
     Err(failure.into())
 }
 
@@ -134,7 +153,8 @@ impl Flood {
         flood_round(arena, &mut readers).await?;
         let undisturbed = began.elapsed();
         let limit = STALL.max(undisturbed * 20);
-        let mut flood = Flood { readers, slow, limit, undisturbed, before: 0, logs: false, rounds: 0 };
+        let mut flood =
+            Flood { readers, slow, limit, undisturbed, before: 0, logs: false, rounds: 0 };
         flood.logs = flood.logged(arena, PATIENCE / 4).await;
         flood.before = arena.server.memory().ok_or_else(untold)?;
         Ok(flood)
@@ -195,7 +215,11 @@ impl Flood {
 
     fn stalled(&self) -> Failure {
         let usual = self.undisturbed.as_millis();
-        Failure::new(Kind::WrongTiming, "while one client does not read, all others are slowed down").expected(
+        Failure::new(
+            Kind::WrongTiming,
+            "while one client does not read, all others are slowed down",
+        )
+        .expected(
             format!("{AT_ONCE} messages in about the {usual} ms that they took before"),
             format!("they did not all arrive in {} ms", self.limit.as_millis()),
         )
@@ -217,7 +241,8 @@ fn outlook(course: &[u64]) -> u64 {
 async fn flood_round(arena: &mut Arena, readers: &mut [Client]) -> Checked {
     // One text a round: what is counted here is how many arrive, and that takes a debug build long enough.
     let text = format!("{} {}", arena.token(), "x".repeat(1_000));
-    let frame = Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
+    let frame =
+        Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
     readers[0].send_bytes(frame.repeat(AT_ONCE));
     let reply = reply_to(&text);
     let heard = readers.iter_mut().map(|reader| reader.expect_times(AT_ONCE, &reply));
@@ -230,7 +255,9 @@ fn untold() -> Trouble {
 
 fn delayed(trouble: Trouble, sent: usize) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
-    failure.summary =
-        format!("while one client does not read, another suffers (after {sent} messages): {}", failure.summary);
+    failure.summary = format!(
+        "while one client does not read, another suffers (after {sent} messages): {}",
+        failure.summary
+    );
     Trouble::Failed(failure)
 }

@@ -50,12 +50,20 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "One channel keeps the order of what goes in. A task spawned for each message, or each receiver, does not.",
         lesson: LESSON,
         least: Least { connections: 4, messages: 400, ..LEAST },
-        ..check("broadcast::order", Broadcast, "One sender's messages arrive everywhere in the order sent.", |arena| {
-            Box::pin(talk::order(arena))
-        })
+        ..check(
+            "broadcast::order",
+            Broadcast,
+            "One sender's messages arrive everywhere in the order sent.",
+            |arena| Box::pin(talk::order(arena)),
+        )
     },
     Check {
-        explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order", "broadcast::crowd"],
+        explained_by: &[
+            "broadcast::welcome",
+            "broadcast::everyone",
+            "broadcast::order",
+            "broadcast::crowd",
+        ],
         needs: SPREADS,
         hint: "Let everything go through one channel, the sender's own copy too; a reply sent to the sender directly arrives at another place in the order.",
         lesson: LESSON,
@@ -73,9 +81,12 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
         lesson: LESSON,
         least: Least { connections: 5, messages: 20, ..LEAST },
-        ..check("broadcast::latecomer", Broadcast, "A newcomer gets nothing from before it joined.", |arena| {
-            Box::pin(talk::latecomer(arena))
-        })
+        ..check(
+            "broadcast::latecomer",
+            Broadcast,
+            "A newcomer gets nothing from before it joined.",
+            |arena| Box::pin(talk::latecomer(arena)),
+        )
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
@@ -83,9 +94,12 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "A send that fails concerns one client: leave its loop and let the others go on. In a channel a receiver that is dropped is simply gone.",
         lesson: LESSON,
         least: Least { connections: 8, messages: 40, ..LEAST },
-        ..check("broadcast::leaver", Broadcast, "Clients that leave, politely or not, disturb no one.", |arena| {
-            Box::pin(leaver::leaver(arena))
-        })
+        ..check(
+            "broadcast::leaver",
+            Broadcast,
+            "Clients that leave, politely or not, disturb no one.",
+            |arena| Box::pin(leaver::leaver(arena)),
+        )
     },
     Check {
         moot_after: &["broadcast::slow"],

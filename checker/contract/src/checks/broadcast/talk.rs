@@ -19,7 +19,9 @@ pub(super) async fn welcome(arena: &mut Arena) -> Checked {
     let mut host = arena.connect().await.fundamental()?;
     match host.expect_text(WELCOME, "the welcome").await {
         Ok(()) => arena.sound(),
-        Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongMessage => return Err(failure.into()),
+        Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongMessage => {
+            return Err(failure.into());
+        }
         other => return other.fundamental(),
     }
     let mut newcomers = Vec::new();
@@ -37,9 +39,14 @@ pub(super) async fn welcome(arena: &mut Arena) -> Checked {
             && let Heard::Text(text) = &moment.heard
             && (!echo::talk::resembles(text, &token) || text.contains(WELCOME))
         {
-            let failure = client.failure(Kind::Unexpected, "a client got a message that was not for it");
+            let failure =
+                client.failure(Kind::Unexpected, "a client got a message that was not for it");
             let expected = "one welcome, its own, and then only what clients say";
-            return Err(failure.expected(expected, quoted(text)).about(Vec::new()).at(client.mark(&moment)).into());
+            return Err(failure
+                .expected(expected, quoted(text))
+                .about(Vec::new())
+                .at(client.mark(&moment))
+                .into());
         }
     }
     for client in newcomers.into_iter().chain([host]) {
@@ -63,7 +70,8 @@ async fn in_a_busy_room(arena: &mut Arena, hears: &mut bool) -> Checked {
         // `hears` itself is another check's business, and not waited for twice in vain.
         for text in texts {
             talker.send_text(text.as_str());
-            *hears = *hears && matches!(within(PATIENCE / 8, talker.text("its own words")).await, Some(Ok(_)));
+            *hears = *hears
+                && matches!(within(PATIENCE / 8, talker.text("its own words")).await, Some(Ok(_)));
         }
     }
     for mut newcomer in newcomers {
@@ -73,8 +81,14 @@ async fn in_a_busy_room(arena: &mut Arena, hears: &mut bool) -> Checked {
             && text != WELCOME
             && texts.iter().any(|said| echo::talk::resembles(text, said))
         {
-            let failure = newcomer.failure(Kind::Unexpected, "a newcomer hears what others say before it is welcomed");
-            return Err(failure.literally(WELCOME, text.as_str()).at(newcomer.mark(&moment)).into());
+            let failure = newcomer.failure(
+                Kind::Unexpected,
+                "a newcomer hears what others say before it is welcomed",
+            );
+            return Err(failure
+                .literally(WELCOME, text.as_str())
+                .at(newcomer.mark(&moment))
+                .into());
         }
         arena.leave(newcomer).await;
     }
@@ -91,7 +105,8 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
-    let mut texts = vec![format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}")];
+    let mut texts =
+        vec![format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}")];
     texts.extend(echo::texts::of_all_kinds(&token));
     texts.extend([token.clone(), token]);
     texts.extend(echo::texts::COMMANDS.iter().map(ToString::to_string));
@@ -108,7 +123,9 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     for text in arena.tokens(24) {
         clients[0].send_text(text.as_str());
         let (heard, newcomer) = join(all_hear(&mut clients, &text), arena.join()).await;
-        heard.map_err(|trouble| trouble.amid("while another client joins, ")).and(newcomer.map(|_| ()))?;
+        heard
+            .map_err(|trouble| trouble.amid("while another client joins, "))
+            .and(newcomer.map(|_| ()))?;
     }
     let when = arena.aged(answered).await;
     let last = arena.token();
@@ -144,8 +161,9 @@ async fn alone(arena: &mut Arena) -> Checked {
 fn a_second_time(trouble: Trouble, before: &str) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
     if failure.literal && failure.got == reply_to(before) {
-        failure.summary =
-            failure.summary.replace("a text came that differs from", "the text before came again, and not");
+        failure.summary = failure
+            .summary
+            .replace("a text came that differs from", "the text before came again, and not");
     }
     Trouble::Failed(failure)
 }
@@ -165,11 +183,14 @@ pub(super) fn together<T>(heard: Vec<Checked<T>>) -> Checked<Vec<T>> {
         Err(Trouble::Failed(failure)) => Some(failure.kind),
         _ => None,
     };
-    let all = heard.len() > 1 && heard.iter().all(|other| kind(other).is_some() && kind(other) == kind(&heard[0]));
+    let all = heard.len() > 1
+        && heard.iter().all(|other| kind(other).is_some() && kind(other) == kind(&heard[0]));
     heard.into_iter().collect::<Checked<_>>().map_err(|trouble| {
         let who = match &trouble {
             _ if all => "every client: ".to_string(),
-            Trouble::Failed(failure) if failure.clients.len() == 1 => format!("client {}: ", failure.clients[0]),
+            Trouble::Failed(failure) if failure.clients.len() == 1 => {
+                format!("client {}: ", failure.clients[0])
+            }
             _ => String::new(),
         };
         trouble.amid(&who).in_company()
@@ -221,7 +242,12 @@ async fn all_agree(arena: &mut Arena, clients: &mut [Client], each: usize) -> Ch
     let heard: Vec<Vec<String>> = together(heard)?;
     for (client, theirs) in clients.iter().zip(&heard).skip(1) {
         let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
-        let first = format!("client {} heard {} as message {}", clients[0].number(), quoted(&heard[0][at]), at + 1);
+        let first = format!(
+            "client {} heard {} as message {}",
+            clients[0].number(),
+            quoted(&heard[0][at]),
+            at + 1
+        );
         let failure = client
             .failure(Kind::WrongMessage, "two clients see the same messages in different orders")
             .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
@@ -239,14 +265,21 @@ pub(super) async fn collect(client: &mut Client, texts: &[String]) -> Checked<Ve
     }
     let mut heard = Vec::with_capacity(texts.len());
     while heard.len() < texts.len() {
-        let wanted = format!("one of the {} messages that are missing of {}", texts.len() - heard.len(), texts.len());
+        let wanted = format!(
+            "one of the {} messages that are missing of {}",
+            texts.len() - heard.len(),
+            texts.len()
+        );
         let moment = client.next_but_heartbeats(&wanted).await?;
         let Heard::Text(text) = &moment.heard else { return Err(client.instead(&moment, &wanted)) };
         match missing.get_mut(text) {
             Some(count) if *count > 0 => *count -= 1,
             found => {
-                let what =
-                    if found.is_some() { "a message came a second time" } else { "a message came that nobody sent" };
+                let what = if found.is_some() {
+                    "a message came a second time"
+                } else {
+                    "a message came that nobody sent"
+                };
                 let failure = client.failure(Kind::Unexpected, what);
                 return Err(failure.expected(wanted, quoted(text)).at(client.mark(&moment)).into());
             }
@@ -271,7 +304,8 @@ pub(super) async fn latecomer(arena: &mut Arena) -> Checked {
         match &moment.heard {
             Heard::Text(heard) if *heard == reply_to(&text) => {}
             Heard::Text(heard) => {
-                let failure = late.failure(Kind::Unexpected, "a newcomer got something from before it joined");
+                let failure = late
+                    .failure(Kind::Unexpected, "a newcomer got something from before it joined");
                 return Err(failure
                     .literally(reply_to(&text), heard.as_str())
                     .about(Vec::new())

@@ -20,8 +20,11 @@ pub(super) async fn close(arena: &mut Arena) -> Checked {
 /// mistake; after some turns of such a loop it is over.
 pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) -> Checked {
     // Those of libraries and frameworks, and those of applications (section 7.4.2).
-    let (registered, private) = (arena.rng.random_range(3_000..4_000), arena.rng.random_range(4_000..5_000));
-    for (code, reason) in [(1_000, ""), (1_001, "going away"), (registered, "as agreed"), (private, "as agreed")] {
+    let (registered, private) =
+        (arena.rng.random_range(3_000..4_000), arena.rng.random_range(4_000..5_000));
+    for (code, reason) in
+        [(1_000, ""), (1_001, "going away"), (registered, "as agreed"), (private, "as agreed")]
+    {
         let mut client = arena.join().await?;
         for text in arena.tokens(exchanges) {
             client.exchange(&text).await?;
@@ -54,25 +57,43 @@ async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
             let what = "the close frame has a code that stands for what never is on the wire (RFC 6455, section 7.4.1)";
             let failure = client.failure(Kind::WrongClose, what);
             let expected = "a close frame without a code, as the client's was, or with 1000";
-            return Err(failure.expected(expected, format!("the code {got}")).at(client.mark(&moment)).into());
+            return Err(failure
+                .expected(expected, format!("the code {got}"))
+                .at(client.mark(&moment))
+                .into());
         }
         Heard::Close(got) if code.is_none() || got == code => {}
         Heard::Close(_) => {
-            let failure = client.failure(Kind::WrongClose, "the close frame's code is not the one the client sent");
-            return Err(failure.expected(wanted, describe(&moment.heard)).at(client.mark(&moment)).into());
+            let failure = client
+                .failure(Kind::WrongClose, "the close frame's code is not the one the client sent");
+            return Err(failure
+                .expected(wanted, describe(&moment.heard))
+                .at(client.mark(&moment))
+                .into());
         }
         Heard::End(_) => {
-            let failure =
-                client.failure(Kind::WrongClose, "the close frame was not answered: the TCP connection just ended");
-            return Err(failure.expected(wanted, describe(&moment.heard)).at(client.mark(&moment)).into());
+            let failure = client.failure(
+                Kind::WrongClose,
+                "the close frame was not answered: the TCP connection just ended",
+            );
+            return Err(failure
+                .expected(wanted, describe(&moment.heard))
+                .at(client.mark(&moment))
+                .into());
         }
         _ => return Err(client.instead(&moment, &wanted)),
     }
     client.end().await?;
     let is_message = |moment: &Moment| matches!(moment.heard, Heard::Text(_) | Heard::Binary(_));
     let Some(message) = client.overheard().into_iter().find(is_message) else { return Ok(()) };
-    let failure = client.failure(Kind::Unexpected, "a message came after the close frame, the last that may be sent");
-    Err(failure.expected("the end of the TCP connection", describe(&message.heard)).at(client.mark(&message)).into())
+    let failure = client.failure(
+        Kind::Unexpected,
+        "a message came after the close frame, the last that may be sent",
+    );
+    Err(failure
+        .expected("the end of the TCP connection", describe(&message.heard))
+        .at(client.mark(&message))
+        .into())
 }
 
 pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
@@ -82,11 +103,14 @@ pub(super) async fn abrupt(arena: &mut Arena) -> Checked {
         reset.connection.reset().await;
         still_served(arena, &mut neighbours).await?;
 
-        let whole = Frame::new(OpCode::Data(Data::Text), "half of this never arrives").masked([7; 4]).encode();
+        let whole = Frame::new(OpCode::Data(Data::Text), "half of this never arrives")
+            .masked([7; 4])
+            .encode();
         // In the first round within the payload, in the second within the header.
         let half_a_frame = whole[..if round == 0 { whole.len() / 2 } else { 1 }].to_vec();
         // And between the fragments of a message, the rest of which some code takes for granted.
-        let half_a_message = Frame::unfinished(OpCode::Data(Data::Text), "the rest is").masked([7; 4]).encode();
+        let half_a_message =
+            Frame::unfinished(OpCode::Data(Data::Text), "the rest is").masked([7; 4]).encode();
         for begun in [half_a_frame, half_a_message] {
             let mut cut_off = arena.join().await?;
             cut_off.send_bytes(begun);
@@ -169,7 +193,11 @@ async fn still_served(arena: &mut Arena, neighbours: &mut Vec<Client>) -> Checke
 }
 
 fn harmed(arena: &Arena, trouble: Trouble) -> Trouble {
-    let what = if arena.server.ended().is_some() { "the whole server ended" } else { "another client suffered" };
+    let what = if arena.server.ended().is_some() {
+        "the whole server ended"
+    } else {
+        "another client suffered"
+    };
     trouble.amid(&format!("one client broke off, and {what}: ")).in_company()
 }
 
@@ -190,8 +218,9 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let token = arena.token();
     let unmasked = Frame::new(OpCode::Data(Data::Text), token.as_str()).encode();
     let (data, control) = (arena.rng.random_range(3..8), arena.rng.random_range(11..16));
-    let mut masked =
-        |opcode, tail: &[u8]| Frame::new(opcode, [token.as_bytes(), tail].concat()).masked(arena.rng.random()).encode();
+    let mut masked = |opcode, tail: &[u8]| {
+        Frame::new(opcode, [token.as_bytes(), tail].concat()).masked(arena.rng.random()).encode()
+    };
     let reserved_data = masked(OpCode::Data(Data::Reserved(data)), b"");
     let reserved_control = masked(OpCode::Control(Control::Reserved(control)), b"");
     let not_utf8 = masked(OpCode::Data(Data::Text), b"\xc3\x28 \xff");
@@ -200,7 +229,8 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let beyond = masked(OpCode::Data(Data::Text), b"\xf4\x90\x80\x80");
     let half_a_character = masked(OpCode::Data(Data::Text), b"\xf0\x9f\xa6");
     let pieces = in_pieces(Data::Text, &[token.as_bytes(), b"\xff"].concat(), &[token.len() / 2]);
-    let in_fragments = pieces.into_iter().flat_map(|frame| frame.masked(arena.rng.random()).encode()).collect();
+    let in_fragments =
+        pieces.into_iter().flat_map(|frame| frame.masked(arena.rng.random()).encode()).collect();
     let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
     // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
     noise[0] = 0xF3 | (noise[0] & 0x0C);
@@ -212,7 +242,10 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         ("a control frame with a reserved opcode", reserved_control),
         ("a text message that is not UTF-8", not_utf8),
         ("a text message with half of a surrogate pair, which is not UTF-8", surrogate),
-        ("a text message with a character in more bytes than need be, which is not UTF-8", overlong),
+        (
+            "a text message with a character in more bytes than need be, which is not UTF-8",
+            overlong,
+        ),
         ("a text message with a character beyond U+10FFFF, which is not UTF-8", beyond),
         ("a text message that ends in the middle of a character", half_a_character),
         ("a text message in fragments that is not UTF-8", in_fragments),
@@ -280,9 +313,12 @@ async fn plain_http(arena: &mut Arena, request: &str) -> Checked {
 async fn thrown_out(offender: &mut Client, what: &str) -> Checked {
     loop {
         let moment = offender.next("the end of the connection").await.map_err(|_| {
-            let failure = offender.failure(Kind::StillOpen, format!("{what} did not end the connection"));
+            let failure =
+                offender.failure(Kind::StillOpen, format!("{what} did not end the connection"));
             let got = format!("still open after {} s", PATIENCE.as_secs());
-            failure.expected("the server ends this connection", got).at(Mark::Last { connection: offender.number() })
+            failure
+                .expected("the server ends this connection", got)
+                .at(Mark::Last { connection: offender.number() })
         })?;
         match &moment.heard {
             Heard::End(_) => return Ok(()),

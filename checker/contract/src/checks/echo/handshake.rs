@@ -25,7 +25,10 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
     let key = chance_key(arena);
     upgrade(arena, &key, &[], Way::Plain).await?;
     // Nothing says that a server must speak one of these; only that it may not invent others.
-    let offers = ["Sec-WebSocket-Protocol: workbook.day1, workbook.day2", "Sec-WebSocket-Extensions: x-workbook-day1"];
+    let offers = [
+        "Sec-WebSocket-Protocol: workbook.day1, workbook.day2",
+        "Sec-WebSocket-Extensions: x-workbook-day1",
+    ];
     let key = chance_key(arena);
     upgrade(arena, &key, &offers, Way::Plain).await?;
     for way in [
@@ -75,7 +78,9 @@ enum Way {
 async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str], way: Way) {
     let mut request = match way {
         Way::Plain | Way::TwoPieces | Way::Compressing => request(key, offers),
-        Way::KeptAlive => request(key, offers).replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+        Way::KeptAlive => {
+            request(key, offers).replace("Connection: Upgrade", "Connection: keep-alive, Upgrade")
+        }
         Way::FromAPage => request(key, &["Origin: http://localhost"]),
         Way::ManyHeaders => request(key, USUAL_HEADERS),
         Way::Cookies => {
@@ -146,7 +151,8 @@ const USUAL_HEADERS: &[&str] = &[
 
 /// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
 fn chance_key(arena: &mut Arena) -> String {
-    let mut key: String = (0..21).map(|_| arena.rng.sample(rand::distr::Alphanumeric) as char).collect();
+    let mut key: String =
+        (0..21).map(|_| arena.rng.sample(rand::distr::Alphanumeric) as char).collect();
     // Of the last character only two bits count, and the others are zero.
     key.push(['A', 'Q', 'g', 'w'][arena.rng.random_range(0..4)]);
     key + "=="
@@ -157,13 +163,18 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
     ask(arena, &mut client, key, offers, way).await;
     let head = client.response().await?;
     let wrong = |what: &str, expected: &str, got: &str| -> Trouble {
-        let failure = client.failure(Kind::Handshake, format!("the handshake's answer is wrong: {what}"));
+        let failure =
+            client.failure(Kind::Handshake, format!("the handshake's answer is wrong: {what}"));
         failure.expected(expected, got).at(Mark::Response { connection: client.number() }).into()
     };
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
     if let Err(error) = response.parse(head.as_bytes()) {
-        return Err(wrong("it is no HTTP response", "HTTP/1.1 101 Switching Protocols", &error.to_string()));
+        return Err(wrong(
+            "it is no HTTP response",
+            "HTTP/1.1 101 Switching Protocols",
+            &error.to_string(),
+        ));
     }
     let status = response.code.unwrap_or_default();
     if status != 101 {
@@ -174,7 +185,10 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
         named.map(|header| String::from_utf8_lossy(header.value).trim().to_string()).collect()
     };
     let has_token = |name: &str, token: &str| {
-        values(name).iter().flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+        values(name)
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(token))
     };
     for (name, token) in [("Upgrade", "websocket"), ("Connection", "Upgrade")] {
         if !has_token(name, token) {
@@ -184,26 +198,43 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
     let accept = derive_accept_key(key.as_bytes());
     let name = "Sec-WebSocket-Accept";
     if values(name) != [accept.as_str()] {
-        return Err(wrong(name, &format!("{name}: {accept} (for the key {key})"), &shown(name, &values(name))));
+        return Err(wrong(
+            name,
+            &format!("{name}: {accept} (for the key {key})"),
+            &shown(name, &values(name)),
+        ));
     }
     let mut granted_deflate = false;
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
         let offered = offers.iter().find_map(|offer| offer.strip_prefix(name)?.strip_prefix(": "));
         let granted = values(name);
         let names = |list: &str| -> Vec<String> {
-            list.split(',').map(|one| one.split(';').next().unwrap_or_default().trim().to_string()).collect()
+            list.split(',')
+                .map(|one| one.split(';').next().unwrap_or_default().trim().to_string())
+                .collect()
         };
         let offered_names = offered.map(names).unwrap_or_default();
         let granted_names: Vec<String> = granted.iter().flat_map(|value| names(value)).collect();
         granted_deflate |= granted_names.iter().any(|granted| granted == "permessage-deflate");
-        if let Some(invented) = granted_names.iter().find(|granted| !offered_names.contains(granted)) {
-            let expected = format!("no {name} but what the client offered ({})", offered.unwrap_or("nothing"));
-            return Err(wrong("it grants what nobody asked for", &expected, &format!("{name}: {invented}")));
+        if let Some(invented) =
+            granted_names.iter().find(|granted| !offered_names.contains(granted))
+        {
+            let expected =
+                format!("no {name} but what the client offered ({})", offered.unwrap_or("nothing"));
+            return Err(wrong(
+                "it grants what nobody asked for",
+                &expected,
+                &format!("{name}: {invented}"),
+            ));
         }
         // Of extensions there may be several, of subprotocols only one is spoken (section 4.2.2).
         if name == "Sec-WebSocket-Protocol" && granted_names.len() > 1 {
             let expected = format!("no {name}, or one of those offered");
-            return Err(wrong("it grants more than one subprotocol", &expected, &shown(name, &granted)));
+            return Err(wrong(
+                "it grants more than one subprotocol",
+                &expected,
+                &shown(name, &granted),
+            ));
         }
     }
     if granted_deflate {
@@ -219,15 +250,20 @@ async fn speaks_deflate(arena: &mut Arena, client: &mut Client) -> Checked {
     let token = arena.token();
     let length = u16::try_from(token.len()).expect("a short one");
     // A block without compression, and without the four bytes at its end that are left out (RFC 7692, section 7.2.3.3).
-    let block = [&[0], &length.to_le_bytes()[..], &(!length).to_le_bytes(), token.as_bytes(), &[0]].concat();
+    let block = [&[0], &length.to_le_bytes()[..], &(!length).to_le_bytes(), token.as_bytes(), &[0]]
+        .concat();
     client.send(Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) });
     for wanted in ["the welcome", "the reply to a compressed message"] {
-        let heard = client.next_but_heartbeats(wanted).await.and_then(|moment| match moment.heard {
-            Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
-            _ => Ok(()),
-        });
+        let heard =
+            client.next_but_heartbeats(wanted).await.and_then(|moment| match moment.heard {
+                Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
+                _ => Ok(()),
+            });
         heard.map_err(|trouble| {
-            trouble.amid(GRANTED).advised(Kind::EndedEarly, NOT_SPOKEN).advised(Kind::Silence, NOT_SPOKEN)
+            trouble
+                .amid(GRANTED)
+                .advised(Kind::EndedEarly, NOT_SPOKEN)
+                .advised(Kind::Silence, NOT_SPOKEN)
         })?;
     }
     Ok(())
@@ -237,5 +273,9 @@ const GRANTED: &str = "the server grants `permessage-deflate`, which the client 
 const NOT_SPOKEN: &str = "Grant no extension that you don't speak: leave `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
 
 fn shown(name: &str, values: &[String]) -> String {
-    if values.is_empty() { format!("no {name} header") } else { format!("{name}: {}", values.join(", ")) }
+    if values.is_empty() {
+        format!("no {name} header")
+    } else {
+        format!("{name}: {}", values.join(", "))
+    }
 }

@@ -44,11 +44,16 @@ pub(super) async fn log(arena: &mut Arena) -> Checked {
     for (line, count) in [("Client connected", 3), ("Client disconnected", 3)] {
         exactly(arena, line, count)?;
     }
-    texts.iter().chain([&last]).try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))?;
+    texts
+        .iter()
+        .chain([&last])
+        .try_for_each(|text| exactly(arena, &format!("Received: {text}"), 1))?;
     let (messages, lines) = (texts.len() + 1, arena.server.output.received());
     if lines != messages {
-        let failure = Failure::new(Kind::Log, "the log has a `Received: ` line for what is no message");
-        let expected = format!("one for each of {messages} messages, none for pings, pongs and close frames");
+        let failure =
+            Failure::new(Kind::Log, "the log has a `Received: ` line for what is no message");
+        let expected =
+            format!("one for each of {messages} messages, none for pings, pongs and close frames");
         let failure = failure.expected(expected, format!("{lines} such lines"));
         return Err(failure.hint("Look first at what came and print then: of what the stream gives you, only Message::Text and Message::Binary are messages.").into());
     }
@@ -60,7 +65,8 @@ async fn many_at_once(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(8).await?;
     let texts = arena.tokens(80);
     for (client, texts) in clients.iter_mut().zip(texts.chunks(10)) {
-        client.send_all(texts.iter().map(|text| Frame::new(OpCode::Data(Data::Text), text.as_str())));
+        client
+            .send_all(texts.iter().map(|text| Frame::new(OpCode::Data(Data::Text), text.as_str())));
     }
     for text in &texts {
         logged(arena, &format!("Received: {text}"), 1).await?;
@@ -76,7 +82,11 @@ async fn logged(arena: &Arena, line: &str, count: usize) -> Checked {
 }
 
 fn exactly(arena: &Arena, line: &str, count: usize) -> Checked {
-    if arena.server.output.count(line) == count { Ok(()) } else { Err(not_logged(arena, line, count)) }
+    if arena.server.output.count(line) == count {
+        Ok(())
+    } else {
+        Err(not_logged(arena, line, count))
+    }
 }
 
 fn not_logged(arena: &Arena, line: &str, count: usize) -> Trouble {
@@ -84,5 +94,7 @@ fn not_logged(arena: &Arena, line: &str, count: usize) -> Trouble {
     let times = |n: usize| if n == 1 { "once".to_string() } else { format!("{n} times") };
     let summary = format!("the log line `{line}` is not there as often as it happened");
     let got = if found == 0 { "never".to_string() } else { times(found) };
-    Failure::new(Kind::Log, summary).expected(format!("`{line}` on stdout, {}", times(count)), got).into()
+    Failure::new(Kind::Log, summary)
+        .expected(format!("`{line}` on stdout, {}", times(count)), got)
+        .into()
 }

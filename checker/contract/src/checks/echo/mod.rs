@@ -16,7 +16,8 @@ const ECHOES: &[&str] = &["echo::handshake", "echo::welcome", "echo::reply"];
 /// What says twice or never what others wait for.
 const TALKS: &[&str] = &["echo::welcome", "echo::reply", "echo::order"];
 /// And what keeps others waiting, or mixes up what they say.
-const TOGETHER: &[&str] = &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::payloads"];
+const TOGETHER: &[&str] =
+    &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::payloads"];
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -62,12 +63,21 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Answer each message where you read it, in one loop; a task spawned for each message may overtake its neighbour.",
         lesson: "lessons/03-echo.md",
         least: Least { messages: 1_230, ..LEAST },
-        ..check("echo::order", Echo, "Pipelined messages are answered one for one, in order, none lost.", |arena| {
-            Box::pin(talk::order(arena))
-        })
+        ..check(
+            "echo::order",
+            Echo,
+            "Pipelined messages are answered one for one, in order, none lost.",
+            |arena| Box::pin(talk::order(arena)),
+        )
     },
     Check {
-        explained_by: &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::ping"],
+        explained_by: &[
+            "echo::welcome",
+            "echo::reply",
+            "echo::order",
+            "echo::concurrent",
+            "echo::ping",
+        ],
         needs: ECHOES,
         hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, whatever its length and content.",
         lesson: "lessons/03-echo.md",
@@ -112,9 +122,12 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "The library queues the pong by itself, and sends it when you go on polling; don't answer by hand, and don't leave the loop on Message::Ping.",
         lesson: "lessons/04-heartbeats.md",
         least: Least { pongs: 4, ..LEAST },
-        ..check("echo::ping", Echo, "A client's ping is answered by a pong with the same payload.", |arena| {
-            Box::pin(talk::ping(arena))
-        })
+        ..check(
+            "echo::ping",
+            Echo,
+            "A client's ping is answered by a pong with the same payload.",
+            |arena| Box::pin(talk::ping(arena)),
+        )
     },
     Check {
         explained_by: &["echo::welcome", "echo::concurrent"],

@@ -17,9 +17,23 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
         client.exchange(&text).await?;
     }
     // Where the length of a frame is written differently, and where buffers have their edges.
-    for length in
-        [108, 109, 125, 126, 127, 4_096, 8_192, 65_518, 65_519, 65_520, 65_535, 65_536, 65_537, 131_072, 1 << 20]
-    {
+    for length in [
+        108,
+        109,
+        125,
+        126,
+        127,
+        4_096,
+        8_192,
+        65_518,
+        65_519,
+        65_520,
+        65_535,
+        65_536,
+        65_537,
+        131_072,
+        1 << 20,
+    ] {
         let text = long_text(arena, length);
         exchange(&mut client, Data::Text, text.as_bytes()).await?;
     }
@@ -53,7 +67,9 @@ fn long_text(arena: &mut Arena, length: usize) -> String {
         // Of an odd length: repeated, it meets each boundary of a buffer elsewhere.
         text.push_str(if text.len().is_multiple_of(2) { "x" } else { "" });
         text = text.repeat(length / text.len() + 1);
-        text.truncate((0..=length).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default());
+        text.truncate(
+            (0..=length).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default(),
+        );
     }
     text.push_str(&"xyz"[..length.saturating_sub(text.len()).min(3)]);
     text
@@ -75,9 +91,14 @@ async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> Checked
     if *heard == expected {
         return Ok(());
     }
-    let differs =
-        heard.bytes().zip(expected.bytes()).position(|(a, b)| a != b).unwrap_or(heard.len().min(expected.len()));
-    let failure = client.failure(Kind::WrongMessage, format!("{wanted} is not the message")).at(client.mark(&moment));
+    let differs = heard
+        .bytes()
+        .zip(expected.bytes())
+        .position(|(a, b)| a != b)
+        .unwrap_or(heard.len().min(expected.len()));
+    let failure = client
+        .failure(Kind::WrongMessage, format!("{wanted} is not the message"))
+        .at(client.mark(&moment));
     let got = format!("{} bytes, the first difference at byte {differs}", heard.len());
     Err(failure.expected(format!("{} bytes", expected.len()), got).into())
 }
@@ -134,9 +155,13 @@ async fn long_in_fragments(arena: &mut Arena, client: &mut Client) -> Checked {
     let mut frames = in_pieces(Data::Text, text.as_bytes(), &cuts);
     frames.insert(frames.len() / 2, Frame::new(OpCode::Control(Control::Ping), "half of it"));
     let message = format!("a message of {} bytes in {} fragments", text.len(), cuts.len() + 1);
-    client.send_all(frames.into_iter().chain([Frame::new(OpCode::Data(Data::Text), next.as_str())]));
+    client
+        .send_all(frames.into_iter().chain([Frame::new(OpCode::Data(Data::Text), next.as_str())]));
     long_reply(client, text.as_bytes(), &message).await?;
-    client.expect_reply(&next).await.map_err(|trouble| trouble.amid("right behind a message in fragments, "))
+    client
+        .expect_reply(&next)
+        .await
+        .map_err(|trouble| trouble.amid("right behind a message in fragments, "))
 }
 
 /// A message whose end is still to come is its sender's alone, whatever others send meanwhile.
@@ -154,7 +179,9 @@ async fn interleaved(arena: &mut Arena, client: &mut Client) -> Checked {
         client.send_all(rest);
         client.expect_text(&reply_to(&texts[0]), "the reply to a message in fragments").await
     };
-    theirs.await.map_err(|trouble| trouble.amid("two clients send fragments at the same time: ").in_company())?;
+    theirs.await.map_err(|trouble| {
+        trouble.amid("two clients send fragments at the same time: ").in_company()
+    })?;
     in_several_reads(arena, &mut other).await?;
     arena.leave(other).await;
     Ok(())
@@ -165,7 +192,8 @@ async fn in_several_reads(arena: &mut Arena, other: &mut Client) -> Checked {
     // It answers no pings: a pong would come in the middle of its frame.
     let mut client = arena.join_mute().await?;
     let text = arena.token();
-    let mut rest = Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
+    let mut rest =
+        Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
     for length in [1, 2, 6] {
         client.send_bytes(rest.drain(..length).collect());
         let _ = within(PATIENCE / 4, client.sent_but(0)).await;
@@ -207,7 +235,9 @@ pub(super) async fn binary(arena: &mut Arena) -> Checked {
     // Among texts, each in its turn.
     let texts = arena.tokens(9);
     let kinds = [Data::Text, Data::Binary, Data::Text].into_iter().cycle();
-    client.send_all(texts.iter().zip(kinds).map(|(text, kind)| Frame::new(OpCode::Data(kind), text.as_str())));
+    client.send_all(
+        texts.iter().zip(kinds).map(|(text, kind)| Frame::new(OpCode::Data(kind), text.as_str())),
+    );
     let heard = in_order(&mut client, &texts).await;
     heard.map_err(|trouble| trouble.amid("text and binary messages in turn: "))?;
     arena.leave(client).await;
@@ -219,7 +249,9 @@ pub(super) async fn binary(arena: &mut Arena) -> Checked {
 async fn long_binary(arena: &mut Arena) -> Checked {
     let length = arena.rng.random_range(65_537..131_072);
     let mut bytes = long_text(arena, length).into_bytes();
-    let Some(mut client) = answered(arena, vec![Frame::new(OpCode::Data(Data::Text), bytes.as_slice())]).await? else {
+    let Some(mut client) =
+        answered(arena, vec![Frame::new(OpCode::Data(Data::Text), bytes.as_slice())]).await?
+    else {
         return Ok(());
     };
     exchange(&mut client, Data::Binary, &bytes).await?;
@@ -236,7 +268,9 @@ async fn binary_in_fragments(arena: &mut Arena) -> Checked {
     let text = format!("🦀{}🦀{}🦀", arena.token(), arena.token());
     let cuts = [1, text.len() / 2, text.len() - 2];
     let text = text.into_bytes();
-    let Some(mut client) = answered(arena, in_pieces(Data::Text, &text, &cuts)).await? else { return Ok(()) };
+    let Some(mut client) = answered(arena, in_pieces(Data::Text, &text, &cuts)).await? else {
+        return Ok(());
+    };
     for tail in [b"".as_slice(), b"\xe2\x82"] {
         let bytes = [&text, tail].concat();
         in_pieces(Data::Binary, &bytes, &cuts).into_iter().for_each(|frame| client.send(frame));

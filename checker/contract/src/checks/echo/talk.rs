@@ -20,7 +20,9 @@ pub(in crate::checks) async fn welcome(arena: &mut Arena) -> Checked {
         let mut client = arena.connect().await.fundamental()?;
         match client.expect_text(WELCOME, "the welcome").await {
             Ok(()) => arena.sound(),
-            Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongMessage => return Err(failure.into()),
+            Err(Trouble::Failed(failure)) if failure.kind == Kind::WrongMessage => {
+                return Err(failure.into());
+            }
             other if n == 0 => return other.fundamental(),
             other => return other,
         }
@@ -44,8 +46,10 @@ async fn speaks_first(arena: &mut Arena) -> Checked {
         && text != WELCOME
         && resembles(text, &token)
     {
-        let failure =
-            client.failure(Kind::Unexpected, "a client that speaks at once is answered before it is welcomed");
+        let failure = client.failure(
+            Kind::Unexpected,
+            "a client that speaks at once is answered before it is welcomed",
+        );
         return Err(failure.literally(WELCOME, text.as_str()).at(client.mark(&moment)).into());
     }
     arena.leave(client).await;
@@ -61,7 +65,8 @@ async fn nothing_else_unasked(arena: &mut Arena, client: &mut Client) -> Checked
         && let Heard::Text(text) = &moment.heard
         && !resembles(text, &token)
     {
-        let failure = client.failure(Kind::Unexpected, "a second message came unasked after the welcome");
+        let failure =
+            client.failure(Kind::Unexpected, "a second message came unasked after the welcome");
         return Err(failure
             .expected("only the welcome, and then replies", quoted(text))
             .at(client.mark(&moment))
@@ -72,8 +77,9 @@ async fn nothing_else_unasked(arena: &mut Arena, client: &mut Client) -> Checked
 
 /// Whether a reply, right or wrong, has to do with this token.
 pub(in crate::checks) fn resembles(text: &str, token: &str) -> bool {
-    let letters =
-        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let letters = |text: &str| -> String {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
     let (text, token) = (letters(text), letters(token));
     text.contains(&token)
         || text.contains(&token.chars().rev().collect::<String>())
@@ -159,13 +165,22 @@ pub(in crate::checks) async fn in_order(client: &mut Client, texts: &[String]) -
                 let other = texts.iter().position(|text| *heard == reply_to(text));
                 // All before it came in their order.
                 let again = other.is_some_and(|other| other < i);
-                let lost = !again && other.is_some() && !comes_yet(client, &expected, texts.len()).await;
+                let lost =
+                    !again && other.is_some() && !comes_yet(client, &expected, texts.len()).await;
                 let what = match other.map(|other| other + 1) {
-                    Some(other) if again => format!("the reply to message {other} came a second time"),
-                    Some(other) if lost => {
-                        format!("the reply to message {other} came, and that to message {} never did", i + 1)
+                    Some(other) if again => {
+                        format!("the reply to message {other} came a second time")
                     }
-                    Some(other) => format!("the reply to message {other} came before that to message {}", i + 1),
+                    Some(other) if lost => {
+                        format!(
+                            "the reply to message {other} came, and that to message {} never did",
+                            i + 1
+                        )
+                    }
+                    Some(other) => format!(
+                        "the reply to message {other} came before that to message {}",
+                        i + 1
+                    ),
                     None => format!("the reply to message {} is wrong", i + 1),
                 };
                 let failure = client.failure(Kind::WrongMessage, what);
@@ -182,7 +197,9 @@ pub(in crate::checks) async fn in_order(client: &mut Client, texts: &[String]) -
 async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
     for _ in 0..at_most {
         match client.next_but_heartbeats("a reply that is late").await {
-            Ok(moment) if matches!(&moment.heard, Heard::Text(heard) if heard == text) => return true,
+            Ok(moment) if matches!(&moment.heard, Heard::Text(heard) if heard == text) => {
+                return true;
+            }
             Ok(_) => {}
             Err(_) => return false,
         }
@@ -191,7 +208,8 @@ async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
 }
 
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
-    let by_the_silent = |trouble| held_up(trouble, "others that are connected and silent", &Vec::from_iter(1..20));
+    let by_the_silent =
+        |trouble| held_up(trouble, "others that are connected and silent", &Vec::from_iter(1..20));
     // More of each than a pool has places for those that are on their way in.
     let _silent_tcp = try_join_all((0..9).map(|_| arena.open())).await?;
     let mut half_requests = try_join_all((0..9).map(|_| arena.open())).await?;
@@ -218,8 +236,7 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
 /// A client that talks and doesn't read its replies holds up itself.
 async fn beside_a_deaf_one(arena: &mut Arena, others: &mut [Client]) -> Checked {
     let deaf = deafened(arena).await?;
-    const NO_LOCK: &str =
-        "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
+    const NO_LOCK: &str = "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
     let held_up_by_it = |trouble| {
         let held_up = held_up(trouble, "another that does not read its replies", &[deaf.number()]);
         held_up.advised(Kind::Silence, NO_LOCK)
@@ -244,18 +261,25 @@ fn held_up(trouble: Trouble, by: &str, numbers: &[usize]) -> Trouble {
 
 pub(super) async fn ping(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
-    let payloads = [arena.token().into_bytes(), Vec::new(), arena.rng.random::<[u8; 32]>().to_vec(), vec![0xA5; 125]];
+    let payloads = [
+        arena.token().into_bytes(),
+        Vec::new(),
+        arena.rng.random::<[u8; 32]>().to_vec(),
+        vec![0xA5; 125],
+    ];
     // A pong that nobody asked for is legal, and neither a message nor to be answered (section 5.5.3).
     let unasked = arena.token();
     client.send(Frame::new(OpCode::Control(Control::Pong), unasked.as_str()));
     for payload in payloads {
         client.send(Frame::new(OpCode::Control(Control::Ping), payload.as_slice()));
-        let wanted = format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(&payload)));
+        let wanted =
+            format!("a pong with the payload {}", quoted(&String::from_utf8_lossy(&payload)));
         let moment = next_but_other_pongs(&mut client, &payload, &wanted).await?;
         if let Heard::Text(text) = &moment.heard
             && resembles(text, &unasked)
         {
-            let failure = client.failure(Kind::Unexpected, "a pong that nobody asked for was answered");
+            let failure =
+                client.failure(Kind::Unexpected, "a pong that nobody asked for was answered");
             return Err(failure.expected(wanted, quoted(text)).at(client.mark(&moment)).into());
         }
         is_pong(&client, &moment, &payload, &wanted)?;
@@ -266,7 +290,11 @@ pub(super) async fn ping(arena: &mut Arena) -> Checked {
 
 /// What comes next but pings. A pong that nobody asked for is legal (section 5.5.3), a second one to the same ping
 /// likewise: one with another payload is what came only if the right one doesn't follow.
-async fn next_but_other_pongs(client: &mut Client, payload: &[u8], wanted: &str) -> Checked<Moment> {
+async fn next_but_other_pongs(
+    client: &mut Client,
+    payload: &[u8],
+    wanted: &str,
+) -> Checked<Moment> {
     let mut other: Option<Moment> = None;
     loop {
         let moment = match &other {
@@ -291,7 +319,8 @@ fn is_pong(client: &Client, moment: &Moment, payload: &[u8], wanted: &str) -> Ch
     match &moment.heard {
         Heard::Pong(heard) if *heard == payload => Ok(()),
         Heard::Pong(_) => {
-            let failure = client.failure(Kind::WrongMessage, "the pong's payload is not the ping's");
+            let failure =
+                client.failure(Kind::WrongMessage, "the pong's payload is not the ping's");
             Err(failure.expected(wanted, describe(&moment.heard)).at(client.mark(moment)).into())
         }
         _ => Err(client.instead(moment, wanted)),
@@ -306,7 +335,8 @@ async fn ping_in_a_message(arena: &mut Arena) -> Checked {
     let mut frames = in_pieces(Data::Text, text.as_bytes(), &[text.len() / 2]);
     frames.insert(1, Frame::new(OpCode::Control(Control::Ping), payload.as_str()));
     client.send_all(frames);
-    let wanted = format!("a pong to the ping between two fragments, with its payload {}", quoted(&payload));
+    let wanted =
+        format!("a pong to the ping between two fragments, with its payload {}", quoted(&payload));
     let mut answered = false;
     loop {
         let moment = match next_but_other_pongs(&mut client, payload.as_bytes(), &wanted).await {

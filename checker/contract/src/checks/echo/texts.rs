@@ -2,8 +2,8 @@
 
 /// What other servers take for a command.
 pub(in crate::checks) const COMMANDS: &[&str] = &[
-    "Hello", "hello", "ping", "PING", "pong", "quit", "exit", "close", "bye", "stop", "shutdown", "help", "time",
-    "/quit", "/help",
+    "Hello", "hello", "ping", "PING", "pong", "quit", "exit", "close", "bye", "stop", "shutdown",
+    "help", "time", "/quit", "/help",
 ];
 
 /// Texts around this token that mean something to somebody, and to an echo nothing.

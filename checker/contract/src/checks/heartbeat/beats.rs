@@ -13,7 +13,11 @@ use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
 /// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
-pub(in crate::checks) async fn first_ping(arena: &Arena, client: &mut Client, opened: Instant) -> Checked {
+pub(in crate::checks) async fn first_ping(
+    arena: &Arena,
+    client: &mut Client,
+    opened: Instant,
+) -> Checked {
     let limit = arena.beat.mul_f64(LONGEST);
     let patience = limit.max(PATIENCE / 2);
     let late = match within(patience, client.ping()).await {
@@ -109,7 +113,12 @@ async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usi
             None => Instant::now(),
         };
         let gap = now - last;
-        beat_long(arena, client, gap, &format!("ping {n} comes one interval after ping {}", n - 1))?;
+        beat_long(
+            arena,
+            client,
+            gap,
+            &format!("ping {n} comes one interval after ping {}", n - 1),
+        )?;
         last = now;
         sum += gap;
     }
@@ -117,28 +126,53 @@ async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usi
 }
 
 /// So many gaps took so long together. A stall lengthens one of them, and their mean by little.
-pub(in crate::checks) fn on_the_average(arena: &Arena, client: &Client, sum: Duration, gaps: usize) -> Checked {
+pub(in crate::checks) fn on_the_average(
+    arena: &Arena,
+    client: &Client,
+    sum: Duration,
+    gaps: usize,
+) -> Checked {
     let mean = sum / u32::try_from(gaps).unwrap_or(u32::MAX);
     let ratio = mean.as_secs_f64() / arena.beat.as_secs_f64();
     if (SHORTEST_MEAN..=LONGEST_MEAN).contains(&ratio) {
         return Ok(());
     }
     let what = if ratio < 1.0 { "pings come too often" } else { "pings come too seldom" };
-    Err(out_of_time(arena, client, mean, what, "on the average of several, one interval from ping to ping"))
+    Err(out_of_time(
+        arena,
+        client,
+        mean,
+        what,
+        "on the average of several, one interval from ping to ping",
+    ))
 }
 
 /// A gap is as long as a beat, or nearly.
-pub(in crate::checks) fn beat_long(arena: &Arena, client: &Client, gap: Duration, expected: &str) -> Checked {
+pub(in crate::checks) fn beat_long(
+    arena: &Arena,
+    client: &Client,
+    gap: Duration,
+    expected: &str,
+) -> Checked {
     let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
     if (SHORTEST..=LONGEST).contains(&ratio) {
         return Ok(());
     }
-    let what =
-        if ratio < 1.0 { "two pings come in less than an interval" } else { "a ping is missing, or much too late" };
+    let what = if ratio < 1.0 {
+        "two pings come in less than an interval"
+    } else {
+        "a ping is missing, or much too late"
+    };
     Err(out_of_time(arena, client, gap, what, expected))
 }
 
-fn out_of_time(arena: &Arena, client: &Client, gap: Duration, what: &str, expected: &str) -> Trouble {
+fn out_of_time(
+    arena: &Arena,
+    client: &Client,
+    gap: Duration,
+    what: &str,
+    expected: &str,
+) -> Trouble {
     let ratio = gap.as_secs_f64() / arena.beat.as_secs_f64();
     let failure = client
         .failure(Kind::WrongTiming, what)
@@ -181,7 +215,12 @@ fn at_opening(clients: &mut [Client]) -> Vec<usize> {
     clients.iter_mut().map(early_pings).collect()
 }
 
-async fn no_early_pings(patient: &Arena, clients: &mut [Client], opening: &[usize], long: Duration) -> Checked {
+async fn no_early_pings(
+    patient: &Arena,
+    clients: &mut [Client],
+    opening: &[usize],
+    long: Duration,
+) -> Checked {
     for (client, &opening) in clients.iter_mut().zip(opening) {
         let early = early_pings(client);
         if opening > 1 || early > 0 {
@@ -214,7 +253,9 @@ async fn beats_on(clock: &mut Client, time: Duration) -> Checked {
 /// Without a beat to compare with nothing can be said; what ails it is another check's business.
 fn moot(trouble: Trouble) -> Trouble {
     match trouble {
-        Trouble::Failed(failure) => Trouble::Unknown(format!("there was no beat to compare with: {}", failure.summary)),
+        Trouble::Failed(failure) => {
+            Trouble::Unknown(format!("there was no beat to compare with: {}", failure.summary))
+        }
         other => other,
     }
 }
@@ -319,10 +360,12 @@ pub(in crate::checks) fn as_many(client: &Client, beats: usize, who: &str) -> Ch
     let more = heard > beats + 1;
     if more || heard + 1 < beats {
         let what = if more { "gets more pings" } else { "gets fewer pings" };
-        let failure = client.failure(Kind::WrongTiming, format!("{who} {what} than one that is quiet")).expected(
-            format!("{beats} pings, give or take one, as a quiet client got in the same time"),
-            format!("{heard} pings"),
-        );
+        let failure = client
+            .failure(Kind::WrongTiming, format!("{who} {what} than one that is quiet"))
+            .expected(
+                format!("{beats} pings, give or take one, as a quiet client got in the same time"),
+                format!("{heard} pings"),
+            );
         return Err(failure.into());
     }
     Ok(())

@@ -25,13 +25,17 @@ pub(super) async fn alive(arena: &mut Arena) -> Checked {
     });
     let mut in_a_message = arena.join().await?;
     // Both are waited for, so that it is not chance which failure is told.
-    let (lives, in_a_message) = join(try_join_all(lives), alive_in_a_message(&mut in_a_message)).await;
+    let (lives, in_a_message) =
+        join(try_join_all(lives), alive_in_a_message(&mut in_a_message)).await;
     lives.map(|_| ()).and(in_a_message)
 }
 
 /// A pong may come between two fragments of a message, as any control frame (section 5.4), and counts.
 async fn alive_in_a_message(client: &mut Client) -> Checked {
-    client.send(Frame::unfinished(OpCode::Data(Data::Text), "a message whose rest is long in coming"));
+    client.send(Frame::unfinished(
+        OpCode::Data(Data::Text),
+        "a message whose rest is long in coming",
+    ));
     for _ in 0..4 {
         match client.ping().await {
             // That pings go on there is what another check is about, and it needs this one.
@@ -49,7 +53,8 @@ pub(in crate::checks) fn dropped_alive(client: &Client, trouble: Trouble) -> Tro
     if failure.kind == Kind::Silence {
         // No ping, no answer: that pings go on is what another check is about.
         return Trouble::Unknown(
-            "pings stopped coming, so nothing could be seen of clients that answer them".to_string(),
+            "pings stopped coming, so nothing could be seen of clients that answer them"
+                .to_string(),
         );
     }
     if failure.kind == Kind::EndedEarly {
@@ -69,13 +74,15 @@ pub(super) async fn dead(arena: &mut Arena) -> Checked {
         let (mut pair, unanswered) = asked_at_once(arena, pair).await?;
         let judging = [&mut witness, &mut another].into_iter().zip(&mut pair).zip(unanswered);
         // All are waited for, so that it is not chance which failure is told.
-        let ended = judging.map(|((witness, silent), asked)| dropped_on_time(arena, witness, silent, asked));
+        let ended = judging
+            .map(|((witness, silent), asked)| dropped_on_time(arena, witness, silent, asked));
         let ended: Vec<Duration> = join_all(ended).await.into_iter().collect::<Checked<_>>()?;
         let soonest = ended.into_iter().min().expect("a pair");
         at_the_beat(arena, &mut witness, pair.remove(0), soonest).await
     };
     let amid_a_beat = try_join(coming_amid_a_beat(arena, 0.3), coming_amid_a_beat(arena, 0.7));
-    let (both, slow, amid_a_beat) = join3(both, answering_late(arena, &mut slow), amid_a_beat).await;
+    let (both, slow, amid_a_beat) =
+        join3(both, answering_late(arena, &mut slow), amid_a_beat).await;
     both.and(slow).and(amid_a_beat.map(|_| ()))
 }
 
@@ -88,7 +95,12 @@ async fn coming_amid_a_beat(arena: &Arena, moment: f64) -> Checked {
 }
 
 /// A client that was dropped so long after it was asked was dropped at the beat, or others are: once may be a stall.
-async fn at_the_beat(arena: &Arena, witness: &mut Client, mut silent: Client, mut after: Duration) -> Checked {
+async fn at_the_beat(
+    arena: &Arena,
+    witness: &mut Client,
+    mut silent: Client,
+    mut after: Duration,
+) -> Checked {
     for _ in 0..2 {
         if promptly(arena, witness, &silent, after).is_ok() {
             break;
@@ -100,7 +112,12 @@ async fn at_the_beat(arena: &Arena, witness: &mut Client, mut silent: Client, mu
 }
 
 /// Who is dropped so long after it was asked, at the soonest, is dropped at the beat.
-pub(in crate::checks) fn promptly(arena: &Arena, witness: &Client, silent: &Client, soonest: Duration) -> Checked {
+pub(in crate::checks) fn promptly(
+    arena: &Arena,
+    witness: &Client,
+    silent: &Client,
+    soonest: Duration,
+) -> Checked {
     if soonest <= arena.beat.mul_f64(PROMPT) {
         return Ok(());
     }
@@ -109,11 +126,15 @@ pub(in crate::checks) fn promptly(arena: &Arena, witness: &Client, silent: &Clie
 }
 
 /// Two that die at the same beat, since a sweep may find only one of them, and when they were asked.
-async fn asked_at_once(arena: &Arena, mut pair: Vec<Client>) -> Checked<(Vec<Client>, Vec<Instant>)> {
+async fn asked_at_once(
+    arena: &Arena,
+    mut pair: Vec<Client>,
+) -> Checked<(Vec<Client>, Vec<Instant>)> {
     // A server may ping each client at a time of its own, so it is not tried for ever.
     let mut tries = 4;
     loop {
-        let unanswered: Vec<_> = join_all(pair.iter_mut().map(asked)).await.into_iter().collect::<Checked<_>>()?;
+        let unanswered: Vec<_> =
+            join_all(pair.iter_mut().map(asked)).await.into_iter().collect::<Checked<_>>()?;
         let apart = unanswered[0].max(unanswered[1]) - unanswered[0].min(unanswered[1]);
         tries -= 1;
         if apart < arena.beat / 2 || tries == 0 {
@@ -126,11 +147,15 @@ async fn asked_at_once(arena: &Arena, mut pair: Vec<Client>) -> Checked<(Vec<Cli
 
 /// A client on a slow line: its pongs leave more than half an interval after the pings came, and count.
 pub(in crate::checks) async fn answering_late(arena: &Arena, client: &mut Client) -> Checked {
-    let (_, mut payload) = client.ping_and_payload().await.map_err(|trouble| never_asked(client, trouble))?;
+    let (_, mut payload) =
+        client.ping_and_payload().await.map_err(|trouble| never_asked(client, trouble))?;
     for _ in 0..2 {
         metronome(arena.beat.mul_f64(0.6)).tick().await;
         client.send(Frame::new(OpCode::Control(Control::Pong), payload));
-        (_, payload) = client.ping_and_payload().await.map_err(|trouble| dropped_for_late_pongs(client, trouble))?;
+        (_, payload) = client
+            .ping_and_payload()
+            .await
+            .map_err(|trouble| dropped_for_late_pongs(client, trouble))?;
     }
     Ok(())
 }
@@ -138,8 +163,10 @@ pub(in crate::checks) async fn answering_late(arena: &Arena, client: &mut Client
 fn dropped_for_late_pongs(client: &Client, trouble: Trouble) -> Trouble {
     let Trouble::Failed(mut failure) = trouble else { return trouble };
     if failure.kind == Kind::EndedEarly {
-        failure.summary = "a client was dropped although it answered, late in the interval".to_string();
-        failure.expected = "a pong counts whenever it comes between one beat and the next".to_string();
+        failure.summary =
+            "a client was dropped although it answered, late in the interval".to_string();
+        failure.expected =
+            "a pong counts whenever it comes between one beat and the next".to_string();
         failure.got = "the end of the TCP connection".to_string();
         failure.mark = Some(Mark::Last { connection: client.number() });
     }
@@ -147,7 +174,11 @@ fn dropped_for_late_pongs(client: &Client, trouble: Trouble) -> Trouble {
 }
 
 /// A client that will never answer is asked, and dropped one beat later.
-pub(super) async fn judged(arena: &Arena, witness: &mut Client, silent: &mut Client) -> Checked<Duration> {
+pub(super) async fn judged(
+    arena: &Arena,
+    witness: &mut Client,
+    silent: &mut Client,
+) -> Checked<Duration> {
     let unanswered = asked(silent).await?;
     dropped_on_time(arena, witness, silent, unanswered).await
 }
@@ -220,7 +251,13 @@ pub(in crate::checks) async fn dropped_on_time(
     Err(not_at_the_beat(arena, witness, silent, after, what))
 }
 
-fn not_at_the_beat(arena: &Arena, witness: &Client, silent: &Client, after: Duration, what: &str) -> Trouble {
+fn not_at_the_beat(
+    arena: &Arena,
+    witness: &Client,
+    silent: &Client,
+    after: Duration,
+    what: &str,
+) -> Trouble {
     let ratio = after.as_secs_f64() / arena.beat.as_secs_f64();
     let failure = silent
         .failure(Kind::WrongTiming, what)
@@ -264,7 +301,12 @@ pub(super) async fn neighbours(arena: &mut Arena) -> Checked {
             client.exchange(token).await.map_err(disturbed)?;
         }
         for gap in client.pings[since..].windows(2) {
-            beat_long(arena, client, gap[1] - gap[0], "the neighbours' pings go on, one an interval")?;
+            beat_long(
+                arena,
+                client,
+                gap[1] - gap[0],
+                "the neighbours' pings go on, one an interval",
+            )?;
         }
         Ok::<_, Trouble>(())
     }));

@@ -30,10 +30,16 @@ const LIVES: &[&str] = &["heartbeat::echo", "heartbeat::pings"];
 /// What makes a beat no measure.
 const BEATS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"];
 /// And what, with it, makes it moot whether the dead are dropped.
-const HEARTS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::neighbours"];
+const HEARTS: &[&str] =
+    &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::neighbours"];
 /// What makes it moot how a client is dropped.
-const DROPS: &[&str] =
-    &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::dead", "heartbeat::neighbours"];
+const DROPS: &[&str] = &[
+    "heartbeat::echo",
+    "heartbeat::steady",
+    "heartbeat::alive",
+    "heartbeat::dead",
+    "heartbeat::neighbours",
+];
 /// And how one is dropped to which, or from which, messages are on their way.
 const DROPS_AMID_TRAFFIC: &[&str] = &[
     "heartbeat::echo",
@@ -73,7 +79,12 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     Check {
-        explained_by: &["heartbeat::echo", "heartbeat::pings", "heartbeat::alive", "heartbeat::interval"],
+        explained_by: &[
+            "heartbeat::echo",
+            "heartbeat::pings",
+            "heartbeat::alive",
+            "heartbeat::interval",
+        ],
         needs: LIVES,
         beats: true,
         hint: "Create the interval once, before the loop: made anew in each turn of select! it starts from zero each time.",
@@ -108,9 +119,12 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
         lesson: LESSON,
         least: Least { connections: 6, messages: 10, pings: 20, ..LEAST },
-        ..check("heartbeat::busy", Heartbeat, "Traffic neither postpones, replaces nor adds pings.", |arena| {
-            Box::pin(beats::busy(arena))
-        })
+        ..check(
+            "heartbeat::busy",
+            Heartbeat,
+            "Traffic neither postpones, replaces nor adds pings.",
+            |arena| Box::pin(beats::busy(arena)),
+        )
     },
     Check {
         moot_after: &["heartbeat::pings", "heartbeat::steady", "heartbeat::interval"],
@@ -183,9 +197,12 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Each connection has a flag and an end of its own: what one client leaves unanswered must touch no other.",
         lesson: LESSON,
         least: Least { connections: 5, messages: 12, pings: 10, ends: 1, ..LEAST },
-        ..check("heartbeat::neighbours", Heartbeat, "Dropping one client disturbs no other.", |arena| {
-            Box::pin(drops::neighbours(arena))
-        })
+        ..check(
+            "heartbeat::neighbours",
+            Heartbeat,
+            "Dropping one client disturbs no other.",
+            |arena| Box::pin(drops::neighbours(arena)),
+        )
     },
     Check {
         explained_by: DROPS_AMID_TRAFFIC,

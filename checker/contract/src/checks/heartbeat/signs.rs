@@ -61,7 +61,12 @@ pub(super) async fn chatter(arena: &mut Arena) -> Checked {
 }
 
 /// A client that says this again and again, and never answers a ping, is dropped.
-async fn talking_in_vain(arena: &Arena, witness: &mut Client, client: &mut Client, what: &[Frame]) -> Checked {
+async fn talking_in_vain(
+    arena: &Arena,
+    witness: &mut Client,
+    client: &mut Client,
+    what: &[Frame],
+) -> Checked {
     let mut pace = metronome(arena.beat / 5);
     let mouth = client.mouth();
     let talk = async {

@@ -1,172 +1,104 @@
-//! The finished heartbeat server: the echo server, which now notices when a client is dead.
-//! What comes from there is explained there.
+//! Exercise 2, finished: the echo server, which also detects dead connections.
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use memchr::memchr2;
-use std::borrow::Cow;
-use std::io::{self, BufWriter, Stdout, Write};
-use std::sync::{LazyLock, Mutex};
-use std::{env, fmt::Display, future, num::NonZeroU64, pin::pin, process, time::Duration};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroU64;
+use std::time::Duration;
+use std::{env, process};
+
+use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio::{signal::ctrl_c, task::yield_now};
-use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
-use tokio_tungstenite::tungstenite::{
-    Bytes, Message, Result, Utf8Bytes, protocol::WebSocketConfig,
-};
-use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Result};
+use tokio_tungstenite::{WebSocketStream, accept_async};
 
 type Client = WebSocketStream<TcpStream>;
-type Signal = watch::Receiver<()>;
-
-const PATIENCE: Duration = Duration::from_secs(5);
-const ROUND: usize = 64;
-const WELCOME: &str = "Welcome! Connection established.";
-const AWAY: CloseFrame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
-
-/// Standard output, one task at a time.
-static LOG: LazyLock<Mutex<BufWriter<Stdout>>> =
-    LazyLock::new(|| Mutex::new(BufWriter::new(io::stdout())));
 
 #[tokio::main]
 async fn main() {
-    let millis = setting("HEARTBEAT_INTERVAL_MS", "30000");
-    let period = millis.parse().map(|millis: NonZeroU64| Duration::from_millis(millis.get()));
-    let period = period.unwrap_or_else(|error| {
-        refuse("HEARTBEAT_INTERVAL_MS", &millis, error, "a positive integer")
+    let millis = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".to_string());
+    let millis: NonZeroU64 = millis.parse().unwrap_or_else(|error| {
+        eprintln!("HEARTBEAT_INTERVAL_MS={millis:?}: {error} (expected a positive integer)");
+        process::exit(2)
     });
-    let addr = setting("ADDR", "127.0.0.1:8080");
-    let listener = TcpListener::bind(&addr).await;
-    let listener = listener.unwrap_or_else(|error| {
-        refuse("ADDR", &addr, error, "host:port, with a port that is free")
-    });
-    let local = listener.local_addr().expect("it is bound");
-    log(format_args!("WebSocket server running on ws://{local}"));
-    write_log();
+    let period = Duration::from_millis(millis.get());
 
-    let stop = watch::Sender::new(());
-    // One clock for all: when all beat together, the machine wakes up once and not a thousand times.
-    let beats = watch::Sender::new(());
-    let mut clock = interval(period);
-    // A beat that is late must not shorten the time there is to answer it: the next is late, too.
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    clock.tick().await; // an interval's first tick comes at once
-    let mut ctrl_c = pin!(ctrl_c());
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_string());
+    let listener = TcpListener::bind(&addr).await.unwrap_or_else(|error| {
+        eprintln!("ADDR={addr:?}: {error} (expected host:port with a free port)");
+        process::exit(2)
+    });
+    let local = listener.local_addr().expect("a bound listener has an address");
+    log(format!("WebSocket server running on ws://{local}"));
+
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve(stream, period));
+            }
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Serves one client, from the handshake to the end of its connection.
+async fn serve(stream: TcpStream, period: Duration) {
+    let _ = stream.set_nodelay(true);
+    let handshake = timeout(Duration::from_secs(5), accept_async(stream)).await;
+    let Ok(Ok(mut ws)) = handshake else { return };
+
+    log("Client connected");
+    let _ = run_session(&mut ws, period).await;
+    log("Client disconnected");
+}
+
+/// Exchanges messages with one client until the connection ends or a ping stays unanswered.
+async fn run_session(ws: &mut Client, period: Duration) -> Result<()> {
+    let mut ticks = interval(period);
+    // After a late tick, the next one waits a whole period: the client's time to answer.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await; // The first tick completes at once.
+
+    send(ws, Message::text("Welcome! Connection established."), period).await?;
+
+    let mut alive = true; // Has a pong arrived since the last ping?
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(serve(stream, beats.subscribe(), stop.subscribe()))),
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            },
-            _ = clock.tick() => { beats.send_replace(()); }
-            _ = &mut ctrl_c => break,
-        }
-    }
-    stop.send_replace(());
-    let _ = timeout(Duration::from_secs(1), stop.closed()).await;
-}
-
-async fn serve(stream: TcpStream, beats: Signal, stop: Signal) {
-    let _ = stream.set_nodelay(true);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(4 << 10) // heartbeats are for clients that are many, and mostly idle
-        .write_buffer_size(2 << 20)
-        .max_message_size(Some(16 << 20));
-    let handshake = accept_async_with_config(stream, Some(config));
-    if let Ok(Ok(mut ws)) = timeout(PATIENCE, handshake).await {
-        log("Client connected");
-        let (ping, pong) = (Notify::new(), Notify::new());
-        // Side by side, for a beat must not wait until a client that reads no more has read. The
-        // first to end ends the other, and then the connection: from the dead there's no farewell.
-        tokio::select! {
-            _ = echo(&mut ws, &ping, &pong, stop) => {}
-            () = heart(beats, &ping, &pong) => {}
-        }
-        log("Client disconnected");
-        write_log();
-    }
-}
-
-/// Asks for a ping at every beat, and ends at the first that finds no pong since the one before.
-async fn heart(mut beats: Signal, ping: &Notify, pong: &Notify) {
-    beats.mark_unchanged(); // a beat during the handshake was not for this client
-    pong.notify_one(); // as good as a pong: it has just been heard
-    while beats.changed().await.is_ok() {
-        yield_now().await; // if it was us who slept, a pong may lie there: let it be read first
-        if pong.notified().now_or_never().is_none() {
-            return;
-        }
-        ping.notify_one();
-    }
-}
-
-async fn echo(ws: &mut Client, ping: &Notify, pong: &Notify, mut stop: Signal) -> Result<()> {
-    ws.feed(Message::text(WELCOME)).await?;
-    'open: loop {
-        for _ in 0..ROUND {
-            tokio::select! {
-                biased;
-                () = ping.notified() => ws.feed(Message::Ping(Bytes::new())).await?,
-                message = next(ws) => match message {
-                    Some(m) if m.is_text() || m.is_binary() => ws.feed(reply(m)).await?,
-                    Some(Message::Pong(_)) => pong.notify_one(),
-                    Some(Message::Close(_)) | None => break 'open,
-                    Some(_) => {}
-                },
-                _ = stop.changed() => break 'open ws.close(Some(AWAY)).await?,
+            message = ws.next() => {
+                let Some(message) = message else { return Ok(()) };
+                let text = match message? {
+                    Message::Text(text) => text.to_string(),
+                    Message::Binary(data) => String::from_utf8_lossy(&data).to_string(),
+                    Message::Pong(_) => {
+                        alive = true;
+                        continue;
+                    }
+                    _ => continue,
+                };
+                log(format!("Received: {text}"));
+                send(ws, Message::text(format!("Server received: {text}")), period).await?;
+            }
+            _ = ticks.tick() => {
+                if !alive {
+                    return Ok(()); // No close frame: nothing would read it.
+                }
+                alive = false;
+                send(ws, Message::Ping(Bytes::new()), period).await?;
             }
         }
-        // However much there is to read, the heart has its turn, and its pings are written.
-        yield_now().await;
-        write_log();
-        let _ = ws.flush().now_or_never();
     }
-    let _ = timeout(PATIENCE, ws.for_each(|_| future::ready(()))).await;
-    Ok(())
 }
 
-async fn next(ws: &mut Client) -> Option<Message> {
-    let message = future::poll_fn(|cx| {
-        let message = ws.poll_next_unpin(cx);
-        if message.is_pending() {
-            write_log();
-            let _ = ws.poll_flush_unpin(cx);
-        }
-        message
-    });
-    message.await?.ok()
+/// Sends one message. Fails if that takes longer than `limit`: the client has stopped reading.
+async fn send(ws: &mut Client, message: Message, limit: Duration) -> Result<()> {
+    match timeout(limit, ws.send(message)).await {
+        Ok(sent) => sent,
+        Err(_elapsed) => Err(Error::Io(ErrorKind::TimedOut.into())),
+    }
 }
 
-fn reply(message: Message) -> Message {
-    let text = match message {
-        Message::Text(text) => text,
-        bytes => String::from_utf8_lossy(&bytes.into_data()).into_owned().into(),
-    };
-    log(format_args!("Received: {}", one_line(&text)));
-    Message::text(["Server received: ", &text].concat())
-}
-
-fn setting(name: &str, default: &str) -> String {
-    env::var_os(name).map_or(default.into(), |value| value.to_string_lossy().into_owned())
-}
-
-fn refuse(name: &str, value: &str, error: impl Display, wanted: &str) -> ! {
-    let _ = writeln!(io::stderr(), "{name}={value:?}: {error} (wanted {wanted})");
-    process::exit(2)
-}
-
+/// Prints one line for one event. `println!` would panic if stdout were closed.
 fn log(event: impl Display) {
-    let _ = writeln!(LOG.lock().expect("no panic holds it"), "{event}");
-}
-
-fn one_line(text: &str) -> Cow<'_, str> {
-    if memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
-        return text.replace('\r', "\\r").replace('\n', "\\n").into();
-    }
-    text.into()
-}
-
-fn write_log() {
-    let _ = LOG.lock().expect("no panic holds it").flush();
+    let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n");
+    let _ = writeln!(io::stdout(), "{line}");
 }

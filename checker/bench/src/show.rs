@@ -12,7 +12,9 @@ use crate::steps::Step;
 use crate::workload::{Load, Quantity};
 
 /// The width of a row's title.
-const TITLE: usize = 39;
+const TITLE: usize = 38;
+/// The width of a peer's column: the longest name is `fastwebsockets`.
+const CELL: usize = 14;
 
 /// Where and how a run was measured.
 pub struct Conditions {
@@ -86,7 +88,7 @@ fn line(out: &mut String, title: &str, cells: impl Iterator<Item = Option<String
         row = format!("{title}\n{:TITLE$}", "");
     }
     for cell in cells {
-        let _ = write!(row, " {:>14}", cell.unwrap_or_default());
+        let _ = write!(row, " {:>CELL$}", cell.unwrap_or_default());
     }
     let _ = writeln!(out, "{}", row.trim_end());
 }

@@ -36,10 +36,10 @@ struct Args {
     #[arg(long, value_delimiter = ',', value_name = "PEER", value_parser = peer)]
     peers: Vec<Peer>,
     /// Measure only how the cost of `fast` grows with its clients
-    #[arg(long, conflicts_with = "steps")]
+    #[arg(long, conflicts_with_all = ["steps", "loads", "peers"])]
     growth: bool,
     /// Measure only the steps from the plain server to `fast`, against ws
-    #[arg(long)]
+    #[arg(long, conflicts_with = "peers")]
     steps: bool,
     /// Folder for bench.json and bench.svg
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
@@ -78,8 +78,7 @@ fn chosen(all: &[Load], words: &[String]) -> Result<Vec<Load>> {
 fn run(args: &Args) -> Result<()> {
     let all = if args.steps { &Load::STEPS[..] } else { &Load::ALL[..] };
     let loads = if args.growth { Vec::new() } else { chosen(all, &args.loads)? };
-    let grows = args.growth || (args.loads.is_empty() && !args.steps);
-    let growth = if grows { Load::growth() } else { Vec::new() };
+    let growth = if args.growth { Load::growth() } else { Vec::new() };
 
     let most = loads.iter().chain(&growth).map(|load| load.clients()).max().unwrap_or_default();
     let files = most as u64 + 100;

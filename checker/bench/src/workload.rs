@@ -111,11 +111,9 @@ impl Load {
     pub const IDLE: Load = Load::Idle { clients: 1_000 };
 
     /// The loads that compare the peers, in the order of the tables.
-    pub const ALL: [Load; 11] = [
+    pub const ALL: [Load; 9] = [
         Load::Echo { clients: 50, in_flight: 1, size: 64 },
         Load::ECHO_PIPELINED,
-        Load::Echo { clients: 50, in_flight: 1, size: 1 << 10 },
-        Load::Echo { clients: 50, in_flight: 16, size: 1 << 10 },
         Load::ECHO_LARGE,
         Load::Broadcast { clients: 10, in_flight: 64 },
         Load::BROADCAST_PIPELINED,

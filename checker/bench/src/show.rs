@@ -12,9 +12,7 @@ use crate::steps::Step;
 use crate::workload::{Load, Quantity};
 
 /// The width of a row's title.
-const TITLE: usize = 38;
-/// The width of a peer's column: the longest name is `fastwebsockets`.
-const CELL: usize = 14;
+const TITLE: usize = 39;
 
 /// Where and how a run was measured.
 pub struct Conditions {
@@ -49,46 +47,49 @@ pub fn table(figures: &Figures, peers: &[Peer]) -> String {
     );
     header(&mut out, &others);
     for row in &figures.rows {
-        let cell = |peer| row.ratio(peer).map(|ratio| format!("{ratio:.2}"));
-        line(&mut out, &title(row), others.iter().map(|peer| cell(*peer)));
+        let ratio = |peer| row.ratio(peer).map(|ratio| format!("{ratio:.2}"));
+        line(&mut out, &title(row), &others, ratio);
     }
     out.push_str("\nThe values: medians, and below them the range over the rounds.\n\n");
     header(&mut out, peers);
     for row in &figures.rows {
-        let values = peers.iter().map(|peer| row.value(*peer).map(short));
-        line(&mut out, &format!("{}, {}", title(row), row.quantity.unit()), values);
+        let title = match row.quantity {
+            Quantity::Rate => title(row),
+            Quantity::Memory => format!("{}, KiB", title(row)),
+            Quantity::Ping => format!("{}, µs", title(row)),
+        };
+        line(&mut out, &title, peers, |peer| row.value(peer).map(short));
         let range = |(least, most)| format!("{}-{}", short(least), short(most));
-        line(&mut out, "", peers.iter().map(|peer| row.spread(*peer).map(range)));
+        line(&mut out, "", peers, |peer| row.spread(peer).map(range));
     }
     let rates = || figures.rows.iter().filter(|row| row.quantity == Quantity::Rate);
     if rates().next().is_some() {
         out.push_str("\nLatency, 99th percentile in ms, and the server's CPU load.\n\n");
         header(&mut out, peers);
         for row in rates() {
-            let cell = |peer| {
+            let latency = |peer| {
                 let p99 = row.median(peer, |sample| sample.p99);
                 let p99 = p99.map_or("-".to_string(), |p99| format!("{p99:.2}"));
                 let busy = row.median(peer, |sample| sample.busy)?;
                 Some(format!("{p99} {:.0} %", busy * 100.0))
             };
-            line(&mut out, &title(row), peers.iter().map(|peer| cell(*peer)));
+            line(&mut out, &title(row), peers, latency);
         }
     }
     out
 }
 
 fn header(out: &mut String, peers: &[Peer]) {
-    line(out, "", peers.iter().map(|peer| Some(peer.to_string())));
+    line(out, "", peers, |peer| Some(peer.to_string()));
 }
 
-/// Appends one line of a table. A title too long for its column has a line of its own.
-fn line(out: &mut String, title: &str, cells: impl Iterator<Item = Option<String>>) {
+/// Appends one line of a table, with a cell for each peer.
+fn line(out: &mut String, title: &str, peers: &[Peer], cell: impl Fn(Peer) -> Option<String>) {
     let mut row = format!("{title:TITLE$}");
-    if title.chars().count() > TITLE {
-        row = format!("{title}\n{:TITLE$}", "");
-    }
-    for cell in cells {
-        let _ = write!(row, " {:>CELL$}", cell.unwrap_or_default());
+    for peer in peers {
+        // The widest cell is a range such as `4.83M-5.09M`.
+        let width = peer.to_string().len().max(11);
+        let _ = write!(row, " {:>width$}", cell(*peer).unwrap_or_default());
     }
     let _ = writeln!(out, "{}", row.trim_end());
 }

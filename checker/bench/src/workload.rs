@@ -10,7 +10,7 @@ use crate::peer::{Peer, Peers, StartError};
 
 /// The heartbeat interval of idle connections.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Long enough that no ping falls into the window.
+/// An interval so long that no ping falls into the window.
 const NO_HEARTBEAT: Duration = Duration::from_secs(3600);
 /// The size of a broadcast message in bytes.
 const SMALL: usize = 64;

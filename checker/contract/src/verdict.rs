@@ -138,6 +138,8 @@ pub struct Failure {
     pub mark: Option<Mark>,
     /// Whether everything that stands on this check must fail with it.
     pub fundamental: bool,
+    /// Whether no delay of a busy machine can explain it.
+    pub certain: bool,
     /// The conversation, where it is not that of the check's own server.
     pub events: Option<Vec<Event>>,
     /// Advice for this very failure, where the check's own hint would miss.
@@ -156,6 +158,7 @@ impl Failure {
             clients: Vec::new(),
             mark: None,
             fundamental: false,
+            certain: false,
             events: None,
             hint: None,
         }

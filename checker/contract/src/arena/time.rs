@@ -89,6 +89,7 @@ impl Arena {
     pub fn too_busy(&self, since: Instant, trouble: &Trouble) -> Option<String> {
         // What never came, or came in other words, a wait does not explain.
         let timed = match trouble {
+            Trouble::Failed(failure) if failure.certain => return None,
             Trouble::Failed(failure) => {
                 matches!(failure.kind, Kind::WrongTiming | Kind::EndedEarly)
             }

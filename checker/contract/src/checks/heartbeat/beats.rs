@@ -7,8 +7,8 @@ use futures_util::future::{join, join_all, try_join, try_join_all};
 use rand::RngExt;
 
 use super::{
-    GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, MOST_GAPS, SHORTEST, SHORTEST_MEAN, SUSPICIOUS,
-    metronome,
+    GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, MOST_GAPS, SHORTEST, SHORTEST_MEAN,
+    SUSPICIOUS, metronome,
 };
 use crate::arena::Arena;
 use crate::client::{Client, Heard, PATIENCE, reply_to, within};
@@ -49,7 +49,9 @@ pub(in crate::checks) async fn first_ping(
         .failure(Kind::WrongTiming, "the first ping does not come within about one interval")
         .expected(format!("a ping within about {} ms of opening", arena.beat.as_millis()), got)
         .at(Mark::Last { connection: client.number() });
-    Err(failure.into())
+    // Several intervals without any ping are no delay.
+    let certain = !ping_came(client) && patience > arena.beat * 4;
+    Err(Failure { certain, ..failure }.into())
 }
 
 fn ping_came(client: &Client) -> bool {

@@ -13,6 +13,7 @@ mod fragments;
 mod markdown;
 mod places;
 mod red;
+mod todos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use rand::RngExt;
 
 use super::talk::in_order;
-use super::texts;
+use super::{handshake, texts};
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, reply_to, within};
+use crate::client::{Client, Heard, PATIENCE, reply_to, request, within};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::lossy;
@@ -15,6 +15,17 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let token = arena.token();
     for text in texts::of_all_kinds(&token) {
         client.exchange(&text).await?;
+    }
+    for name in texts::PROPERTY_NAMES {
+        let heard = client.exchange(name).await;
+        heard.map_err(|trouble| {
+            let what =
+                format!("The text `{name}`, a property name in some languages, was not echoed.");
+            trouble
+                .headed(what)
+                .advised(Kind::Silence, NO_LOOKUP)
+                .advised(Kind::WrongMessage, NO_LOOKUP)
+        })?;
     }
     // Where the length of a frame is written differently, and where buffers have their edges.
     for length in [
@@ -48,8 +59,14 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
     hollow.into_iter().for_each(|frame| client.send(frame));
     client.expect_text(&reply_to(&token), "the reply to a message with empty fragments").await?;
-    client.exchange(&token).await
+    client.exchange(&token).await?;
+    arena.leave(client).await;
+    many_long_ones(arena).await?;
+    compressed(arena).await
 }
+
+/// The advice where a text means something to the server.
+const NO_LOOKUP: &str = "Look nothing up by the text of a message: in an object of JavaScript or Python, some names are there that you never put in.";
 
 /// A text of this many bytes, most of them in characters of three or four bytes, so that wherever a buffer ends, it is
 /// likely to end inside one.
@@ -147,6 +164,30 @@ async fn long_before_short(arena: &mut Arena, client: &mut Client) -> Checked {
     client.expect_reply(&short).await.map_err(amid)
 }
 
+/// How many messages of 1 MiB one client sends. A message may be as long, so a limit on messages is no smaller; one that
+/// counts all bytes of a connection is reached by then.
+const LONG_ONES: usize = 10;
+
+/// A limit on the length of messages starts from zero with each of them.
+async fn many_long_ones(arena: &mut Arena) -> Checked {
+    let mut client = arena.join().await?;
+    let text = long_text(arena, 1 << 20);
+    for n in 0..LONG_ONES {
+        let heard = exchange(&mut client, Data::Text, text.as_bytes()).await;
+        heard.map_err(|trouble| match trouble {
+            trouble if trouble.is(Kind::EndedEarly) || trouble.is(Kind::Silence) => {
+                let what = format!(
+                    "The server served a client no longer after {n} messages of 1 MiB each."
+                );
+                trouble.headed(what)
+            }
+            other => other,
+        })?;
+    }
+    arena.leave(client).await;
+    Ok(())
+}
+
 /// What adds up to more than a page of memory, from a sender that sends as it reads, and the next message right behind.
 async fn long_in_fragments(arena: &mut Arena, client: &mut Client) -> Checked {
     let (text, next) = (long_text(arena, 30_000), arena.token());
@@ -207,6 +248,51 @@ async fn in_several_reads(arena: &mut Arena, other: &mut Client) -> Checked {
     heard.map_err(|trouble| trouble.amid("a frame that comes a few bytes at a time: "))?;
     arena.leave(client).await;
     Ok(())
+}
+
+/// A server that accepts compression gets compressed messages, from every browser. Its reply may be compressed too, and
+/// is not read.
+async fn compressed(arena: &mut Arena) -> Checked {
+    let mut client = arena.open().await?;
+    let key = handshake::chance_key(arena);
+    client.send_bytes(request(&key, &[handshake::DEFLATE]).into_bytes());
+    // Whether the response is right is for `echo::handshake` to judge.
+    let Ok(head) = client.response().await else { return Ok(()) };
+    let accepts = head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
+        name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
+            && value.contains("permessage-deflate")
+    });
+    if accepts {
+        let token = arena.token();
+        client.send(stored(&token));
+        for wanted in ["the welcome", "the reply to a compressed message"] {
+            let heard = client.next_but_heartbeats(wanted).await;
+            let heard = heard.and_then(|moment| match moment.heard {
+                Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
+                _ => Ok(()),
+            });
+            heard.map_err(|trouble| {
+                let what =
+                    "The server accepted compression and sent no reply to a compressed message.";
+                let trouble = trouble.headed(what);
+                trouble.advised(Kind::EndedEarly, NOT_SPOKEN).advised(Kind::Silence, NOT_SPOKEN)
+            })?;
+        }
+    }
+    arena.leave(client).await;
+    Ok(())
+}
+
+/// The advice where an extension was accepted that the server does not speak.
+const NOT_SPOKEN: &str = "Accept no extension that you don't speak: leave `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
+
+/// A compressed text message: one block that is stored as it is, without the four bytes that end a message (RFC 7692,
+/// section 7.2.3.3).
+fn stored(text: &str) -> Frame {
+    let length = u16::try_from(text.len()).expect("a short one");
+    let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+    let block = [&[0], lengths.as_slice(), text.as_bytes(), &[0]].concat();
+    Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) }
 }
 
 pub(super) async fn binary(arena: &mut Arena) -> Checked {

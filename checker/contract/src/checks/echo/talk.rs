@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join;
 use rand::RngExt;
 
 use super::ends::deafened;
@@ -90,7 +90,7 @@ pub(in crate::checks) fn resembles(text: &str, token: &str) -> bool {
 pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let plain = arena.token();
-    client.exchange(&plain).await.fundamental()?;
+    in_both_environments(arena, &mut client, &plain).await.fundamental()?;
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
@@ -128,6 +128,25 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         arena.join().await?.exchange(&token).await
     };
     still.await.map_err(|trouble| trouble.amid(when))
+}
+
+/// The simplest message is answered whether `CI` is set or not: one server is asked with it, and one without.
+async fn in_both_environments(arena: &Arena, client: &mut Client, text: &str) -> Checked {
+    let elsewhere = async {
+        let other = arena.in_the_other_environment().await?;
+        let answered = async { other.join().await?.exchange(text).await };
+        answered.await.map_err(|trouble| trouble.seen_by(&other.tap))
+    };
+    let (trouble, ci) = match join(client.exchange(text), elsewhere).await {
+        (Ok(()), Ok(())) => return Ok(()),
+        (Err(here), Err(_)) => return Err(here),
+        (Err(here), Ok(())) => (here, arena.in_ci()),
+        (Ok(()), Err(elsewhere)) => (elsewhere, !arena.in_ci()),
+    };
+    let is_set = if ci { "is set" } else { "is not set" };
+    let headline =
+        format!("The server is wrong where `CI` {is_set} in its environment, and right elsewhere.");
+    Err(trouble.headed(headline).hinted("Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and nothing else: build machines set `CI`, and your own does not."))
 }
 
 pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {
@@ -210,13 +229,7 @@ async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     let by_the_silent =
         |trouble| held_up(trouble, "others that are connected and silent", &Vec::from_iter(1..20));
-    // More of each than a pool has places for those that are on their way in.
-    let _silent_tcp = try_join_all((0..9).map(|_| arena.open())).await?;
-    let mut half_requests = try_join_all((0..9).map(|_| arena.open())).await?;
-    for half_a_request in &mut half_requests {
-        half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
-    }
-    let _says_nothing = arena.join().await.map_err(by_the_silent)?;
+    let (_unfinished, _says_nothing) = beside_unfinished_handshakes(arena, by_the_silent).await?;
     let count = arena.rng.random_range(70..90);
     let mut clients = arena.join_many(count).await.map_err(by_the_silent)?;
     for _ in 0..2 {
@@ -231,6 +244,39 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     }
     let mut others = clients.split_off(count - 8);
     beside_a_deaf_one(arena, &mut others).await
+}
+
+/// How many connections without a handshake are opened at a time, of each kind, and how often. A pool has 64 places at
+/// most, going by servers that are known; either kind alone fills it.
+const UNFINISHED: usize = 18;
+const ROUNDS: usize = 4;
+
+/// Clients get in while other connections say nothing, or stop in the middle of their request. First beside one of each,
+/// then beside more and more. Returns both sorts, since all of them stay.
+async fn beside_unfinished_handshakes(
+    arena: &Arena,
+    by_the_silent: impl Fn(Trouble) -> Trouble,
+) -> Checked<(Vec<Client>, Vec<Client>)> {
+    let (mut unfinished, mut clients) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        for _ in 0..if round == 0 { 1 } else { UNFINISHED } {
+            unfinished.push(arena.open().await?);
+            let mut half_a_request = arena.open().await?;
+            half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
+            unfinished.push(half_a_request);
+        }
+        let client = arena.join().await;
+        clients.push(client.map_err(|trouble| {
+            if round == 0 {
+                return by_the_silent(trouble);
+            }
+            let count = unfinished.len();
+            trouble.headed(format!(
+                "The server lets no client in while {count} handshakes are unfinished."
+            ))
+        })?);
+    }
+    Ok((unfinished, clients))
 }
 
 /// A client that talks and doesn't read its replies holds up itself.

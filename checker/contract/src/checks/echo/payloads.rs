@@ -10,6 +10,27 @@ use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::lossy;
 
+/// What the contract asks for at most, in bytes.
+const LONGEST_MESSAGE: usize = 1 << 20;
+/// Where the length of a frame is written differently, and where buffers have their edges.
+const LENGTHS: [usize; 15] = [
+    108,
+    109,
+    125,
+    126,
+    127,
+    4_096,
+    8_192,
+    65_518,
+    65_519,
+    65_520,
+    65_535,
+    65_536,
+    65_537,
+    131_072,
+    LONGEST_MESSAGE,
+];
+
 pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let token = arena.token();
@@ -27,27 +48,11 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
                 .advised(Kind::WrongMessage, NO_LOOKUP)
         })?;
     }
-    // Where the length of a frame is written differently, and where buffers have their edges.
-    for length in [
-        108,
-        109,
-        125,
-        126,
-        127,
-        4_096,
-        8_192,
-        65_518,
-        65_519,
-        65_520,
-        65_535,
-        65_536,
-        65_537,
-        131_072,
-        1 << 20,
-    ] {
+    for length in LENGTHS {
         let text = long_text(arena, length);
         exchange(&mut client, Data::Text, text.as_bytes()).await?;
     }
+    more_in_all(arena, &mut client, LENGTHS.iter().sum()).await?;
     long_before_short(arena, &mut client).await?;
     for count in [2, 3, 7] {
         fragments(arena, &mut client, count).await?;
@@ -61,7 +66,6 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     client.expect_text(&reply_to(&token), "the reply to a message with empty fragments").await?;
     client.exchange(&token).await?;
     arena.leave(client).await;
-    many_long_ones(arena).await?;
     compressed(arena).await
 }
 
@@ -164,27 +168,21 @@ async fn long_before_short(arena: &mut Arena, client: &mut Client) -> Checked {
     client.expect_reply(&short).await.map_err(amid)
 }
 
-/// How many messages of 1 MiB one client sends. A message may be as long, so a limit on messages is no smaller; one that
-/// counts all bytes of a connection is reached by then.
-const LONG_ONES: usize = 10;
-
-/// A limit on the length of messages starts from zero with each of them.
-async fn many_long_ones(arena: &mut Arena) -> Checked {
-    let mut client = arena.join().await?;
-    let text = long_text(arena, 1 << 20);
-    for n in 0..LONG_ONES {
-        let heard = exchange(&mut client, Data::Text, text.as_bytes()).await;
-        heard.map_err(|trouble| match trouble {
-            trouble if trouble.is(Kind::EndedEarly) || trouble.is(Kind::Silence) => {
-                let what = format!(
-                    "The server served a client no longer after {n} messages of 1 MiB each."
-                );
-                trouble.headed(what)
+/// A limit on the length of messages starts from zero with each of them. One that counts all bytes of a connection is at
+/// least as long as the longest message, 1 MiB, and mostly a small multiple of it.
+async fn more_in_all(arena: &mut Arena, client: &mut Client, before: usize) -> Checked {
+    let text = long_text(arena, LONGEST_MESSAGE);
+    for n in 1..=3 {
+        let heard = exchange(client, Data::Text, text.as_bytes()).await;
+        heard.map_err(|trouble| {
+            if !trouble.is(Kind::EndedEarly) && !trouble.is(Kind::Silence) {
+                return trouble;
             }
-            other => other,
+            let in_all = (before + n * text.len()) as f64 / f64::from(1 << 20);
+            let what = "The server stops serving a client after";
+            trouble.headed(format!("{what} {in_all:.1} MiB in messages of at most 1 MiB."))
         })?;
     }
-    arena.leave(client).await;
     Ok(())
 }
 

@@ -246,21 +246,20 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     beside_a_deaf_one(arena, &mut others).await
 }
 
-/// How many connections without a handshake are opened at a time, of each kind, and how often. A pool has 64 places at
-/// most, going by servers that are known; either kind alone fills it.
-const UNFINISHED: usize = 18;
+/// How many requests are begun and not finished, in all more than the 64 places that a pool for handshakes may have.
+const HALF_REQUESTS: usize = 17;
 const ROUNDS: usize = 4;
 
-/// Clients get in while other connections say nothing, or stop in the middle of their request. First beside one of each,
-/// then beside more and more. Returns both sorts, since all of them stay.
+/// Clients get in while other connections say nothing, or stop in the middle of their request: first beside one of each,
+/// then beside more and more. Returns the connections and the clients, since all of them stay.
 async fn beside_unfinished_handshakes(
     arena: &Arena,
     by_the_silent: impl Fn(Trouble) -> Trouble,
 ) -> Checked<(Vec<Client>, Vec<Client>)> {
     let (mut unfinished, mut clients) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        for _ in 0..if round == 0 { 1 } else { UNFINISHED } {
-            unfinished.push(arena.open().await?);
+        unfinished.push(arena.open().await?);
+        for _ in 0..if round == 0 { 1 } else { HALF_REQUESTS } {
             let mut half_a_request = arena.open().await?;
             half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
             unfinished.push(half_a_request);

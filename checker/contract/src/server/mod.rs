@@ -8,6 +8,7 @@ pub mod process;
 mod socket;
 pub mod usage;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -31,6 +32,12 @@ pub const READY: &str = "WebSocket server running on ws://";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// In `ADDR`, any free port.
 const ANY_PORT: u16 = 0;
+/// For which of these `ADDR` asks the first server of a program. Few enough to be allowed one by one where servers are
+/// confined, and below the ports that the system gives to any connection of any program (from 32,768 on Linux, 49,152
+/// elsewhere).
+pub const OWN_PORTS: Range<u16> = 20_000..20_512;
+/// On which a server listens without `ADDR`.
+pub const DEFAULT_PORT: u16 = 8080;
 /// How many ports are tried for the first server: another process may take one before the server does.
 const PORTS_TRIED: usize = 3;
 
@@ -175,11 +182,16 @@ impl Server {
         let mut tries = 0;
         loop {
             tries += 1;
-            let port = socket::free_port();
-            match Self::start_on(program, environment, port).await {
-                Err((StartError::Ended(_), _)) if tries < PORTS_TRIED && !socket::is_free(port) => {
-                }
-                other => return other,
+            // Where all are taken, nothing is found out.
+            let port = socket::free_port().unwrap_or(ANY_PORT);
+            let started = Self::start_on(program, environment, port).await;
+            let in_use = match &started {
+                Err((StartError::Ended(_), _)) => !socket::is_free(port),
+                Err((StartError::IgnoresAddr { port: None, .. }, _)) => true,
+                _ => false,
+            };
+            if !in_use || tries == PORTS_TRIED {
+                return started;
             }
         }
     }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::OWN_PORTS;
+
 /// Listening TCP sockets: their ports and inodes.
 #[derive(Debug, Default)]
 pub(super) struct Listening(BTreeSet<(u16, u64)>);
@@ -36,12 +38,11 @@ pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
     !old.is_disjoint(&now)
 }
 
-/// A port of the loopback address on which a server can listen, and which stays free until it does: from 32,768 on
-/// (Linux; 49,152 elsewhere) the system gives ports to any connection of any program.
-pub(super) fn free_port() -> u16 {
-    std::iter::repeat_with(|| rand::random_range(10_000..32_000))
-        .find(|port| is_free(*port))
-        .expect("it goes on until there is one")
+/// One of [`OWN_PORTS`] on which a server can listen now, if there is one.
+pub(super) fn free_port() -> Option<u16> {
+    // Other checkers on this machine look for one as well.
+    let first = rand::random_range(OWN_PORTS);
+    (first..OWN_PORTS.end).chain(OWN_PORTS.start..first).find(|port| is_free(*port))
 }
 
 /// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as a server may be:

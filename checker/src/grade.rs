@@ -433,8 +433,8 @@ fn last_lines(output: &Output) -> Vec<String> {
     lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|(_, line)| line.clone()).collect()
 }
 
-/// Whether a check's servers find `CI` in their environment: every second check of an exercise, so that no seed spares a
-/// server that is right in one environment only.
+/// Whether a check's servers find `CI` in their environment: every second check of an exercise, so
+/// that no seed spares a server that is right in one environment only.
 fn in_ci(seed: u64, check: &Check) -> bool {
     let of_exercise = checks::all().into_iter().filter(|other| other.exercise == check.exercise);
     let before = of_exercise.take_while(|other| other.id != check.id).count() as u64;

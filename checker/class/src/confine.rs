@@ -145,7 +145,8 @@ mod linux {
             .add_rules(path_beneath_rules(&args.read, AccessFs::from_read(WANTED)))?
             .add_rules(path_beneath_rules(&args.write, AccessFs::from_all(WANTED)))?;
         if args.no_connect {
-            // Port 0 is any free port. The default is that of a server that ignores `ADDR`, which is to be found out.
+            // Port 0 is any free port. The default is that of a server that ignores `ADDR`, which
+            // is to be found out.
             let ports = OWN_PORTS.chain([0, DEFAULT_PORT]);
             let allowed = |port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::BindTcp));
             rules = rules.add_rules(ports.map(allowed))?;

@@ -112,7 +112,7 @@ impl Arena {
         }
     }
 
-    /// A second server of the same program beside the first.
+    /// A second server of the same program beside the first; there always is one.
     ///
     /// # Errors
     /// When it doesn't come up.
@@ -120,7 +120,8 @@ impl Arena {
         self.another(self.settings.interval()).await
     }
 
-    /// A second server of the same program beside the first, with another heartbeat interval.
+    /// A second server of the same program beside the first, with another heartbeat interval; there
+    /// always is one.
     ///
     /// # Errors
     /// When it doesn't come up.
@@ -128,13 +129,13 @@ impl Arena {
         self.beside(self.settings.clone(), interval).await.map(Some)
     }
 
-    /// A second server of the same program beside the first: it finds `CI` in its environment where the first doesn't,
-    /// and the other way round.
+    /// A second server of the same program beside the first, with `CI` in its environment or
+    /// without.
     ///
     /// # Errors
     /// When it doesn't come up.
-    pub async fn in_the_other_environment(&self) -> Checked<Arena> {
-        let settings = Settings { ci: !self.settings.ci, ..self.settings.clone() };
+    pub async fn in_environment(&self, ci: bool) -> Checked<Arena> {
+        let settings = Settings { ci, ..self.settings.clone() };
         self.beside(settings, self.settings.interval()).await
     }
 
@@ -346,7 +347,10 @@ impl Arena {
 fn ignores_addr(what: String, addr: &str, got: String) -> Failure {
     Failure::new(Kind::DoesNotStart, what)
         .expected(format!("with ADDR={addr}: a server that listens there"), got)
-        .hint("Bind the address in the environment variable ADDR. `127.0.0.1:8080` is only for when it is not set.")
+        .hint(
+            "Bind the address in the environment variable ADDR. `127.0.0.1:8080` is only for when \
+             it is not set.",
+        )
 }
 
 fn not_started(error: StartError) -> Trouble {
@@ -372,10 +376,12 @@ fn not_started(error: StartError) -> Trouble {
         }
         StartError::IgnoresAddr { addr, port: None } => {
             let what = "The server wants an address in use and not the one in ADDR.";
-            ignores_addr(what.to_string(), &addr, "a server that found its address in use and ended".to_string())
+            let got = "a server that found its address in use and ended";
+            ignores_addr(what.to_string(), &addr, got.to_string())
         }
         StartError::WrongReadyLine { addr, line } => {
-            let what = "The ready line names another port than the one on which the server listens.";
+            let what =
+                "The ready line names another port than the one on which the server listens.";
             Failure::new(Kind::DoesNotStart, what)
                 .expected(format!("WebSocket server running on ws://{addr}"), line)
                 .hint("Print the address that the listener has (`local_addr`), and no fixed text.")

@@ -32,13 +32,13 @@ pub const READY: &str = "WebSocket server running on ws://";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// In `ADDR`, any free port.
 const ANY_PORT: u16 = 0;
-/// For which of these `ADDR` asks the first server of a program. Few enough to be allowed one by one where servers are
-/// confined, and below the ports that the system gives to any connection of any program (from 32,768 on Linux, 49,152
-/// elsewhere).
+/// For one of these `ADDR` asks the first server of a program. They are few enough to be allowed
+/// one by one where servers are confined, and below those that the system gives to any connection
+/// of any program (from 32,768 on Linux, 49,152 elsewhere).
 pub const OWN_PORTS: Range<u16> = 20_000..20_512;
 /// On which a server listens without `ADDR`.
 pub const DEFAULT_PORT: u16 = 8080;
-/// How many ports are tried for the first server: another process may take one before the server does.
+/// How many ports are tried for the first server: another process may take one before it does.
 const PORTS_TRIED: usize = 3;
 
 /// A program that is a server when it is started.
@@ -143,8 +143,8 @@ pub struct Server {
 impl Server {
     /// Starts the program and waits for its ready line.
     ///
-    /// The first server of a program is given a port of its own in `ADDR`, which shows whether it listens there. All
-    /// that are started meanwhile wait for that; later ones get any free port.
+    /// The first server of a program is given a port of its own in `ADDR`, which shows whether it
+    /// listens there. All that are started meanwhile wait for that; later ones get any free port.
     ///
     /// # Errors
     /// See [`StartError`]; with it comes what the program printed.

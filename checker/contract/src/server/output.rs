@@ -115,7 +115,7 @@ impl Output {
         self.panic().first().is_some_and(|line| line.starts_with("thread 'main'"))
     }
 
-    /// Whether the program said that an address is in use, in the words of whichever system or language.
+    /// Whether the program said that an address is in use, in the words of Unix, Windows or Node.
     pub fn found_address_in_use(&self) -> bool {
         const WORDS: [&str; 4] =
             ["address already in use", "address in use", "eaddrinuse", "only one usage of each"];

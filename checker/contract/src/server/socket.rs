@@ -45,15 +45,15 @@ pub(super) fn free_port() -> Option<u16> {
     (first..OWN_PORTS.end).chain(OWN_PORTS.start..first).find(|port| is_free(*port))
 }
 
-/// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as a server may be:
-/// for it, a port with connections that ended a moment ago is not free.
+/// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as
+/// a server may be: for it, a port with connections that ended a moment ago is not free.
 pub(super) fn is_free(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpSocket::new_v4().is_ok_and(|socket| socket.bind(address).is_ok())
 }
 
-/// The first of these ports of the loopback address that accepts a connection; `None` if none does for a second. A
-/// server may print its ready line a moment before it listens.
+/// The first of these ports of the loopback address that accepts a connection; `None` if none does
+/// for a second. A server may print its ready line a moment before it listens.
 pub(super) async fn first_to_accept(ports: [u16; 2]) -> Option<u16> {
     const TRIED_FOR: Duration = Duration::from_secs(1);
     let since = Instant::now();

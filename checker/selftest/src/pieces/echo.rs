@@ -51,15 +51,15 @@ pub(super) const FAULTS: &[Fault] = &[
         "connection-list-needs-its-space",
         &[Twist::ConnectionNeedsSpace],
         &["echo::handshake"],
-        "Your server splits `Connection` at a comma and a space, so it finds no `Upgrade` in `keep-alive,Upgrade`; \
-         split at the comma and trim.",
+        "Your server splits `Connection` at a comma and a space, so it finds no `Upgrade` in \
+         `keep-alive,Upgrade`; split at the comma and trim.",
     ),
     echo(
         "last-connection-line-wins",
         &[Twist::LastConnectionLine],
         &["echo::handshake"],
-        "Your server puts headers into a map, where a second `Connection` line replaces the first; lines with the same \
-         name are one list.",
+        "Your server puts headers into a map, where a second `Connection` line replaces the \
+         first; lines with the same name are one list.",
     ),
     echo(
         "header-names-with-case",
@@ -226,8 +226,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "right-under-ci-only",
         &[Twist::RightUnderCi],
         &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
-        "Your server is right only where the environment has `CI` set, as on a build machine; its users have no such \
-         variable.",
+        "Your server is right only where the environment has `CI` set, as on a build machine; its \
+         users have no such variable.",
     ),
     echo(
         "first-ten-connections",

@@ -48,8 +48,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "sixty-four-handshakes-at-a-time",
         &[Twist::HandshakesUpTo64],
         &["echo::concurrent"],
-        "Your server has 64 handshakes going at a time, so 64 connections that say nothing keep all clients out; a \
-         handshake that waits costs next to nothing.",
+        "Your server has 64 handshakes going at a time, so 64 connections that say nothing keep \
+         all clients out; a handshake that waits costs next to nothing.",
     ),
     echo(
         "one-writes-at-a-time",
@@ -130,21 +130,22 @@ pub(super) const FAULTS: &[Fault] = &[
         "close-ignored-amid-a-message",
         &[Twist::IgnoresCloseInMessages],
         &["echo::close"],
-        "Your server does not answer a close frame that comes between two fragments of a message; the client may have \
-         changed its mind, and waits.",
+        "Your server does not answer a close frame that comes between two fragments of a message; \
+         the client may have changed its mind, and waits.",
     ),
     echo(
         "close-says-more",
         &[Twist::CloseSaysMore],
         &["echo::close"],
-        "Your server puts words of its own before the reason it repeats, and a long reason makes the close frame \
-         longer than the 125 bytes of a control frame.",
+        "Your server puts words of its own before the reason it repeats, and a long reason makes \
+         the close frame longer than the 125 bytes of a control frame.",
     ),
     echo(
         "close-needs-a-code",
         &[Twist::CloseNeedsACode],
         &["echo::close"],
-        "Your server takes a close frame without a code for an error and answers with 1002; the code may be left out.",
+        "Your server takes a close frame without a code for an error and answers with 1002; the \
+         code may be left out.",
     ),
     echo(
         "tcp-left-open",
@@ -316,21 +317,22 @@ pub(super) const FAULTS: &[Fault] = &[
         "reserved-bits-pass",
         &[Twist::ReservedBitsPass],
         &["echo::violations"],
-        "Your server does not look at the reserved bits; where no extension was agreed on, one that is set ends the \
-         connection.",
+        "Your server does not look at the reserved bits; where no extension was agreed on, one \
+         that is set ends the connection.",
     ),
     echo(
         "control-frames-in-fragments",
         &[Twist::FragmentedControlPasses],
         &["echo::violations"],
-        "Your server takes a ping without FIN for a ping; a control frame can't be a fragment, and one that is ends \
-         the connection.",
+        "Your server takes a ping without FIN for a ping; a control frame can't be a fragment, \
+         and one that is ends the connection.",
     ),
     echo(
         "control-frames-of-any-length",
         &[Twist::LongControlPasses],
         &["echo::violations"],
-        "Your server answers pings of more than 125 bytes; a control frame that long ends the connection.",
+        "Your server answers pings of more than 125 bytes; a control frame that long ends the \
+         connection.",
     ),
     echo(
         "violation-ends-process",

@@ -39,7 +39,8 @@ pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) 
     client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
     closed(&mut client, Answer::CodeOrNone).await?;
     close_amid_a_message(arena, exchanges).await?;
-    // In letters of one byte, and in characters of four: the answer may shorten the reason, but not through a character.
+    // In letters of one byte, and in characters of four: the answer may shorten the reason, but not
+    // through a character.
     for reason in ["r".repeat(LONGEST_REASON), "🦀".repeat(LONGEST_REASON / 4) + "end"] {
         close_with_long_reason(arena, exchanges, &reason).await?;
     }
@@ -57,8 +58,8 @@ async fn join_and_talk(arena: &mut Arena, exchanges: usize) -> Checked<Client> {
     Ok(client)
 }
 
-/// A control frame may come between two fragments (section 5.4), a close frame too. The message stays unfinished, which
-/// a server may take for an error: any code is right.
+/// A control frame may come between two fragments (section 5.4), a close frame too. The message
+/// stays unfinished, which a server may take for an error: any code is right.
 async fn close_amid_a_message(arena: &mut Arena, exchanges: usize) -> Checked {
     let mut client = join_and_talk(arena, exchanges).await?;
     client.send(Frame::unfinished(OpCode::Data(Data::Text), arena.token()));

@@ -53,8 +53,8 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
 pub(super) const DEFLATE: &str =
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 
-/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5). From
-/// `KeptAlive` on, as browsers and proxies write it.
+/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112,
+/// section 5). From `KeptAlive` on, as browsers and proxies write it.
 #[derive(Clone, Copy)]
 enum Way {
     Plain,
@@ -68,7 +68,8 @@ enum Way {
     KeptAlive,
     /// No space is needed between these words (RFC 9110, section 5.6.1).
     KeptAliveWithoutSpace,
-    /// A list may come in several lines (RFC 9110, section 5.3). `Upgrade` is in the first: tungstenite reads no other.
+    /// A list may come in several lines (RFC 9110, section 5.3). `Upgrade` is in the first:
+    /// tungstenite reads no other.
     TwoLines,
     /// With the page that it comes from.
     FromAPage,

@@ -165,7 +165,9 @@ pub(super) const CHECKS: &[Check] = &[
         ..check(
             "echo::violations",
             Echo,
-            "A plain HTTP request is not upgraded; an unmasked frame, a reserved opcode or bit, a long or fragmented control frame, invalid UTF-8 or random bytes end that connection and no other.",
+            "A plain HTTP request is not upgraded; an unmasked frame, a reserved opcode or bit, a \
+             long or fragmented control frame, invalid UTF-8 or random bytes end that connection \
+             and no other.",
             |arena| Box::pin(ends::violations(arena)),
         )
     },

@@ -130,23 +130,35 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
     still.await.map_err(|trouble| trouble.amid(when))
 }
 
-/// The simplest message is answered whether `CI` is set or not: one server is asked with it, and one without.
+/// The simplest message is answered whether `CI` is set or not: one server is asked with it, and
+/// one without.
 async fn in_both_environments(arena: &Arena, client: &mut Client, text: &str) -> Checked {
-    let elsewhere = async {
-        let other = arena.in_the_other_environment().await?;
-        let answered = async { other.join().await?.exchange(text).await };
-        answered.await.map_err(|trouble| trouble.seen_by(&other.tap))
-    };
-    let (trouble, ci) = match join(client.exchange(text), elsewhere).await {
+    let (here, there) = (arena.in_ci(), !arena.in_ci());
+    let (trouble, ci) = match join(client.exchange(text), answers(arena, there, text)).await {
         (Ok(()), Ok(())) => return Ok(()),
-        (Err(here), Err(_)) => return Err(here),
-        (Err(here), Ok(())) => (here, arena.in_ci()),
-        (Ok(()), Err(elsewhere)) => (elsewhere, !arena.in_ci()),
+        (Err(trouble), Err(_)) => return Err(trouble),
+        (Err(trouble), Ok(())) => (trouble, here),
+        (Ok(()), Err(trouble)) => (trouble, there),
     };
+    // A second server in the first one's environment shows whether it is the environment.
+    let is_right = answers(arena, here, text).await.is_ok();
+    if is_right != (ci == there) {
+        return Err(trouble);
+    }
     let is_set = if ci { "is set" } else { "is not set" };
     let headline =
         format!("The server is wrong where `CI` {is_set} in its environment, and right elsewhere.");
-    Err(trouble.headed(headline).hinted("Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and nothing else: build machines set `CI`, and your own does not."))
+    Err(trouble.headed(headline).hinted(NO_OTHER_VARIABLE))
+}
+
+const NO_OTHER_VARIABLE: &str = "Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and \
+     nothing else: build machines set `CI`, and your own does not.";
+
+/// Asks a new server, which finds `CI` in its environment or doesn't.
+async fn answers(arena: &Arena, ci: bool, text: &str) -> Checked {
+    let server = arena.in_environment(ci).await?;
+    let answered = async { server.join().await?.exchange(text).await };
+    answered.await.map_err(|trouble| trouble.seen_by(&server.tap))
 }
 
 pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {
@@ -246,12 +258,14 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     beside_a_deaf_one(arena, &mut others).await
 }
 
-/// How many requests are begun and not finished, in all more than the 64 places that a pool for handshakes may have.
+/// How many requests are begun and not finished, in each round. In all there are more than the 64
+/// places that a pool for handshakes may have.
 const HALF_REQUESTS: usize = 17;
 const ROUNDS: usize = 4;
 
-/// Clients get in while other connections say nothing, or stop in the middle of their request: first beside one of each,
-/// then beside more and more. Returns the connections and the clients, since all of them stay.
+/// Clients get in while other connections say nothing, or stop in the middle of their request:
+/// first beside one of each, then beside more and more. Returns the connections and the clients,
+/// since all of them stay.
 async fn beside_unfinished_handshakes(
     arena: &Arena,
     by_the_silent: impl Fn(Trouble) -> Trouble,

@@ -69,7 +69,7 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
             serve(&[])
         }
         "wrong-port" => wrong_port(),
-        "own-port" => TcpListener::bind("127.0.0.1:0").and_then(|listener| serve_on(listener)),
+        "own-port" => TcpListener::bind("127.0.0.1:0").and_then(serve_on),
         "own-port-taken" => own_port_taken(),
         "fixed-ready-line" => fixed_ready_line(),
         "panic" => panic_early(),

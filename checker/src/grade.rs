@@ -265,7 +265,8 @@ impl Shared {
         for cause in causes {
             match self.progress_of(cause, Progress::is_over).await {
                 Progress::Failed { .. } => return Outcome::Blocked(cause),
-                Progress::Blocked(by) => return Outcome::Blocked(by),
+                // A cause that is blocked by this very check explains nothing.
+                Progress::Blocked(by) if by != check.id => return Outcome::Blocked(by),
                 _ => {}
             }
         }

@@ -248,7 +248,16 @@ impl Arena {
     /// # Errors
     /// As [`Arena::join`].
     pub async fn join_narrow(&self) -> Checked<Client> {
-        let plumbing = Plumbing { receive_buffer: Some(8 * 1024), max_segment: Some(536) };
+        self.join_with_receive_buffer(8 * 1024).await
+    }
+
+    /// The same with a receive buffer of so many bytes. Linux lets the server's send buffer grow with what the client's
+    /// system acknowledges: up to 80 KB for one of 2 KiB, from 300 KB to 2 MB for one of 8 KiB.
+    ///
+    /// # Errors
+    /// As [`Arena::join`].
+    pub async fn join_with_receive_buffer(&self, bytes: u32) -> Checked<Client> {
+        let plumbing = Plumbing { receive_buffer: Some(bytes), max_segment: Some(536) };
         let client = self.open_with(plumbing).await?;
         self.welcomed(self.upgrade(client).await?).await
     }

@@ -77,6 +77,14 @@ impl Arena {
         self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
     }
 
+    /// The most by which this machine can have delayed something since then: a wait of the checker, and all waits of the
+    /// server since the check began.
+    pub fn delays_since(&self, since: Instant) -> Duration {
+        let gauge = &self.settings.gauge;
+        let ours = gauge.worst_since(since).max(gauge.longest_wait_since(since));
+        ours + TICK + self.starved()
+    }
+
     /// Why this can't be said of a server's heartbeats by what happened since then, if the machine was too busy for that.
     pub fn too_busy(&self, since: Instant, trouble: &Trouble) -> Option<String> {
         // What never came, or came in other words, a wait does not explain.
@@ -91,14 +99,13 @@ impl Arena {
         let why = if worst > limit {
             ours
         } else {
-            // A wait of ours and the server's add up, and ours may have been longer than it was measured. Together they
-            // can make a right beat look like an early one if they are as long as what tells the two apart (see the
-            // checks).
-            let (waited, thread) =
-                (self.starved(), self.settings.gauge.longest_wait_since(self.before(since)));
-            if !timed || worst.max(thread) + TICK + waited <= self.beat * 3 / 10 {
+            // The delays add up, and a wait of the checker may have been longer than it was measured. Together they can
+            // make a right beat look like an early one if they are as long as what tells the two apart (see the checks).
+            if !timed || self.delays_since(self.before(since)) <= self.beat * 3 / 10 {
                 return None;
             }
+            let (waited, thread) =
+                (self.starved(), self.settings.gauge.longest_wait_since(self.before(since)));
             format!(
                 "the server was kept waiting for a processor for {} ms, a thread of the checker for {} ms, and {ours}",
                 waited.as_millis(),

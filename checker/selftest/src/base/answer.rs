@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::conn::Conn;
@@ -129,6 +129,17 @@ pub(crate) async fn message(
     }
     if server.has(Twist::WritesInTurn) {
         server.hub.write_in_turn(conn, reply).await;
+        return Ok(());
+    }
+    if server.has(Twist::NoLimitOnReplies) || server.has(Twist::NoLimitOnPings) {
+        let _turn = conn.turn.lock().await;
+        conn.out.push(reply);
+        let written = conn.out.at_most(0);
+        if server.has(Twist::NoLimitOnReplies) {
+            written.await;
+        } else if timeout(server.interval, written).await.is_err() {
+            return Err(End::Dropped);
+        }
         return Ok(());
     }
     conn.out.push(reply);

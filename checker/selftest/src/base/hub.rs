@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     sent: AtomicU64,
     history: Mutex<Vec<Bytes>>,
     joined: Mutex<Option<Instant>>,
+    emptied: Mutex<Option<Instant>>,
+    refilled: Mutex<Option<Instant>>,
     turn: tokio::sync::Mutex<()>,
     relay: OnceLock<UnboundedSender<Parcel>>,
 }
@@ -69,6 +71,9 @@ impl Hub {
             history.last().into_iter().for_each(|frame| conn.out.push(frame.clone()));
         }
         *lock(&self.joined) = Some(Instant::now());
+        if clients.is_empty() {
+            *lock(&self.refilled) = Some(Instant::now());
+        }
         clients.insert(conn.id, conn.clone());
         true
     }
@@ -77,6 +82,9 @@ impl Hub {
         let mut clients = lock(&self.clients);
         if clients.remove(&conn.id).is_none() {
             return;
+        }
+        if clients.is_empty() {
+            *lock(&self.emptied) = Some(Instant::now());
         }
         if matches!(end, End::Dropped) {
             return; // not one who left
@@ -119,6 +127,12 @@ impl Hub {
 
     pub(crate) fn last_join(&self) -> Option<Instant> {
         *lock(&self.joined)
+    }
+
+    /// For twists: since when and until when there was last no client after one, as far as it happened.
+    pub(crate) fn without_clients(&self) -> Option<(Instant, Instant)> {
+        let (emptied, refilled) = (*lock(&self.emptied), *lock(&self.refilled));
+        emptied.zip(refilled).filter(|(emptied, refilled)| emptied <= refilled)
     }
 
     /// Whether a client takes less than there is for it.

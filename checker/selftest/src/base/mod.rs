@@ -11,6 +11,7 @@ mod outbox;
 mod reader;
 mod twist;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,8 @@ pub(crate) struct Server {
     interval: Duration,
     twists: &'static [Twist],
     started: Instant,
+    /// For a twist: what is random in all connections alike.
+    seed: u64,
     log: Log,
     hub: hub::Hub,
     next: AtomicU64,
@@ -47,6 +50,8 @@ pub(crate) struct Server {
     rest_until: Mutex<Instant>,
     last_pong: Mutex<Instant>,
     last_drop: Mutex<Instant>,
+    /// For a twist: the places of dropped clients, still marked as unanswered.
+    dead_places: AtomicU64,
     welcomed: AtomicBool,
     closed: AtomicBool,
     message: Mutex<String>,
@@ -95,6 +100,7 @@ pub(crate) async fn run_on(
         interval: config.interval,
         twists,
         started: Instant::now(),
+        seed: RandomState::new().hash_one(addr),
         log: log.clone(),
         hub: hub::Hub::default(),
         seats: Semaphore::new(seats),
@@ -103,6 +109,7 @@ pub(crate) async fn run_on(
         rest_until: Mutex::new(Instant::now()),
         last_pong: Mutex::new(Instant::now()),
         last_drop: Mutex::new(Instant::now()),
+        dead_places: AtomicU64::new(0),
         welcomed: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         message: Mutex::default(),
@@ -242,6 +249,9 @@ fn join(server: &Server) -> Option<Arc<Conn>> {
     let next = server.next.fetch_add(1, Relaxed);
     let id = if server.has(Twist::NumbersByCount) { server.hub.all().len() as u64 } else { next };
     let conn = Arc::new(Conn::new(id, Outbox::new(disguise(server))));
+    if server.has(Twist::PlacesKeepTheirFlag) && server.dead_places.swap(0, Relaxed) > 0 {
+        conn.alive.store(false, Relaxed);
+    }
     server.hub.join(server, &conn).then_some(conn)
 }
 

@@ -1,39 +1,49 @@
 //! When pings come.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, try_join, try_join_all};
+use futures_util::future::{join, join_all, try_join, try_join_all};
 use rand::RngExt;
 
-use super::{LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, metronome};
+use super::{
+    GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, SUSPICIOUS,
+    metronome,
+};
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, reply_to, within};
+use crate::client::{Client, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
-/// Waits for a ping; its absence is judged by the clock of this machine, since there is no other yet.
+/// Waits for the first ping of a client that opened then, and fails if it comes more than a quarter of an interval late.
+///
+/// There are no other pings to compare with, so this machine's clock decides, as far as the machine is quiet.
 pub(in crate::checks) async fn first_ping(
     arena: &Arena,
     client: &mut Client,
     opened: Instant,
 ) -> Checked {
-    let limit = arena.beat.mul_f64(LONGEST);
-    let patience = limit.max(PATIENCE / 2);
-    let late = match within(patience, client.ping()).await {
-        Some(ping) => {
-            let late = ping? - opened;
-            if late <= limit {
-                return Ok(());
-            }
-            late
-        }
+    let patience = arena.beat.mul_f64(LONGEST).max(PATIENCE / 2);
+    let after = match within(patience, client.ping()).await {
+        Some(ping) => ping? - opened,
         None => patience,
     };
+    if after <= arena.beat.mul_f64(LATEST_FIRST) {
+        return Ok(());
+    }
+    let late = after.saturating_sub(arena.beat);
+    if arena.delays_since(opened) >= late {
+        return Err(Trouble::Busy(format!(
+            "this machine is too busy to say whether a first ping is {} ms late",
+            late.as_millis()
+        )));
+    }
     let got = if ping_came(client) {
-        format!("it came after {} ms", late.as_millis())
+        let ratio = after.as_secs_f64() / arena.beat.as_secs_f64();
+        format!("it came after {} ms ({ratio:.1} intervals)", after.as_millis())
     } else {
-        format!("none in {} ms", late.as_millis())
+        format!("none in {} ms", after.as_millis())
     };
     let failure = client
         .failure(Kind::WrongTiming, "the first ping does not come within about one interval")
@@ -53,13 +63,54 @@ pub(in crate::checks) async fn pings(arena: &mut Arena) -> Checked {
     let first = try_join_all(clients.iter_mut().map(|client| first_ping(arena, client, opened)));
     first.await.fundamental()?;
     arena.sound();
-    // Some who come in the middle of a beat of the others, and are more than a server may be prepared for.
-    metronome(arena.beat / 3).tick().await;
-    let count = arena.rng.random_range(11..16);
-    let mut late = arena.join_many(count).await?;
-    let opened = Instant::now();
+    // More than a server may be prepared for.
+    let count = arena.rng.random_range(13..17);
     let arena = &*arena;
-    try_join_all(late.iter_mut().map(|client| first_ping(arena, client, opened))).await.map(|_| ())
+    clients.extend(joined_through_an_interval(arena, count).await?);
+    once_all_have_left(arena, clients).await
+}
+
+/// Clients join one after the other in the course of an interval, and each gets its first ping in time.
+///
+/// Where one timer serves all, some of them come just before its next ping, whenever that is.
+async fn joined_through_an_interval(arena: &Arena, count: u32) -> Checked<Vec<Client>> {
+    let arrivals = (1..=count).map(|n| async move {
+        metronome(arena.beat * n / count).tick().await;
+        let mut client = arena.join().await?;
+        let opened = Instant::now();
+        first_ping(arena, &mut client, opened).await?;
+        Ok(client)
+    });
+    // All are waited for, so that it is not chance which failure is reported.
+    let joined: Checked<Vec<Client>> = join_all(arrivals).await.into_iter().collect();
+    joined.map_err(|trouble| trouble.amid("with others connected already, "))
+}
+
+/// A timer that stopped with the last client starts again with the next.
+async fn once_all_have_left(arena: &Arena, clients: Vec<Client>) -> Checked {
+    join_all(clients.into_iter().map(|client| arena.leave(client))).await;
+    arena.all_left_but(0).await;
+    without_clients(arena).await?;
+    let mut newcomer = arena.join().await?;
+    let opened = Instant::now();
+    let first = first_ping(arena, &mut newcomer, opened).await;
+    first.map_err(|trouble| trouble.amid("once all others had left, "))
+}
+
+/// Lets more than an interval pass in which no client is connected: some timers notice only at their next tick.
+async fn without_clients(arena: &Arena) -> Checked {
+    for _ in 0..3 {
+        let (began, starved) = (Instant::now(), arena.starved());
+        metronome(arena.beat.mul_f64(1.3)).tick().await;
+        // With less delay than that, the server's tick was not late enough to meet the next client.
+        if arena.delays_since(began).saturating_sub(starved) <= arena.beat / 4 {
+            return Ok(());
+        }
+    }
+    Err(Trouble::Busy(
+        "this machine is too busy to say whether a server without clients got to its tick"
+            .to_string(),
+    ))
 }
 
 pub(super) async fn steady(arena: &mut Arena) -> Checked {
@@ -67,7 +118,7 @@ pub(super) async fn steady(arena: &mut Arena) -> Checked {
     let quiet_place = &*arena;
     let quiet = try_join_all(clients.iter_mut().map(|client| async move {
         let first = client.ping().await?;
-        steadily(quiet_place, client, first, 7).await
+        steadily(quiet_place, client, first).await
     }));
     // What goes wrong without company as well is not its doing.
     if let Some(busy_place) = &busy_place {
@@ -84,7 +135,7 @@ async fn while_others_come_and_go(arena: &Arena) -> Checked {
     let mut client = arena.join().await?;
     let first = client.ping().await?;
     tokio::select! {
-        steady = steadily(arena, &mut client, first, 4) => {
+        steady = steadily(arena, &mut client, first) => {
             steady.map_err(|trouble| trouble.amid("while others come and go, ").seen_by(&arena.tap))
         }
         () = visits(arena) => unreachable!("the visits never end"),
@@ -102,27 +153,79 @@ pub(in crate::checks) async fn visits(arena: &Arena) {
     }
 }
 
-/// The next pings, up to so many with the first, come one a beat.
-async fn steadily(arena: &Arena, client: &mut Client, first: Instant, count: usize) -> Checked {
-    let mut last = first;
-    let mut sum = Duration::ZERO;
-    for n in 2..=count {
+/// The pings after the first come one an interval, at regular intervals.
+async fn steadily(arena: &Arena, client: &mut Client, first: Instant) -> Checked {
+    let mut gaps = gaps(arena, client, first, 0..GAPS).await?;
+    // A few gaps can be irregular, or regular, by chance: more of them tell.
+    if typical_deviation(&gaps) > arena.beat.mul_f64(SUSPICIOUS) {
+        let last = first + gaps.iter().sum::<Duration>();
+        gaps.extend(self::gaps(arena, client, last, GAPS..3 * GAPS).await?);
+        regularly(arena, client, first, &gaps)?;
+    }
+    on_the_average(arena, client, gaps.iter().sum(), gaps.len())
+}
+
+/// The gaps between the next pings, these by number, each of about one interval.
+async fn gaps(
+    arena: &Arena,
+    client: &mut Client,
+    mut last: Instant,
+    numbers: Range<usize>,
+) -> Checked<Vec<Duration>> {
+    let mut gaps = Vec::new();
+    for n in numbers {
         let ping = within(arena.beat.mul_f64(LONGEST).max(PATIENCE / 2), client.ping()).await;
         let now = match ping {
             Some(now) => now?,
             None => Instant::now(),
         };
-        let gap = now - last;
-        beat_long(
-            arena,
-            client,
-            gap,
-            &format!("ping {n} comes one interval after ping {}", n - 1),
-        )?;
+        let expected = format!("ping {} comes one interval after ping {}", n + 2, n + 1);
+        beat_long(arena, client, now - last, &expected)?;
+        gaps.push(now - last);
         last = now;
-        sum += gap;
     }
-    on_the_average(arena, client, sum, count - 1)
+    Ok(gaps)
+}
+
+/// The median distance of these gaps from the median one: a stall of the machine changes two gaps and not this.
+fn typical_deviation(gaps: &[Duration]) -> Duration {
+    let median = |mut durations: Vec<Duration>| {
+        durations.sort_unstable();
+        durations[durations.len() / 2]
+    };
+    let middle = median(gaps.to_vec());
+    median(gaps.iter().map(|gap| gap.abs_diff(middle)).collect())
+}
+
+/// The gaps, of which the first began at `first`, are as long as each other, or nearly (by their standard deviation).
+fn regularly(arena: &Arena, client: &Client, first: Instant, gaps: &[Duration]) -> Checked {
+    let beats: Vec<f64> =
+        gaps.iter().map(|gap| gap.as_secs_f64() / arena.beat.as_secs_f64()).collect();
+    let count = beats.len() as f64;
+    let mean = beats.iter().sum::<f64>() / count;
+    let variance = beats.iter().map(|beat| (beat - mean).powi(2)).sum::<f64>() / count;
+    if variance.sqrt() <= IRREGULAR {
+        return Ok(());
+    }
+    if arena.delays_since(first) > arena.beat * 3 / 10 {
+        return Err(Trouble::Busy(
+            "this machine is too busy to say whether pings come at regular intervals".to_string(),
+        ));
+    }
+    let millis = |gap: Option<&Duration>| gap.map_or(0, Duration::as_millis);
+    let failure = client
+        .failure(Kind::WrongTiming, "pings come at irregular intervals")
+        .expected(
+            format!("one interval ({} ms) from each ping to the next", arena.beat.as_millis()),
+            format!(
+                "{} gaps of {} to {} ms",
+                gaps.len(),
+                millis(gaps.iter().min()),
+                millis(gaps.iter().max())
+            ),
+        )
+        .at(Mark::Last { connection: client.number() });
+    Err(failure.into())
 }
 
 /// So many gaps took so long together. A stall lengthens one of them, and their mean by little.
@@ -185,45 +288,30 @@ fn out_of_time(
 }
 
 pub(super) async fn interval(arena: &mut Arena) -> Checked {
-    // A beat so long that none may be seen, against one that is seen to go on: five beats and more than a second.
-    // In sixteen bits it would be a fifth of a second.
+    // So long that no second ping may be seen. In sixteen bits it would be a fifth of a second.
     let long = Duration::from_millis(65_536 + 200);
-    let while_it_goes_on = arena.beat.mul_f64(4.5).max(Duration::from_millis(1_050));
     let mut clock = arena.join().await?;
     let Some(patient) = arena.another(long).await? else {
-        // One after the other, and the second by the clock of this machine.
-        beats_on(&mut clock, while_it_goes_on).await?;
+        // One after the other: the server can run only once at a time.
+        beats_on(&mut clock).await?;
         arena.anew_with(long).await?;
-        let mut clients = arena.join_many(2).await?;
-        metronome(arena.beat / 2).tick().await;
-        let opening = at_opening(&mut clients);
-        metronome(while_it_goes_on).tick().await;
-        return no_early_pings(arena, &mut clients, &opening, long).await;
+        return no_early_pings(arena, long).await;
     };
+    // Without a server whose pings do come, their absence would show nothing.
+    let (clock, judged) = join(beats_on(&mut clock), no_early_pings(&patient, long)).await;
+    judged.map_err(|trouble| trouble.seen_by(&patient.tap)).and(clock)
+}
+
+/// With this long interval clients get no ping, but for one right at opening.
+async fn no_early_pings(patient: &Arena, long: Duration) -> Checked {
     let mut clients = patient.join_many(2).await?;
-    // A clock that itself begins right at opening is asked again: its first ping may overtake the one that is on its way
-    // to the others.
-    beats_on(&mut clock, arena.beat / 2).await?;
-    // What has come until now came right at opening.
-    let opening = at_opening(&mut clients);
-    beats_on(&mut clock, while_it_goes_on).await?;
-    let judged = no_early_pings(&patient, &mut clients, &opening, long).await;
-    judged.map_err(|trouble| trouble.seen_by(&patient.tap))
-}
-
-fn at_opening(clients: &mut [Client]) -> Vec<usize> {
-    clients.iter_mut().map(early_pings).collect()
-}
-
-async fn no_early_pings(
-    patient: &Arena,
-    clients: &mut [Client],
-    opening: &[usize],
-    long: Duration,
-) -> Checked {
-    for (client, &opening) in clients.iter_mut().zip(opening) {
-        let early = early_pings(client);
-        if opening > 1 || early > 0 {
+    let mut talker = patient.join().await?;
+    passes(&mut talker, patient.beat).await?;
+    let opening = pings_so_far(&mut clients).await?;
+    passes(&mut talker, patient.beat.mul_f64(4.5).max(Duration::from_millis(1_050))).await?;
+    let all = pings_so_far(&mut clients).await?;
+    for ((client, opening), all) in clients.iter().zip(opening).zip(all) {
+        if opening > 1 || all > opening {
             let failure = client
                 .failure(Kind::WrongTiming, "pings come although the interval is long")
                 .expected(
@@ -231,20 +319,41 @@ async fn no_early_pings(
                         "with HEARTBEAT_INTERVAL_MS={}: no ping so soon (one right at opening is allowed)",
                         long.as_millis()
                     ),
-                    format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
+                    format!("{all} pings in {} ms", patient.server.started.elapsed().as_millis()),
                 )
                 .about(Vec::new());
             return Err(failure.into());
         }
-        client.exchange("still there?").await?;
     }
     Ok(())
 }
 
-/// Pings go on coming for so long.
-async fn beats_on(clock: &mut Client, time: Duration) -> Checked {
-    let began = Instant::now();
-    while began.elapsed() < time {
+/// Waits for so long as the server counts it, too: in small steps, after each of which it answers a client.
+///
+/// A stall of the whole machine shortens one step. By a clock it could be the whole time, without a turn for the server.
+async fn passes(talker: &mut Client, time: Duration) -> Checked {
+    const STEP: Duration = Duration::from_millis(50);
+    for _ in 0..time.as_millis().div_ceil(STEP.as_millis()) {
+        metronome(STEP).tick().await;
+        talker.exchange("still there?").await?;
+    }
+    Ok(())
+}
+
+/// How many pings each has got. What was sent before the reply to its second message was due comes before that reply.
+async fn pings_so_far(clients: &mut [Client]) -> Checked<Vec<usize>> {
+    let counting = clients.iter_mut().map(|client| async move {
+        for _ in 0..2 {
+            client.exchange("and still quiet?").await?;
+        }
+        Ok(client.pings.len())
+    });
+    join_all(counting).await.into_iter().collect()
+}
+
+/// A server with the interval of all checks pings a client.
+async fn beats_on(clock: &mut Client) -> Checked {
+    for _ in 0..5 {
         clock.ping().await.map_err(moot)?;
     }
     Ok(())
@@ -258,10 +367,6 @@ fn moot(trouble: Trouble) -> Trouble {
         }
         other => other,
     }
-}
-
-fn early_pings(client: &mut Client) -> usize {
-    client.overheard().iter().filter(|moment| matches!(moment.heard, Heard::Ping(_))).count()
 }
 
 pub(super) async fn busy(arena: &mut Arena) -> Checked {

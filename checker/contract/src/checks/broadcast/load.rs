@@ -290,27 +290,24 @@ impl Flood {
                 "a client that reads again stays connected, but has lost messages",
                 format!("one of the messages {} to {}", round * AT_ONCE + 1, (round + 1) * AT_ONCE),
             ),
-            Some(_) => (
-                "a client that reads again receives messages a second time",
-                quoted(text),
-            ),
+            Some(_) => ("a client that reads again receives messages a second time", quoted(text)),
             None => ("a client that reads again receives a message that nobody sent", quoted(text)),
         };
         slow.failure(Kind::Unexpected, summary)
-            .expected(
-                format!("message {}, or the end of the connection", received + 1),
-                got,
-            )
+            .expected(format!("message {}, or the end of the connection", received + 1), got)
             .at(slow.mark(moment))
     }
 
     fn neither_rest_nor_end(&self, slow: &Client, received: usize) -> Failure {
-        slow.failure(Kind::Silence, "a client that reads again receives neither the rest nor the end")
-            .expected(
-                format!("message {}, or the end of the connection", received + 1),
-                format!("nothing for {} s", PATIENCE.as_secs() / 2),
-            )
-            .at(Mark::Last { connection: slow.number() })
+        slow.failure(
+            Kind::Silence,
+            "a client that reads again receives neither the rest nor the end",
+        )
+        .expected(
+            format!("message {}, or the end of the connection", received + 1),
+            format!("nothing for {} s", PATIENCE.as_secs() / 2),
+        )
+        .at(Mark::Last { connection: slow.number() })
     }
 
     fn stalled(&self, took: Duration) -> Failure {

@@ -16,9 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::arena::Arena;
 use crate::checks::echo;
-use crate::client::{
-    Client, Heard, Moment, PATIENCE, PREFIX, WELCOME, reply_to, request, within,
-};
+use crate::client::{Client, Heard, Moment, PATIENCE, PREFIX, WELCOME, reply_to, request, within};
 use crate::verdict::{Checked, Failure, Fundamental, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::transcript::quoted;
@@ -110,7 +108,7 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
     let first = arena.token();
     clients[0].send_text(first.as_str());
     if let Err(trouble) = all_hear(&mut clients, &first).await {
-        return Err(missed_at_first(arena, &mut clients, trouble).await).fundamental();
+        return missed_at_first(arena, &mut clients, trouble).await;
     }
     let answered = Instant::now();
     arena.sound();
@@ -151,16 +149,19 @@ pub(super) async fn everyone(arena: &mut Arena) -> Checked {
 }
 
 /// Tells a server that missed only the very first message, since a client was not ready for it yet,
-/// from one that does not broadcast.
-async fn missed_at_first(arena: &mut Arena, clients: &mut [Client], trouble: Trouble) -> Trouble {
-    let Trouble::Failed(failure) = trouble else { return trouble };
-    let second = arena.token();
-    clients[0].send_text(second.as_str());
-    let heard = within(PATIENCE / 4, all_hear(clients, &second)).await;
-    if failure.kind == Kind::Silence && matches!(heard, Some(Ok(()))) {
-        return Failure { summary: MISSED.to_string(), ..*failure }.into();
+/// from one that does not broadcast. Everything else depends on the latter only.
+async fn missed_at_first(arena: &mut Arena, clients: &mut [Client], trouble: Trouble) -> Checked {
+    if let Trouble::Failed(failure) = &trouble
+        && failure.kind == Kind::Silence
+    {
+        let second = arena.token();
+        clients[0].send_text(second.as_str());
+        if let Some(Ok(())) = within(PATIENCE / 4, all_hear(clients, &second)).await {
+            let failure = *failure.clone();
+            return Err(Failure { summary: MISSED.to_string(), ..failure }.into());
+        }
     }
-    failure.into()
+    Err(trouble).fundamental()
 }
 
 /// In however many frames it comes, with whatever control frames between them (section 5.4).

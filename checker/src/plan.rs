@@ -79,14 +79,15 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
     Ok(with_needs(wanted))
 }
 
-/// These checks and all that they need, in the contract's order.
+/// These checks and all that their verdicts depend on, in the contract's order.
 pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     let all = checks::all();
-    // Needs come earlier in the contract's order, so one pass from the end finds them all.
-    for check in all.iter().rev() {
-        if wanted.contains(check.id) {
-            wanted.extend(check.needs.iter().chain(check.explained_by).chain(check.moot_after));
-        }
+    // A check may be explained by a later one, so one pass does not find all of them.
+    let mut open: Vec<&'static str> = wanted.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        let Some(check) = all.iter().find(|check| check.id == id) else { continue };
+        let causes = check.needs.iter().chain(check.explained_by).chain(check.moot_after);
+        open.extend(causes.filter(|cause| wanted.insert(cause)));
     }
     all.into_iter().filter(|check| wanted.contains(check.id)).collect()
 }

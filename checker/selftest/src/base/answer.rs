@@ -178,8 +178,12 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
     Ok(match () {
         () if server.has(Twist::BinaryDropped) => None,
         () if server.has(Twist::BinaryAsBinary) => {
-            conn.out
-                .push(frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes()));
+            let frame = frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes());
+            if server.exercise == Exercise::Broadcast {
+                server.hub.all().iter().for_each(|to| to.out.push(frame.clone()));
+            } else {
+                conn.out.push(frame);
+            }
             None
         }
         () if server.has(Twist::BinaryKills) && lossy.as_bytes() != bytes => {

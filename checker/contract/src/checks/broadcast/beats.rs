@@ -2,16 +2,72 @@
 
 use std::time::Instant;
 
-use futures_util::future::{join3, try_join3};
+use futures_util::future::{join, join3, try_join3};
 
 use crate::arena::Arena;
 use crate::checks::heartbeat;
 use crate::client::{Client, Heard, Mouth, reply_to};
-use crate::verdict::{Checked, Kind, Trouble};
+use crate::verdict::{Checked, Failure, Kind, Trouble};
 use crate::wire::frame::{Data, Frame, OpCode};
-use crate::wire::transcript::quoted;
+use crate::wire::transcript::{Mark, quoted};
 
 pub(super) async fn beats(arena: &mut Arena) -> Checked {
+    // A client that is alone with another, so that only its own messages fill its buffers.
+    let quiet_room = arena.alike().await?;
+    if let Some(quiet_room) = &quiet_room {
+        let (beats, stalled) = join(beats_in_company(arena), stalled(quiet_room)).await;
+        return beats.and(stalled.map_err(|trouble| trouble.seen_by(&quiet_room.tap)));
+    }
+    beats_in_company(arena).await?;
+    arena.anew().await?;
+    stalled(arena).await
+}
+
+/// A client that answers no ping and reads nothing is dropped, although no other client sends
+/// anything: the write that hangs carries one of its own messages back to it.
+async fn stalled(arena: &Arena) -> Checked {
+    let mut witness = arena.join().await?;
+    let mut stalled = arena.join_narrow().await?;
+    stalled.stop_answering_pings();
+    stalled.connection.stop_reading();
+    let (connection, number) = (stalled.connection.clone(), stalled.number());
+    let mut pace = heartbeat::metronome(arena.beat / 10);
+    let fill = async {
+        // A system may hold back 4 MiB for one connection.
+        for _ in 0..96 {
+            stalled.send_text("x".repeat(64 * 1024));
+            stalled.sent_but(0).await;
+        }
+        // A write shows that the server has reset the connection.
+        loop {
+            stalled.send_text("x");
+            pace.tick().await;
+        }
+    };
+    let began = Instant::now();
+    let five_intervals = async {
+        for _ in 0..5 {
+            witness.ping().await?;
+        }
+        Ok::<_, Trouble>(())
+    };
+    tokio::select! {
+        _ = connection.lost() => Ok(()),
+        pings = five_intervals => {
+            let when = "beside a client that stopped reading, ";
+            pings.map_err(|trouble| no_ping(trouble, when, |other| other))?;
+            let summary = "a client that stopped reading stays connected in a quiet room";
+            let failure = Failure::new(Kind::StillOpen, summary).expected(
+                "the end of the TCP connection, although the write to the client hangs",
+                format!("still open after five intervals ({} ms)", began.elapsed().as_millis()),
+            );
+            Err(failure.about([number]).at(Mark::Last { connection: number }).into())
+        }
+        () = fill => unreachable!("the writes never end"),
+    }
+}
+
+async fn beats_in_company(arena: &mut Arena) -> Checked {
     // More than a server may be prepared for.
     let _crowd = arena.join_many(10).await?;
     let leaver = arena.join().await?;

@@ -9,9 +9,10 @@ use super::SLOW_COST;
 use super::talk::{collect, together};
 use crate::arena::Arena;
 use crate::checks::echo;
-use crate::client::{Client, PATIENCE, reply_to, within};
+use crate::client::{Client, Heard, Moment, PATIENCE, reply_to, within};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 use crate::wire::frame::{Data, Frame, OpCode};
+use crate::wire::transcript::{Mark, quoted};
 
 pub(super) async fn crowd(arena: &mut Arena) -> Checked {
     let mut clients = arena.join_many(100).await?;
@@ -87,7 +88,10 @@ fn with_so_much(texts: &[String], on_their_way: &str) -> String {
 const AT_ONCE: usize = 512;
 /// How many times that makes a flood past the slow client: 40 MiB.
 const ROUNDS: usize = 80;
-/// A round that takes so long has been held up, be it only once: by a write that is given up after a second, say.
+/// How many messages of a round are waited for at a time.
+const STEP: usize = 32;
+/// If a step takes this long, the server waits for the slow client. A write that is given up after
+/// one second holds up one step only, so whole rounds are too coarse a measure.
 const STALL: Duration = Duration::from_millis(800);
 /// How many such floods there are at most, where one does not tell enough.
 const FLOODS: usize = 4;
@@ -96,7 +100,7 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
     let mut flood = Flood::begin(arena, true).await?;
     let mut grown = flood.pour(arena).await?;
     if grown <= SLOW_COST {
-        return Ok(());
+        return flood.reads_again(arena).await;
     }
     let own = match arena.alike().await? {
         Some(mut control) => Flood::begin(&mut control, false).await?.pour(&mut control).await?,
@@ -110,7 +114,7 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
         grown = flood.pour(arena).await?;
     }
     if cost(grown) <= allowed {
-        return Ok(());
+        return flood.reads_again(arena).await;
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     let failure =
@@ -131,9 +135,12 @@ pub(super) async fn slow(arena: &mut Arena) -> Checked {
 struct Flood {
     readers: Vec<Client>,
     slow: Option<Client>,
-    /// How long a round may take: many times what it took while everybody read.
+    /// How long a step of a round may take.
     limit: Duration,
+    /// How long a round took while all clients read.
     undisturbed: Duration,
+    /// The reply to the messages of each round, which all have the same text.
+    replies: Vec<String>,
     /// The server's memory before the flood, in bytes.
     before: u64,
     /// The server logs each message.
@@ -149,12 +156,22 @@ impl Flood {
             // One that reads in its place, and is waited for as the others are: else it might lag as far as a slow one.
             readers.push(arena.join().await?);
         }
+        let mut flood = Flood {
+            readers,
+            slow,
+            // Longer than a client waits for one message, so that silence is reported as silence.
+            limit: PATIENCE * 2,
+            undisturbed: Duration::ZERO,
+            replies: Vec::new(),
+            before: 0,
+            logs: false,
+            rounds: 0,
+        };
         let began = Instant::now();
-        flood_round(arena, &mut readers).await?;
-        let undisturbed = began.elapsed();
-        let limit = STALL.max(undisturbed * 20);
-        let mut flood =
-            Flood { readers, slow, limit, undisturbed, before: 0, logs: false, rounds: 0 };
+        flood.send_round(arena).await?;
+        flood.undisturbed = began.elapsed();
+        // A slow server may read a whole round before it writes the first reply.
+        flood.limit = STALL.max(flood.undisturbed * 2);
         flood.logs = flood.logged(arena, PATIENCE / 4).await;
         flood.before = arena.server.memory().ok_or_else(untold)?;
         Ok(flood)
@@ -194,9 +211,10 @@ impl Flood {
 
     /// Sends some messages; by how many bytes the server has grown since the beginning.
     async fn round(&mut self, arena: &mut Arena) -> Checked<u64> {
-        match within(self.limit, flood_round(arena, &mut self.readers)).await {
-            Some(heard) => heard.map_err(|trouble| delayed(trouble, self.sent()))?,
-            None => return Err(self.stalled().into()),
+        let began = Instant::now();
+        let heard = self.send_round(arena).await;
+        if !heard.map_err(|trouble| delayed(trouble, self.sent()))? {
+            return Err(self.stalled(began.elapsed()).into());
         }
         self.rounds += 1;
         if self.logs {
@@ -213,7 +231,86 @@ impl Flood {
         within(limit, arena.server.printed(|output| output.received() >= sent)).await == Some(true)
     }
 
-    fn stalled(&self) -> Failure {
+    /// Sends a number of messages of 1 KiB from the first reader. Returns whether each step arrived
+    /// at all readers within the limit.
+    async fn send_round(&mut self, arena: &mut Arena) -> Checked<bool> {
+        // All have the same text: masking a text of its own for each takes a debug build too long.
+        let text = format!("{} {}", arena.token(), "x".repeat(1_000));
+        let frame = Frame::new(OpCode::Data(Data::Text), text.as_str());
+        self.readers[0].send_bytes(frame.masked(arena.rng.random()).encode().repeat(AT_ONCE));
+        self.replies.push(reply_to(&text));
+        let (limit, reply) = (self.limit, &self.replies[self.replies.len() - 1]);
+        let heard = self.readers.iter_mut().map(|reader| async move {
+            for _ in 0..AT_ONCE / STEP {
+                match within(limit, reader.expect_times(STEP, reply)).await {
+                    Some(heard) => heard?,
+                    None => return Ok(false),
+                }
+            }
+            Ok(true)
+        });
+        let in_time: Vec<bool> = join_all(heard).await.into_iter().collect::<Checked<_>>()?;
+        Ok(in_time.into_iter().all(|in_time| in_time))
+    }
+
+    /// Lets the slow client read again: it receives all messages in order, or the first ones and
+    /// then the end of its connection.
+    async fn reads_again(mut self, arena: &mut Arena) -> Checked {
+        let Some(mut slow) = self.slow.take() else { return Ok(()) };
+        slow.connection.read_on();
+        let mut asked_again = false;
+        let mut received = 0;
+        while received < self.replies.len() * AT_ONCE {
+            let limit = if asked_again { PATIENCE / 2 } else { PATIENCE / 8 };
+            let heard = within(limit, slow.next("the rest of the messages")).await;
+            let Some(moment) = heard.transpose()? else {
+                if asked_again {
+                    return Err(self.neither_rest_nor_end(&slow, received).into());
+                }
+                // What was left out before shows when the next message arrives.
+                asked_again = true;
+                self.round(arena).await?;
+                continue;
+            };
+            match &moment.heard {
+                Heard::Text(text) if *text == self.replies[received / AT_ONCE] => received += 1,
+                Heard::Text(text) => return Err(self.gap(&slow, &moment, received, text).into()),
+                Heard::Ping(_) | Heard::Pong(_) => {}
+                Heard::Close(_) | Heard::End(_) => return Ok(()),
+                _ => return Err(slow.instead(&moment, "the rest of the messages")),
+            }
+        }
+        Ok(())
+    }
+
+    fn gap(&self, slow: &Client, moment: &Moment, received: usize, text: &str) -> Failure {
+        let round = self.replies.iter().position(|reply| reply == text);
+        let (summary, got) = match round {
+            Some(round) if round * AT_ONCE > received => (
+                "a client that reads again stays connected, but has lost messages",
+                format!("one of the messages {} to {}", round * AT_ONCE + 1, (round + 1) * AT_ONCE),
+            ),
+            Some(_) => ("a client that reads again receives messages a second time", quoted(text)),
+            None => ("a client that reads again receives a message that nobody sent", quoted(text)),
+        };
+        slow.failure(Kind::Unexpected, summary)
+            .expected(format!("message {}, or the end of the connection", received + 1), got)
+            .at(slow.mark(moment))
+    }
+
+    fn neither_rest_nor_end(&self, slow: &Client, received: usize) -> Failure {
+        slow.failure(
+            Kind::Silence,
+            "a client that reads again receives neither the rest nor the end",
+        )
+        .expected(
+            format!("message {}, or the end of the connection", received + 1),
+            format!("nothing for {} s", PATIENCE.as_secs() / 2),
+        )
+        .at(Mark::Last { connection: slow.number() })
+    }
+
+    fn stalled(&self, took: Duration) -> Failure {
         let usual = self.undisturbed.as_millis();
         Failure::new(
             Kind::WrongTiming,
@@ -221,7 +318,7 @@ impl Flood {
         )
         .expected(
             format!("{AT_ONCE} messages in about the {usual} ms that they took before"),
-            format!("they did not all arrive in {} ms", self.limit.as_millis()),
+            format!("they did not all arrive in {} ms", took.as_millis()),
         )
     }
 }
@@ -235,18 +332,6 @@ fn outlook(course: &[u64]) -> u64 {
     let lately = most - course[course.len() - 1 - LATELY];
     let to_come = ROUNDS as u64 - done;
     most + (most * to_come / done).max(lately * to_come / LATELY as u64)
-}
-
-/// A number of messages of 1 KiB, from the first of these clients to all of them.
-async fn flood_round(arena: &mut Arena, readers: &mut [Client]) -> Checked {
-    // One text a round: what is counted here is how many arrive, and that takes a debug build long enough.
-    let text = format!("{} {}", arena.token(), "x".repeat(1_000));
-    let frame =
-        Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(arena.rng.random()).encode();
-    readers[0].send_bytes(frame.repeat(AT_ONCE));
-    let reply = reply_to(&text);
-    let heard = readers.iter_mut().map(|reader| reader.expect_times(AT_ONCE, &reply));
-    join_all(heard).await.into_iter().collect()
 }
 
 fn untold() -> Trouble {

@@ -29,9 +29,9 @@ pub(super) async fn alive(arena: &mut Arena) -> Checked {
     let mut in_a_message = arena.join().await?;
     let for_long = async {
         match &hasty {
-            Some(hasty) => alive_for_long(hasty)
-                .await
-                .map_err(|trouble| trouble.seen_by(&hasty.tap)),
+            Some(hasty) => {
+                alive_for_long(hasty).await.map_err(|trouble| trouble.seen_by(&hasty.tap))
+            }
             None => Ok(()),
         }
     };

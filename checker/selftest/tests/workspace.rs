@@ -34,6 +34,7 @@ fn nothing_is_compiled_twice() {
         "solution-echo",
         "solution-heartbeat",
         "solution-broadcast",
+        "solution-fast",
     ];
     for package in servers.into_iter().chain(["watcher", "playground", "classroom", "selftest"]) {
         let own = resolved(package, "normal,build,dev");

@@ -17,7 +17,7 @@ use checker::grade::{Graded, Outcome};
 use serde_json::Value;
 
 /// Programs of these packages of the workspace, built when they are first asked for.
-fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
+pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let built =
         runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();

@@ -16,6 +16,7 @@ mod red;
 mod todos;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,7 +53,8 @@ fn code_is_an_excerpt_of_a_file_that_is_compiled() {
         for block in blocks(page) {
             let place = format!("{}:{}", page.name, block.line);
             let Some(path) = block.mark("excerpt") else {
-                let tested = block.mark("place").is_some() || !block.language.starts_with("rust");
+                let is_code = block.language.starts_with("rust") || block.language == "diff";
+                let tested = block.mark("place").is_some() || !is_code;
                 assert!(tested, "{place}: the code is neither an excerpt nor placed in a skeleton");
                 continue;
             };
@@ -62,6 +64,40 @@ fn code_is_an_excerpt_of_a_file_that_is_compiled() {
         }
     }
     assert!(count > 5, "{count} excerpts only");
+}
+
+/// Lesson 7 shows the steps to `solution-fast` in their order, with every changed line except the
+/// imports. The first patch is left out: it only makes echo loads measurable.
+#[test]
+fn the_steps_to_the_tuned_server_are_quoted_in_full() {
+    let page = Page {
+        name: "lessons/07-what-it-costs.md".into(),
+        text: read("lessons/07-what-it-costs.md"),
+    };
+    let mut quoted: Vec<(&str, Vec<&str>)> = Vec::new();
+    for block in blocks(&page).into_iter().filter(|block| block.language == "diff") {
+        let path = block.mark("excerpt").unwrap_or_default();
+        match quoted.last_mut().filter(|(last, _)| *last == path) {
+            Some((_, lines)) => lines.extend(block.lines),
+            None => quoted.push((path, block.lines)),
+        }
+    }
+    let folder = "solutions/fast/steps";
+    let entries = fs::read_dir(root().join(folder)).expect("the folder of the steps");
+    let mut steps: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    steps.sort();
+    let steps: Vec<String> = steps.iter().skip(1).map(|name| format!("{folder}/{name}")).collect();
+    let order: Vec<&str> = quoted.iter().map(|(path, _)| *path).collect();
+    assert_eq!(order, steps, "the steps that the page quotes, and those that there are");
+    for (path, lines) in &quoted {
+        let text = read(path);
+        let changed = text.lines().skip(2).filter(|line| line.starts_with(['+', '-']));
+        for line in changed.filter(|line| !line[1..].starts_with("use ")) {
+            assert!(lines.contains(&line), "{}: {path}: without {line:?}", page.name);
+        }
+    }
 }
 
 #[test]

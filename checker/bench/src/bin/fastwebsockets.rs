@@ -1,7 +1,8 @@
-//! The three exercises on fastwebsockets, as its documentation would have them:
+//! The three exercises on fastwebsockets, in the way its documentation shows:
 //! `fastwebsockets echo|heartbeat|broadcast`.
 //!
-//! In one thing it does not keep the contract: the library takes frames without a mask, so `echo::violations` fails.
+//! It breaks one row of the contract: the library accepts frames without a mask, so
+//! `echo::violations` fails.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -32,11 +33,11 @@ struct Room {
     everyone: broadcast::Sender<Arc<str>>,
 }
 
-/// What the writer is asked to write.
+/// A frame for the writer.
 enum Out {
     Text(String),
-    /// A pong or a close frame that the reader owes.
-    Owed(Frame<'static>),
+    /// A pong or a close frame that the library wants to send.
+    Control(Frame<'static>),
 }
 
 #[tokio::main]
@@ -88,7 +89,7 @@ async fn echo(upgraded: UpgradeFut) -> Result<(), WebSocketError> {
         match frame.opcode {
             OpCode::Close => return Ok(()),
             OpCode::Text | OpCode::Binary => {
-                let reply = serve::answer(&frame.payload);
+                let reply = serve::reply(&frame.payload);
                 ws.write_frame(text(reply.as_bytes())).await?;
             }
             _ => {}
@@ -117,19 +118,19 @@ async fn read(
 ) -> Result<(), WebSocketError> {
     let mut reader = FragmentCollectorRead::new(reader);
     loop {
-        let mut owe = |frame: Frame<'_>| {
+        let mut answer = |frame: Frame<'_>| {
             let payload = Payload::Owned(frame.payload.to_vec());
-            let owed = Frame::new(frame.fin, frame.opcode, None, payload);
+            let frame = Frame::new(frame.fin, frame.opcode, None, payload);
             let replies = replies.clone();
-            async move { replies.send(Out::Owed(owed)).await }
+            async move { replies.send(Out::Control(frame)).await }
         };
-        let frame = reader.read_frame(&mut owe).await?;
+        let frame = reader.read_frame(&mut answer).await?;
         match frame.opcode {
-            // The answer is the writer's, and the end is when it is written.
+            // The writer sends the close frame and then ends the connection.
             OpCode::Close => std::future::pending().await,
             OpCode::Pong => alive.store(true, Ordering::Relaxed),
             OpCode::Text | OpCode::Binary => {
-                let reply = serve::answer(&frame.payload);
+                let reply = serve::reply(&frame.payload);
                 if room.exercise == Exercise::Broadcast {
                     let _ = room.everyone.send(reply.into());
                 } else if replies.send(Out::Text(reply)).await.is_err() {
@@ -152,11 +153,11 @@ async fn write(
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     clock.tick().await;
     loop {
-        // Both are kept until the frame, which borrows from them, is written.
+        // The frame borrows from these until it is written.
         let (own_text, said);
         let frame = tokio::select! {
             Some(out) = own.recv() => match out {
-                Out::Owed(frame) => frame,
+                Out::Control(frame) => frame,
                 Out::Text(reply) => {
                     own_text = reply;
                     text(own_text.as_bytes())
@@ -177,7 +178,7 @@ async fn write(
             }
         };
         let last = frame.opcode == OpCode::Close;
-        // Who has not read for a whole interval is as good as dead.
+        // A client that has not read for an interval is dropped.
         match time::timeout(room.period, writer.write_frame(frame)).await {
             Ok(written) => written?,
             Err(_) => return Ok(()),

@@ -1,4 +1,4 @@
-//! The floor: sends back what it gets, without a protocol. No server on the same runtime can do less.
+//! Returns each byte, without a protocol. No server on the same runtime can do less work.
 
 use bench::serve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,10 +1,11 @@
-//! What is asked of the system: processors and file descriptors.
+//! Processors and file descriptors.
 //!
-//! All of this is known on Linux. Elsewhere nothing is pinned, rates are by the clock, and memory is not measured.
+//! Only Linux supports all of this. Elsewhere no process is pinned, rates are by the clock, and
+//! memory is not measured.
 
 use std::io;
 
-/// Where it was measured, in a line.
+/// Describes the machine in one line.
 pub fn describe() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
@@ -15,7 +16,8 @@ pub fn describe() -> String {
     format!("{os} on {arch}, {processors} processors{}", model.unwrap_or_default())
 }
 
-/// From now on this thread, and what it starts, runs on that processor alone. Whether that could be had.
+/// Pins this thread, and the processes it starts from now on, to one processor. Returns false if
+/// the system refuses.
 pub fn pin(processor: usize) -> bool {
     #[cfg(target_os = "linux")]
     {
@@ -30,25 +32,24 @@ pub fn pin(processor: usize) -> bool {
     }
 }
 
-/// Makes room for that many connections, here and in what is started from here.
+/// Raises the limit of open files for this process and its children.
 ///
 /// # Errors
-/// When the system allows fewer.
-pub fn make_room(connections: usize) -> io::Result<()> {
+/// If the system does not allow so many.
+pub fn allow_files(files: u64) -> io::Result<()> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let wanted = connections as u64 + 100;
         let limit = getrlimit(Resource::Nofile);
-        if limit.current.is_none_or(|current| current >= wanted) {
+        if limit.current.is_none_or(|current| current >= files) {
             return Ok(());
         }
         let raised = Rlimit {
-            current: Some(wanted),
-            maximum: limit.maximum.map(|maximum| maximum.max(wanted)),
+            current: Some(files),
+            maximum: limit.maximum.map(|maximum| maximum.max(files)),
         };
         setrlimit(Resource::Nofile, raised)?;
     }
-    let _ = connections;
+    let _ = files;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The three exercises on axum, as its documentation would have them: `axum echo|heartbeat|broadcast`.
+//! The three exercises on axum, in the way its documentation shows:
+//! `axum echo|heartbeat|broadcast`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +55,7 @@ async fn echo(mut socket: WebSocket) {
             Message::Binary(data) => data,
             _ => continue,
         };
-        if socket.send(Message::text(serve::answer(&data))).await.is_err() {
+        if socket.send(Message::text(serve::reply(&data))).await.is_err() {
             return;
         }
     }
@@ -90,7 +91,7 @@ async fn read(
             }
             _ => continue,
         };
-        let reply = serve::answer(&data).into();
+        let reply = serve::reply(&data).into();
         if room.exercise == Exercise::Broadcast {
             let _ = room.everyone.send(reply);
         } else if replies.send(reply).await.is_err() {
@@ -123,7 +124,7 @@ async fn write(
                 Message::Ping(Default::default())
             }
         };
-        // Who has not read for a whole interval is as good as dead.
+        // A client that has not read for an interval is dropped.
         if !matches!(time::timeout(room.period, sink.send(message)).await, Ok(Ok(()))) {
             return;
         }

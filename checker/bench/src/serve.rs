@@ -1,4 +1,4 @@
-//! What the peers in Rust have in common: their settings, their ready line, their log.
+//! What the peers in Rust share: settings, ready line, log.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,34 +9,34 @@ use std::{env, process};
 use checker::exercise::Exercise;
 use tokio::net::TcpListener;
 
-/// What every newcomer is told.
+/// The first message on every connection.
 pub const WELCOME: &str = "Welcome! Connection established.";
-/// So many messages may wait for the slowest client of a broadcast.
+/// The number of messages that a broadcast keeps for its slowest client.
 pub const BACKLOG: usize = 8192;
 
-/// What a peer was asked for on its command line.
+/// Returns the exercise that the command line names.
 pub fn exercise() -> Exercise {
     let word = env::args().nth(1).unwrap_or_default();
     Exercise::named(&word).unwrap_or_else(|| {
-        refuse(&format!("exercise {word:?}: there are echo, heartbeat and broadcast"))
+        refuse(&format!("exercise {word:?} (expected echo, heartbeat or broadcast)"))
     })
 }
 
-/// The heartbeats' interval, from `HEARTBEAT_INTERVAL_MS`.
+/// Returns the heartbeat interval from `HEARTBEAT_INTERVAL_MS`.
 pub fn period() -> Duration {
     let millis = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".into());
     let Ok(period) = millis.parse::<NonZeroU64>() else {
-        refuse(&format!("HEARTBEAT_INTERVAL_MS={millis}: wanted is a positive integer"));
+        refuse(&format!("HEARTBEAT_INTERVAL_MS={millis} (expected a positive integer)"));
     };
     Duration::from_millis(period.get())
 }
 
-/// Listens where `ADDR` says, and says so.
+/// Binds `ADDR` and prints the ready line.
 pub async fn listen() -> TcpListener {
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".into());
     let listener = TcpListener::bind(&addr).await;
     let listener = listener
-        .unwrap_or_else(|error| refuse(&format!("ADDR={addr}: {error} (wanted host:port)")));
+        .unwrap_or_else(|error| refuse(&format!("ADDR={addr}: {error} (expected host:port)")));
     match listener.local_addr() {
         Ok(local) => log(format_args!("WebSocket server running on ws://{local}")),
         Err(error) => refuse(&format!("ADDR={addr}: {error}")),
@@ -44,14 +44,14 @@ pub async fn listen() -> TcpListener {
     listener
 }
 
-/// The answer to a message, which is logged.
-pub fn answer(data: &[u8]) -> String {
+/// Logs a message and returns the reply to it.
+pub fn reply(data: &[u8]) -> String {
     let text = String::from_utf8_lossy(data);
     log(format_args!("Received: {text}"));
     format!("Server received: {text}")
 }
 
-/// One line an event.
+/// Prints one line for one event.
 pub fn log(event: impl Display) {
     let line = event.to_string().replace('\r', "\\r").replace('\n', "\\n") + "\n";
     let _ = io::stdout().write_all(line.as_bytes());

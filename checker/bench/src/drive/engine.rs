@@ -1,4 +1,4 @@
-//! Connections by the thousand on one thread.
+//! Thousands of connections on one thread.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,20 +9,19 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::wire::{self, Kind};
+use super::{ClientError, DriveError, TIMEOUT};
 
-/// So many handshakes are under way at a time.
+/// The number of handshakes in progress at a time.
 const OPENING: usize = 32;
-/// After so long without any event a server is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// As much is read at once as there may be.
+/// The size of the read buffer that all connections share.
 const SCRATCH: usize = 256 << 10;
 
-/// What is spoken on a connection.
+/// The protocol on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speech {
+pub enum Protocol {
     /// WebSocket: a handshake, a welcome, frames.
-    Frames,
-    /// Nothing but messages of so many bytes.
+    WebSocket,
+    /// No protocol: messages of this many bytes.
     Bytes(usize),
 }
 
@@ -37,56 +36,62 @@ enum State {
 pub(super) struct Conn {
     stream: TcpStream,
     state: State,
-    /// What could not be written yet.
+    /// Bytes to write. The first `written` of them have been written.
     pub(super) out: Vec<u8>,
     written: usize,
-    /// The beginning of what has not come whole yet.
+    /// The beginning of an incomplete frame.
     rest: Vec<u8>,
 }
 
-/// What to do with the text message that came on this connection at that time; the last is what goes back on it.
+/// Called for each text message: client, payload, time of arrival, and the buffer for replies.
 pub(super) type OnText<'a> =
-    dyn FnMut(usize, &[u8], Instant, &mut Vec<u8>) -> Result<(), String> + 'a;
+    dyn FnMut(usize, &[u8], Instant, &mut Vec<u8>) -> Result<(), ClientError> + 'a;
 
 /// All connections of a run.
 pub struct Engine {
     poll: Poll,
     events: Events,
     addr: SocketAddr,
-    speech: Speech,
+    protocol: Protocol,
     pub(super) conns: Vec<Conn>,
     scratch: Vec<u8>,
     opening: BTreeSet<usize>,
-    /// How many pings came, and were answered.
+    /// The number of pings received and answered.
     pub pings: u64,
 }
 
+fn unexpected(
+    _client: usize,
+    _payload: &[u8],
+    _now: Instant,
+    _out: &mut Vec<u8>,
+) -> Result<(), ClientError> {
+    Err(ClientError::Unexpected)
+}
+
 impl Engine {
-    /// Without connections yet.
+    /// Creates an engine without connections.
     ///
     /// # Errors
-    /// When the system has no more of what it takes.
-    pub fn new(addr: SocketAddr, speech: Speech) -> Result<Self, String> {
-        let poll = Poll::new().map_err(|error| format!("no poll: {error}"))?;
-        let events = Events::with_capacity(4096);
-        let conns = Vec::new();
+    /// If the system has no more file descriptors.
+    pub fn new(addr: SocketAddr, protocol: Protocol) -> Result<Self, DriveError> {
         Ok(Engine {
-            poll,
-            events,
+            poll: Poll::new().map_err(DriveError::Poll)?,
+            events: Events::with_capacity(4096),
             addr,
-            speech,
-            conns,
+            protocol,
+            conns: Vec::new(),
             scratch: vec![0; SCRATCH],
             opening: BTreeSet::new(),
             pings: 0,
         })
     }
 
-    /// Opens connections until there are that many, answering pings meanwhile.
+    /// Opens connections until there are `connections` of them. Answers pings meanwhile.
     ///
     /// # Errors
-    /// When one can't be opened.
-    pub fn open(&mut self, connections: usize) -> Result<(), String> {
+    /// If a connection cannot be opened.
+    pub fn open(&mut self, connections: usize) -> Result<(), DriveError> {
         while self.conns.len() < connections || !self.opening.is_empty() {
             while self.conns.len() < connections && self.opening.len() < OPENING {
                 let index = self.conns.len();
@@ -94,19 +99,18 @@ impl Engine {
                 self.conns.push(conn);
             }
             if !self.opening.is_empty() {
-                self.turn(None, &mut |index, _, _, _| {
-                    Err(format!("a message for client {index} that nobody sent"))
-                })?;
+                self.turn(None, &mut unexpected)?;
             }
         }
         Ok(())
     }
 
-    /// Opens connections, `OPENING` at a time, and resets each as soon as it is welcomed; how many by then.
+    /// Keeps `OPENING` handshakes in progress and resets each connection after its welcome.
+    /// Returns how many were welcomed until the deadline.
     ///
     /// # Errors
-    /// When one can't be opened.
-    pub fn churn(&mut self, until: Instant) -> Result<u64, String> {
+    /// If a connection cannot be opened.
+    pub fn churn(&mut self, until: Instant) -> Result<u64, DriveError> {
         let mut welcomed = 0;
         while self.conns.len() < OPENING {
             let index = self.conns.len();
@@ -115,9 +119,7 @@ impl Engine {
         }
         while Instant::now() < until {
             let before = self.opening.clone();
-            self.turn(None, &mut |index, _, _, _| {
-                Err(format!("a message for client {index} that nobody sent"))
-            })?;
+            self.turn(None, &mut unexpected)?;
             for index in before.difference(&self.opening.clone()).copied() {
                 welcomed += 1;
                 let conn = self.connect(index)?;
@@ -128,38 +130,35 @@ impl Engine {
         Ok(welcomed)
     }
 
-    fn connect(&mut self, index: usize) -> Result<Conn, String> {
-        let failed = |error: io::Error| format!("client {index} can't connect: {error}");
+    fn connect(&mut self, index: usize) -> Result<Conn, DriveError> {
+        let failed = |error: io::Error| ClientError::Connect(error).of(index);
         let mut stream = TcpStream::connect(self.addr).map_err(failed)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(index), interest).map_err(failed)?;
-        // Where there is no handshake, one byte that comes back tells that somebody listens.
-        let (state, first) = match self.speech {
-            Speech::Frames => (State::Handshake, wire::REQUEST.as_bytes()),
-            Speech::Bytes(_) => (State::Welcome, &[0][..]),
+        // Without a handshake, one returned byte shows that the server has accepted.
+        let (state, first) = match self.protocol {
+            Protocol::WebSocket => (State::Handshake, wire::REQUEST.as_bytes()),
+            Protocol::Bytes(_) => (State::Welcome, &[0][..]),
         };
         self.opening.insert(index);
         Ok(Conn { stream, state, out: first.to_vec(), written: 0, rest: Vec::new() })
     }
 
-    /// Waits for events, for so long if there are none, and deals with them. Whether there were any.
+    /// Waits for events and handles them. Returns false if `timeout` passed without an event.
     ///
     /// # Errors
-    /// When a connection ends, or brings what it should not, or nothing comes for too long.
+    /// If a connection fails, or if nothing arrives for `TIMEOUT` and there is no `timeout`.
     pub(super) fn turn(
         &mut self,
         timeout: Option<Duration>,
-        on: &mut OnText<'_>,
-    ) -> Result<bool, String> {
-        match self.poll.poll(&mut self.events, Some(timeout.unwrap_or(PATIENCE))) {
+        on_text: &mut OnText<'_>,
+    ) -> Result<bool, DriveError> {
+        match self.poll.poll(&mut self.events, Some(timeout.unwrap_or(TIMEOUT))) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
-            other => other.map_err(|error| format!("no events: {error}"))?,
+            other => other.map_err(DriveError::Poll)?,
         }
         if self.events.is_empty() {
-            return match timeout {
-                Some(_) => Ok(false),
-                None => Err(format!("nothing came for {} s", PATIENCE.as_secs())),
-            };
+            return if timeout.is_some() { Ok(false) } else { Err(DriveError::Silent) };
         }
         for event in &self.events {
             let index = event.token().0;
@@ -167,10 +166,10 @@ impl Engine {
             let was = conn.state;
             if event.is_readable() {
                 let pings = &mut self.pings;
-                conn.read(index, self.speech, &mut self.scratch, pings, on)
-                    .map_err(|why| format!("client {index}: {why}"))?;
+                conn.read(index, self.protocol, &mut self.scratch, pings, on_text)
+                    .map_err(|error| error.of(index))?;
             }
-            conn.flush().map_err(|error| format!("client {index} can't write: {error}"))?;
+            conn.flush().map_err(|error| ClientError::Write(error).of(index))?;
             if was != State::Open && conn.state == State::Open {
                 self.opening.remove(&index);
             }
@@ -178,9 +177,9 @@ impl Engine {
         Ok(true)
     }
 
-    /// Writes what is to be written on that connection, as far as it takes it.
-    pub(super) fn flush(&mut self, index: usize) -> Result<(), String> {
-        self.conns[index].flush().map_err(|error| format!("client {index} can't write: {error}"))
+    /// Writes as much of the connection's output as the socket accepts.
+    pub(super) fn flush(&mut self, index: usize) -> Result<(), DriveError> {
+        self.conns[index].flush().map_err(|error| ClientError::Write(error).of(index))
     }
 }
 
@@ -189,7 +188,7 @@ impl Conn {
         while self.written < self.out.len() {
             match self.stream.write(&self.out[self.written..]) {
                 Ok(written) => self.written += written,
-                // Not yet, or not yet connected: an event will tell.
+                // The buffer is full or the connection is not open yet. An event will follow.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
                 {
@@ -207,14 +206,14 @@ impl Conn {
     fn read(
         &mut self,
         index: usize,
-        speech: Speech,
+        protocol: Protocol,
         scratch: &mut [u8],
         pings: &mut u64,
-        on: &mut OnText<'_>,
-    ) -> Result<(), String> {
+        on_text: &mut OnText<'_>,
+    ) -> Result<(), ClientError> {
         loop {
             let length = match self.stream.read(scratch) {
-                Ok(0) => return Err("the server ended the connection".into()),
+                Ok(0) => return Err(ClientError::Ended),
                 Ok(length) => length,
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
@@ -222,44 +221,44 @@ impl Conn {
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(format!("can't read: {error}")),
+                Err(error) => return Err(ClientError::Read(error)),
             };
             let now = Instant::now();
             if self.rest.is_empty() {
-                let used = self.take(index, speech, &scratch[..length], now, pings, on)?;
+                let used = self.take(index, protocol, &scratch[..length], now, pings, on_text)?;
                 self.rest.extend_from_slice(&scratch[used..length]);
             } else {
                 let mut bytes = std::mem::take(&mut self.rest);
                 bytes.extend_from_slice(&scratch[..length]);
-                let used = self.take(index, speech, &bytes, now, pings, on)?;
+                let used = self.take(index, protocol, &bytes, now, pings, on_text)?;
                 bytes.drain(..used);
                 self.rest = bytes;
             }
-            // Less than there was room for: nothing is left, and more will be told by another event.
+            // A short read emptied the socket. The next bytes come with another event.
             if length < scratch.len() {
                 return Ok(());
             }
         }
     }
 
-    /// Takes all that has come whole; how many bytes that was.
+    /// Handles all complete frames. Returns the number of bytes they had.
     fn take(
         &mut self,
         index: usize,
-        speech: Speech,
+        protocol: Protocol,
         bytes: &[u8],
         now: Instant,
         pings: &mut u64,
-        on: &mut OnText<'_>,
-    ) -> Result<usize, String> {
+        on_text: &mut OnText<'_>,
+    ) -> Result<usize, ClientError> {
         let mut left = bytes;
-        if let Speech::Bytes(size) = speech {
+        if let Protocol::Bytes(size) = protocol {
             if let (State::Welcome, [_, after @ ..]) = (self.state, left) {
                 self.state = State::Open;
                 left = after;
             }
             while let Some((message, after)) = left.split_at_checked(size) {
-                on(index, message, now, &mut self.out)?;
+                on_text(index, message, now, &mut self.out)?;
                 left = after;
             }
             return Ok(bytes.len() - left.len());
@@ -270,7 +269,7 @@ impl Conn {
             };
             let head = String::from_utf8_lossy(&left[..end]);
             if !head.starts_with("HTTP/1.1 101") || !head.contains(wire::ACCEPT) {
-                return Err(format!("the handshake failed: {head}"));
+                return Err(ClientError::Handshake(head.into_owned()));
             }
             self.state = State::Welcome;
             left = &left[end + 4..];
@@ -279,19 +278,16 @@ impl Conn {
             match kind {
                 Kind::Text if self.state == State::Welcome => {
                     if payload != crate::serve::WELCOME.as_bytes() {
-                        return Err(format!(
-                            "no welcome, but {:?}",
-                            String::from_utf8_lossy(payload)
-                        ));
+                        let text = String::from_utf8_lossy(payload).into_owned();
+                        return Err(ClientError::Welcome(text));
                     }
                     self.state = State::Open;
                 }
-                Kind::Text => on(index, payload, now, &mut self.out)?,
+                Kind::Text => on_text(index, payload, now, &mut self.out)?,
                 Kind::Ping => {
                     *pings += 1;
                     self.out.extend(wire::pong(payload));
                 }
-                Kind::Other(what) => return Err(format!("{what} came")),
             }
             left = after;
         }
@@ -299,7 +295,7 @@ impl Conn {
     }
 }
 
-/// Ends the connection at once, leaving no port that waits.
+/// Makes the stream reset its connection when dropped, so that no port stays in TIME_WAIT.
 fn reset(stream: &TcpStream) {
     #[cfg(unix)]
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));

@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn error::Error>> {
             let name = &mistake.name;
             let source = chapter.source(mistake).map_err(|error| format!("{name}: {error}"))?;
             let module = name.replace('-', "_");
-            modules += &format!("mod {module} {{\n{source}\npub(super) fn run() {{ main() }}\n}}\n");
+            modules +=
+                &format!("mod {module} {{\n{source}\npub(super) fn run() {{ main() }}\n}}\n");
             names += &format!("    ({name:?}, {module}::run),\n");
         }
     }

@@ -143,7 +143,8 @@ async fn first_failure(servers: &Path, row: &Row, seed: u64) -> Found {
         Program::new(argv, workspace())
     };
     let plan = Plan::of(exercise, program(), seed);
-    let found = first(&grade::grade_all(Plan { checks: plan::with_needs(until_named), ..plan }).await);
+    let found =
+        first(&grade::grade_all(Plan { checks: plan::with_needs(until_named), ..plan }).await);
     match found {
         Found::Nothing => first(&grade::grade_all(Plan::of(exercise, program(), seed)).await),
         found => found,

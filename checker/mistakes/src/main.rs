@@ -72,7 +72,8 @@ async fn run(args: MistakesArgs) -> ExitCode {
 /// The mistakes that these words select (an exercise or a name; no word selects all), or the word
 /// that selects none.
 fn select(chapters: &[Chapter], words: &[String]) -> Result<Vec<Chapter>, String> {
-    let matches = |chapter: &Chapter, name: &str, word: &str| chapter.exercise == word || name == word;
+    let matches =
+        |chapter: &Chapter, name: &str, word: &str| chapter.exercise == word || name == word;
     for word in words {
         let known = chapters.iter().any(|chapter| {
             chapter.mistakes.iter().any(|mistake| matches(chapter, &mistake.name, word))

@@ -51,11 +51,7 @@ fn found_line(row: &Row, found: &Found) -> String {
         Found::Nothing => "PASSED".to_string(),
         Found::Unknown(reason) => format!("UNKNOWN  {reason}"),
     };
-    if row.is_expected(found) {
-        found_line
-    } else {
-        format!("! {expected} expected  {found_line}")
-    }
+    if row.is_expected(found) { found_line } else { format!("! {expected} expected  {found_line}") }
 }
 
 /// The sum of a table.

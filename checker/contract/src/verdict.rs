@@ -24,6 +24,14 @@ impl Trouble {
         self
     }
 
+    /// Gives a failure this headline; what was expected and what came stay.
+    pub fn headed(mut self, headline: impl Into<String>) -> Self {
+        if let Trouble::Failed(failure) = &mut self {
+            failure.summary = headline.into();
+        }
+        self
+    }
+
     /// Whether it is a failure of this kind.
     pub fn is(&self, kind: Kind) -> bool {
         matches!(self, Trouble::Failed(failure) if failure.kind == kind)
@@ -35,6 +43,14 @@ impl Trouble {
             Trouble::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
             other => other,
         }
+    }
+
+    /// Gives advice for a failure of any kind.
+    pub fn hinted(mut self, hint: &str) -> Self {
+        if let Trouble::Failed(failure) = &mut self {
+            failure.hint = Some(hint.to_string());
+        }
+        self
     }
 
     /// Shows everybody's conversation and not only that of the client that noticed.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{check, checker, free_port, graded, museum, outcomes};
+use common::{check, checker, graded, museum, outcomes};
 use serde_json::Value;
 
 fn complains(args: &[&str], code: i32, words: &[&str]) {
@@ -138,12 +138,16 @@ fn a_familiar_mistake_is_recognised() {
     assert_eq!(familiar(&["echo", "--command", &right]), Value::Null);
 }
 
-/// What stands in `ADDR` is not graded. Of a server with an address of its own a second one can't run beside the first.
+/// The first server of each exercise shows whether it listens where `ADDR` says.
 #[test]
-fn a_server_with_an_address_of_its_own_passes() {
-    for (exercise, piece) in [("heartbeat", "raw-heartbeat"), ("broadcast", "raw-broadcast")] {
-        let command = format!("{} --addr 127.0.0.1:{}", museum("--right", piece), free_port());
+fn a_server_that_ignores_addr_is_reported() {
+    for exercise in ["echo", "heartbeat", "broadcast"] {
+        let command = museum("--process", "own-port");
         let (code, result) = graded(&[exercise, "--command", &command]);
-        assert_eq!(code, 0, "{result:#}");
+        assert_eq!((code, &result["totals"]["failed"]), (1, &1.into()), "{result:#}");
+        assert_eq!(result["totals"]["passed"], 0, "{result:#}");
+        let words = ["The server listens on ", " and not on the address in ADDR."];
+        let text = result.to_string();
+        assert!(words.iter().all(|words| text.contains(words)), "{result:#}");
     }
 }

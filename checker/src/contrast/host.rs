@@ -18,7 +18,7 @@ use crate::client::{PATIENCE, within};
 use crate::polling;
 use crate::server::process::{Process, kill};
 use crate::server::usage::ran;
-use crate::server::{Program, Server, StartError};
+use crate::server::{Environment, Program, Server, StartError};
 use crate::verdict::{Checked, Failure, Kind, Trouble};
 
 /// Where the servers of the baseline and the relay come from.
@@ -82,17 +82,21 @@ impl Host {
     /// When it doesn't come up.
     pub async fn push(pushed: &Pushed, interval: Option<Duration>) -> Checked<Self> {
         match pushed {
-            Pushed::Program(program) => match Server::start(program, interval).await {
-                Ok(server) => Ok(Host {
-                    endpoint: Endpoint::loopback(server.port),
-                    life: Life::Server(Box::new(server)),
-                }),
-                Err((error, output)) => {
-                    let last =
-                        output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
-                    Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+            Pushed::Program(program) => {
+                match Server::start(program, Environment { interval, ci: false }).await {
+                    Ok(server) => Ok(Host {
+                        endpoint: Endpoint::loopback(server.port),
+                        life: Life::Server(Box::new(server)),
+                    }),
+                    Err((error, output)) => {
+                        let last = output
+                            .lines()
+                            .last()
+                            .map(|(_, line)| format!("; its last line: {line}"));
+                        Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+                    }
                 }
-            },
+            }
             Pushed::Far { endpoint, host, .. } => {
                 let refused =
                     |error| Trouble::Unknown(format!("nothing answers at ws://{host}: {error}"));
@@ -193,7 +197,12 @@ fn not_started(command: &str, error: StartError, last: &str) -> Trouble {
             format!("the ready line of `{command}` names the port of another process: {line}")
         }
         StartError::NoPort(line) => format!("the ready line of `{command}` names no port: {line}"),
-        StartError::PortTaken(whose) => return Trouble::Unknown(whose),
+        StartError::IgnoresAddr { addr, .. } => {
+            format!("`{command}` does not listen on the address in ADDR, {addr}{last}")
+        }
+        StartError::WrongReadyLine { addr, line } => {
+            format!("`{command}` listens on {addr}, and its ready line names another port: {line}")
+        }
     };
     Failure::new(Kind::DoesNotStart, summary).into()
 }

@@ -16,7 +16,7 @@ use crate::client::{Client, Heard, Mouth, PATIENCE, WELCOME, request, within};
 use crate::evidence::Evidence;
 use crate::gauge::Gauge;
 use crate::server::output::Output;
-use crate::server::{Program, Server, StartError};
+use crate::server::{Environment, Program, Server, StartError};
 use crate::verdict::{Checked, Failure, Kind, Progress, Trouble};
 use crate::wire::tap::{Plumbing, Tap};
 
@@ -59,6 +59,8 @@ pub struct Settings {
     pub beat: Duration,
     /// Whether the check looks at heartbeats; if not, the server is told an interval that never ends.
     pub beats: bool,
+    /// Whether its servers find `CI` in their environment.
+    pub ci: bool,
     /// How busy the machine is.
     pub gauge: Gauge,
     /// Where a check says that what others stand on is sound, while it goes on itself.
@@ -86,7 +88,8 @@ impl Arena {
         interval: Duration,
         evidence: Arc<Evidence>,
     ) -> Result<Self, (Trouble, Arc<Output>)> {
-        let server = Server::start(&settings.program, Some(interval))
+        let environment = Environment { interval: Some(interval), ci: settings.ci };
+        let server = Server::start(&settings.program, environment)
             .await
             .map_err(|(error, output)| (not_started(error), output))?;
         Ok(Self::around(server, settings, evidence))
@@ -109,7 +112,7 @@ impl Arena {
         }
     }
 
-    /// A second server of the same program beside the first; none if it can run only once at a time.
+    /// A second server of the same program beside the first; there always is one.
     ///
     /// # Errors
     /// When it doesn't come up.
@@ -117,15 +120,33 @@ impl Arena {
         self.another(self.settings.interval()).await
     }
 
-    /// A second server of the same program beside the first, with another heartbeat interval; none if it can run only
-    /// once at a time.
+    /// A second server of the same program beside the first, with another heartbeat interval; there
+    /// always is one.
     ///
     /// # Errors
     /// When it doesn't come up.
     pub async fn another(&self, interval: Duration) -> Checked<Option<Arena>> {
-        let server = Server::start_beside(&self.settings.program, Some(interval)).await;
-        let server = server.map_err(|(error, _)| not_started(error))?;
-        Ok(server.map(|server| Self::around(server, self.settings.clone(), self.evidence.clone())))
+        self.beside(self.settings.clone(), interval).await.map(Some)
+    }
+
+    /// A second server of the same program beside the first, with `CI` in its environment or
+    /// without.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn in_environment(&self, ci: bool) -> Checked<Arena> {
+        let settings = Settings { ci, ..self.settings.clone() };
+        self.beside(settings, self.settings.interval()).await
+    }
+
+    async fn beside(&self, settings: Settings, interval: Duration) -> Checked<Arena> {
+        let started = Self::start_with(settings, interval, self.evidence.clone()).await;
+        started.map_err(|(trouble, _)| trouble)
+    }
+
+    /// Whether the server finds `CI` in its environment.
+    pub fn in_ci(&self) -> bool {
+        self.settings.ci
     }
 
     /// From here on a new server in place of the first, to which nobody has spoken yet.
@@ -323,10 +344,18 @@ impl Arena {
     }
 }
 
+fn ignores_addr(what: String, addr: &str, got: String) -> Failure {
+    Failure::new(Kind::DoesNotStart, what)
+        .expected(format!("with ADDR={addr}: a server that listens there"), got)
+        .hint(
+            "Bind the address in the environment variable ADDR. `127.0.0.1:8080` is only for when \
+             it is not set.",
+        )
+}
+
 fn not_started(error: StartError) -> Trouble {
     let failure = match error {
         StartError::NoSuchProgram(why) => return Trouble::Unknown(format!("the program can't be started: {why}")),
-        StartError::PortTaken(whose) => return Trouble::Unknown(whose),
         StartError::Ended(status) => Failure::new(Kind::DoesNotStart, "the server ended before it was ready")
             .expected("a line on stdout: WebSocket server running on ws://<host>:<port>", status)
             .hint("Run it by hand and read its first words; it must go on accepting until it is killed."),
@@ -340,6 +369,22 @@ fn not_started(error: StartError) -> Trouble {
             Failure::new(Kind::DoesNotStart, "the ready line names the port of another process")
                 .expected("the port on which this server listens", line)
                 .hint("Print the address that the listener has (`local_addr`), and print it only once it is bound.")
+        }
+        StartError::IgnoresAddr { addr, port: Some(port) } => {
+            let what = format!("The server listens on {port} and not on the address in ADDR.");
+            ignores_addr(what, &addr, format!("a server on port {port}"))
+        }
+        StartError::IgnoresAddr { addr, port: None } => {
+            let what = "The server wants an address in use and not the one in ADDR.";
+            let got = "a server that found its address in use and ended";
+            ignores_addr(what.to_string(), &addr, got.to_string())
+        }
+        StartError::WrongReadyLine { addr, line } => {
+            let what =
+                "The ready line names another port than the one on which the server listens.";
+            Failure::new(Kind::DoesNotStart, what)
+                .expected(format!("WebSocket server running on ws://{addr}"), line)
+                .hint("Print the address that the listener has (`local_addr`), and no fixed text.")
         }
         StartError::NoPort(line) => Failure::new(Kind::DoesNotStart, "the ready line names no port")
             .expected("WebSocket server running on ws://<host>:<port>", line)

@@ -138,6 +138,10 @@ fn violation(frame: &Frame, in_message: bool) -> Option<String> {
         )
     } else if frame.opcode == OpCode::Control(Control::Close) && frame.len == 1 {
         "a close frame with half a status code (section 5.5.1)".to_string()
+    } else if frame.opcode == OpCode::Control(Control::Close)
+        && frame.payload.get(2..).is_some_and(|reason| str::from_utf8(reason).is_err())
+    {
+        "a close frame with a reason that is not UTF-8 (section 5.5.1)".to_string()
     } else if frame.opcode == OpCode::Data(Data::Continue) && !in_message {
         "a continuation frame with nothing to continue (section 5.4)".to_string()
     } else if !control && frame.opcode != OpCode::Data(Data::Continue) && in_message {

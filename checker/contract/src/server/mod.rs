@@ -8,15 +8,16 @@ pub mod process;
 mod socket;
 pub mod usage;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::process::Command;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+use tokio::sync::{Mutex, watch};
 
 use output::{Output, Stream};
 use proc::Before;
@@ -29,31 +30,52 @@ use crate::age::Age;
 pub const READY: &str = "WebSocket server running on ws://";
 /// How long a server may take to print its ready line. Late is legal, never is not.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+/// In `ADDR`, any free port.
+const ANY_PORT: u16 = 0;
+/// For one of these `ADDR` asks the first server of a program. They are few enough to be allowed
+/// one by one where servers are confined, and below those that the system gives to any connection
+/// of any program (from 32,768 on Linux, 49,152 elsewhere).
+pub const OWN_PORTS: Range<u16> = 20_000..20_512;
+/// On which a server listens without `ADDR`.
+pub const DEFAULT_PORT: u16 = 8080;
+/// How many ports are tried for the first server: another process may take one before it does.
+const PORTS_TRIED: usize = 3;
 
 /// A program that is a server when it is started.
 #[derive(Clone)]
 pub struct Program {
     argv: Vec<String>,
     directory: PathBuf,
-    /// Held by every running server; held alone by one that can't stand others beside it.
-    turnstile: Arc<RwLock<()>>,
-    alone: Arc<AtomicBool>,
-    /// The port that was its own the last time, 0 before the first.
-    port: Arc<AtomicU16>,
+    trial: Arc<Mutex<Trial>>,
     age: Option<Age>,
+}
+
+/// What the first server of a program has shown: whether it listens where `ADDR` says.
+#[derive(Default)]
+enum Trial {
+    #[default]
+    Ahead,
+    Passed,
+    Failed {
+        at: Instant,
+        error: StartError,
+        output: Arc<Output>,
+    },
+}
+
+/// What a server's environment says beside `ADDR`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment {
+    /// `HEARTBEAT_INTERVAL_MS`; `None` leaves the server its default.
+    pub interval: Option<Duration>,
+    /// Whether `CI` is set, as on a build machine. The contract holds with it and without.
+    pub ci: bool,
 }
 
 impl Program {
     /// The program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program {
-            argv,
-            directory,
-            turnstile: Arc::default(),
-            alone: Arc::default(),
-            port: Arc::default(),
-            age: None,
-        }
+        Program { argv, directory, trial: Arc::default(), age: None }
     }
 
     /// From now on it is remembered from run to run that this program was right after its first second.
@@ -85,8 +107,20 @@ pub enum StartError {
     NoPort(String),
     /// Its ready line names a port on which another process listened before.
     AnothersPort(String),
-    /// It ended before its ready line, and somebody else has the port on which it listened the last time.
-    PortTaken(String),
+    /// It listens on a port for which `ADDR` did not ask.
+    IgnoresAddr {
+        /// What `ADDR` was.
+        addr: String,
+        /// The port in its ready line; `None` if it found the port in use and ended.
+        port: Option<u16>,
+    },
+    /// It listens where `ADDR` says, and its ready line names another port.
+    WrongReadyLine {
+        /// What `ADDR` was.
+        addr: String,
+        /// The line.
+        line: String,
+    },
 }
 
 /// A server that is running.
@@ -106,65 +140,59 @@ pub struct Server {
     going: watch::Receiver<()>,
 }
 
-/// Whether other servers of the same program may run beside this one. It has it until its process is gone.
-enum Seat {
-    Shared { _guard: OwnedRwLockReadGuard<()> },
-    Alone { _guard: OwnedRwLockWriteGuard<()> },
-}
-
 impl Server {
     /// Starts the program and waits for its ready line.
     ///
-    /// A program that pays no heed to `ADDR` can run only once at a time. If a second one doesn't come up
-    /// beside the first, it is started again with nobody beside it, and so are all that follow.
+    /// The first server of a program is given a port of its own in `ADDR`, which shows whether it
+    /// listens there. All that are started meanwhile wait for that; later ones get any free port.
     ///
     /// # Errors
     /// See [`StartError`]; with it comes what the program printed.
     pub async fn start(
         program: &Program,
-        interval: Option<Duration>,
+        environment: Environment,
     ) -> Result<Self, (StartError, Arc<Output>)> {
-        if !program.alone.load(Ordering::Relaxed) {
-            let seat = Seat::Shared { _guard: program.turnstile.clone().read_owned().await };
-            match Self::start_seated(program, interval, seat).await {
-                Err((StartError::Ended(_) | StartError::AnothersPort(_), _)) => {}
-                other => return other,
+        let asked = Instant::now();
+        let mut trial = program.trial.lock().await;
+        match &*trial {
+            Trial::Passed => {
+                drop(trial);
+                return Self::start_on(program, environment, ANY_PORT).await;
             }
+            // Each of those that waited would fail in the same way, one after the other.
+            Trial::Failed { at, error, output } if *at >= asked => {
+                return Err((error.clone(), output.clone()));
+            }
+            Trial::Failed { .. } | Trial::Ahead => {}
         }
-        let seat = Seat::Alone { _guard: program.turnstile.clone().write_owned().await };
-        let started = Self::start_seated(program, interval, seat).await;
-        if started.is_ok() {
-            program.alone.store(true, Ordering::Relaxed);
-        }
-        started.map_err(|(error, output)| {
-            // Any connection of any program may have been given the port while no server had it.
-            let port = program.port.load(Ordering::Relaxed);
-            let taken =
-                matches!(error, StartError::Ended(_)) && port != 0 && socket::is_taken(port);
-            let whose = || {
-                format!("port {port}, on which this server listened before, is somebody else's now")
-            };
-            (if taken { StartError::PortTaken(whose()) } else { error }, output)
-        })
+        let started = Self::start_on_its_port(program, environment).await;
+        *trial = match &started {
+            Ok(_) => Trial::Passed,
+            Err((error, output)) => {
+                Trial::Failed { at: Instant::now(), error: error.clone(), output: output.clone() }
+            }
+        };
+        started
     }
 
-    /// The same beside one that runs already and is not to make room; nothing for a program that can't run twice.
-    ///
-    /// # Errors
-    /// See [`StartError`]; with it comes what the program printed.
-    pub async fn start_beside(
+    async fn start_on_its_port(
         program: &Program,
-        interval: Option<Duration>,
-    ) -> Result<Option<Self>, (StartError, Arc<Output>)> {
-        if program.alone.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        // Whoever waits for a seat alone waits for the one that runs already, and must not be waited for.
-        let Ok(guard) = program.turnstile.clone().try_read_owned() else { return Ok(None) };
-        match Self::start_seated(program, interval, Seat::Shared { _guard: guard }).await {
-            Ok(server) => Ok(Some(server)),
-            Err((StartError::Ended(_) | StartError::AnothersPort(_), _)) => Ok(None),
-            Err(error) => Err(error),
+        environment: Environment,
+    ) -> Result<Self, (StartError, Arc<Output>)> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            // Where all are taken, nothing is found out.
+            let port = socket::free_port().unwrap_or(ANY_PORT);
+            let started = Self::start_on(program, environment, port).await;
+            let in_use = match &started {
+                Err((StartError::Ended(_), _)) => !socket::is_free(port),
+                Err((StartError::IgnoresAddr { port: None, .. }, _)) => true,
+                _ => false,
+            };
+            if !in_use || tries == PORTS_TRIED {
+                return started;
+            }
         }
     }
 
@@ -180,16 +208,17 @@ impl Server {
         closed(self.going.clone())
     }
 
-    async fn start_seated(
+    async fn start_on(
         program: &Program,
-        interval: Option<Duration>,
-        seat: Seat,
+        environment: Environment,
+        port: u16,
     ) -> Result<Self, (StartError, Arc<Output>)> {
+        let addr = format!("127.0.0.1:{port}");
         let output = Output::new();
         let failed = |error| (error, output.clone());
         let (before, listening) = (Before::now(), Listening::now());
-        let (mut process, stdout, stderr) = Process::spawn(command(program, interval), &mark())
-            .map_err(|error| {
+        let (mut process, stdout, stderr) =
+            Process::spawn(command(program, environment, &addr), &mark()).map_err(|error| {
                 failed(StartError::NoSuchProgram(format!(
                     "{}: {}",
                     program.command_line(),
@@ -225,7 +254,7 @@ impl Server {
             if cfg!(unix) {
                 let _ = tokio::time::timeout(Duration::from_secs(2), process.wait()).await;
             }
-            drop((process, seat, gone));
+            drop((process, gone));
         });
         let mut server = Server {
             port: 0,
@@ -242,16 +271,34 @@ impl Server {
             Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
             Ok(false) => {
                 let status = server.exit_status().await;
-                return Err(failed(StartError::Ended(status.to_string())));
+                // Nothing else wants an address, and the one in `ADDR` is free.
+                let ignores_addr =
+                    output.found_address_in_use() && (port == ANY_PORT || socket::is_free(port));
+                return Err(failed(if ignores_addr {
+                    StartError::IgnoresAddr { addr, port: None }
+                } else {
+                    StartError::Ended(status.to_string())
+                }));
             }
             Ok(true) => {}
         }
         let line = output.ready().unwrap_or_default();
-        server.port = port(&line).ok_or_else(|| failed(StartError::NoPort(line.clone())))?;
+        server.port = port_of(&line).ok_or_else(|| failed(StartError::NoPort(line.clone())))?;
+        if port != ANY_PORT && server.port != port {
+            let error = match socket::first_to_accept([port, server.port]).await {
+                Some(accepts) if accepts == port => StartError::WrongReadyLine { addr, line },
+                Some(_) if socket::is_of_another(server.port, &listening) => {
+                    StartError::AnothersPort(line)
+                }
+                Some(accepts) => StartError::IgnoresAddr { addr, port: Some(accepts) },
+                // The first client finds out that the port in the ready line refuses connections.
+                None => return Ok(server),
+            };
+            return Err(failed(error));
+        }
         if socket::is_of_another(server.port, &listening) {
             return Err(failed(StartError::AnothersPort(line)));
         }
-        program.port.store(server.port, Ordering::Relaxed);
         Ok(server)
     }
 
@@ -308,23 +355,24 @@ async fn closed(mut channel: watch::Receiver<()>) {
     while channel.changed().await.is_ok() {}
 }
 
-fn command(program: &Program, interval: Option<Duration>) -> Command {
+fn command(program: &Program, environment: Environment, addr: &str) -> Command {
     let mut command = Command::new(&program.argv[0]);
     command
         .args(&program.argv[1..])
         .current_dir(&program.directory)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| inherited(&name.to_string_lossy())))
-        .env("ADDR", "127.0.0.1:0")
-        // Graded as on a build machine everywhere, so that no server is right only at home.
-        .env("CI", "true")
+        .env("ADDR", addr)
         .env("RUST_BACKTRACE", "0")
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    if let Some(interval) = interval {
+    if let Some(interval) = environment.interval {
         command.env("HEARTBEAT_INTERVAL_MS", interval.as_millis().to_string());
+    }
+    if environment.ci {
+        command.env("CI", "true");
     }
     command
 }
@@ -372,7 +420,7 @@ fn mark() -> String {
 }
 
 /// The port that a ready line ends with.
-fn port(line: &str) -> Option<u16> {
+fn port_of(line: &str) -> Option<u16> {
     let (_, port) =
         line.trim_end_matches(|c: char| c.is_whitespace() || c == '/').rsplit_once(':')?;
     port.parse().ok().filter(|port| *port != 0)

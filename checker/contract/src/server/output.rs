@@ -115,6 +115,14 @@ impl Output {
         self.panic().first().is_some_and(|line| line.starts_with("thread 'main'"))
     }
 
+    /// Whether the program said that an address is in use, in the words of Unix, Windows or Node.
+    pub fn found_address_in_use(&self) -> bool {
+        const WORDS: [&str; 4] =
+            ["address already in use", "address in use", "eaddrinuse", "only one usage of each"];
+        let says = |line: &str| WORDS.iter().any(|words| line.to_lowercase().contains(words));
+        self.lines().iter().any(|(_, line)| says(line))
+    }
+
     /// The number of the TODO that the program panicked at, if it did.
     pub fn todo(&self) -> Option<String> {
         let panic = self.panic().join(" ");

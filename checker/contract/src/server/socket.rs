@@ -3,8 +3,12 @@
 //! A leftover of another server, or a line that names somebody else's port, would be graded in place of the server.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::OWN_PORTS;
 
 /// Listening TCP sockets: their ports and inodes.
 #[derive(Debug, Default)]
@@ -34,10 +38,34 @@ pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
     !old.is_disjoint(&now)
 }
 
-/// Whether no server can listen on this port of the loopback address now.
-pub(super) fn is_taken(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+/// One of [`OWN_PORTS`] on which a server can listen now, if there is one.
+pub(super) fn free_port() -> Option<u16> {
+    // Other checkers on this machine look for one as well.
+    let first = rand::random_range(OWN_PORTS);
+    (first..OWN_PORTS.end).chain(OWN_PORTS.start..first).find(|port| is_free(*port))
+}
+
+/// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as
+/// a server may be: for it, a port with connections that ended a moment ago is not free.
+pub(super) fn is_free(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpSocket::new_v4().is_ok_and(|socket| socket.bind(address).is_ok())
+}
+
+/// The first of these ports of the loopback address that accepts a connection; `None` if none does
+/// for a second. A server may print its ready line a moment before it listens.
+pub(super) async fn first_to_accept(ports: [u16; 2]) -> Option<u16> {
+    const TRIED_FOR: Duration = Duration::from_secs(1);
+    let since = Instant::now();
+    while since.elapsed() < TRIED_FOR {
+        for port in ports {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
+                return Some(port);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    None
 }
 
 /// What `ss -ltn` asks (`man 7 sock_diag`): the kernel walks the listening sockets alone, in microseconds, not

@@ -298,6 +298,11 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
     } else if closed && server.has(Twist::GoodbyeAfterClose) {
         conn.out.push(frame::close(code));
         conn.out.push_last(frame::text("Goodbye!"));
+    } else if closed && server.has(Twist::CloseSaysMore) {
+        let reason = conn.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = code.unwrap_or(1000).to_be_bytes();
+        let said = format!("client closed: {reason}");
+        conn.out.push_last(frame::encode(frame::CLOSE, &[&code, said.as_bytes()].concat()));
     } else if closed && server.has(Twist::TcpLeftOpen) {
         conn.out.push(frame::close(code));
     } else {

@@ -83,7 +83,11 @@ pub(crate) async fn run_on(
         {
             4
         }
-        () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
+        () if twists.contains(&Twist::PoolOfSixtyFour)
+            || twists.contains(&Twist::HandshakesUpTo64) =>
+        {
+            64
+        }
         () => Semaphore::MAX_PERMITS,
     };
     let server = Arc::new(Server {
@@ -151,7 +155,9 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
         return;
     };
     if let Ok(Some(rest)) = timeout(PATIENCE, handshake::shake(&server, &mut stream)).await {
-        let _seat = (!server.has(Twist::FourHandshakesAtATime)).then_some(seat);
+        let only_for_handshakes =
+            server.has(Twist::FourHandshakesAtATime) || server.has(Twist::HandshakesUpTo64);
+        let _seat = (!only_for_handshakes).then_some(seat);
         attend(server.clone(), stream, rest).await;
     }
 }

@@ -56,14 +56,6 @@ pub(crate) fn museum(option: &str, name: &str) -> String {
     format!("{} {option} {name}", env!("CARGO_BIN_EXE_selftest"))
 }
 
-/// A port that stays free until somebody asks for it: the system gives those from 32,768 on (Linux; others from 49,152)
-/// to any connection of any program.
-pub(crate) fn free_port() -> u16 {
-    std::iter::repeat_with(|| rand::random_range(10_000..32_000))
-        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("it goes on until there is one")
-}
-
 /// Grades with `--format json`: the exit code and the object on stdout. What this machine was too busy to judge is
 /// graded again, twice at most: it says nothing of the checker, which here is what is judged.
 pub(crate) fn graded(args: &[&str]) -> (i32, Value) {

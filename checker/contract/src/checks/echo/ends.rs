@@ -25,64 +25,136 @@ pub(in crate::checks) async fn close_after(arena: &mut Arena, exchanges: usize) 
     for (code, reason) in
         [(1_000, ""), (1_001, "going away"), (registered, "as agreed"), (private, "as agreed")]
     {
-        let mut client = arena.join().await?;
-        for text in arena.tokens(exchanges) {
-            client.exchange(&text).await?;
-        }
+        let mut client = join_and_talk(arena, exchanges).await?;
         client.send_close(code, reason);
-        let answered = closed(&mut client, Some(code)).await;
+        let answered = closed(&mut client, Answer::Code(code)).await;
         answered.map_err(|trouble| match code {
             3_000.. => trouble.amid("a code that libraries and applications have for themselves: "),
             _ => trouble,
         })?;
     }
-    // A close frame needs no code (section 5.5.1); then it matters only that it is answered.
+    // A close frame needs no code (section 5.5.1).
+    let mut client = join_and_talk(arena, exchanges).await?;
+    client.stop_answering_pings();
+    client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
+    closed(&mut client, Answer::CodeOrNone).await?;
+    close_amid_a_message(arena, exchanges).await?;
+    // In letters of one byte, and in characters of four: the answer may shorten the reason, but not
+    // through a character.
+    for reason in ["r".repeat(LONGEST_REASON), "🦀".repeat(LONGEST_REASON / 4) + "end"] {
+        close_with_long_reason(arena, exchanges, &reason).await?;
+    }
+    Ok(())
+}
+
+/// A control frame has at most 125 bytes, two of which are the code (sections 5.5 and 5.5.1).
+const LONGEST_REASON: usize = 123;
+
+async fn join_and_talk(arena: &mut Arena, exchanges: usize) -> Checked<Client> {
     let mut client = arena.join().await?;
     for text in arena.tokens(exchanges) {
         client.exchange(&text).await?;
     }
-    client.stop_answering_pings();
-    client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
-    closed(&mut client, None).await
+    Ok(client)
 }
 
-async fn closed(client: &mut Client, code: Option<u16>) -> Checked {
-    let wanted = match code {
-        Some(code) => format!("a close frame with code {code}"),
-        None => "a close frame".to_string(),
+/// A control frame may come between two fragments (section 5.4), a close frame too. The message
+/// stays unfinished, which a server may take for an error: any code is right.
+async fn close_amid_a_message(arena: &mut Arena, exchanges: usize) -> Checked {
+    let mut client = join_and_talk(arena, exchanges).await?;
+    client.send(Frame::unfinished(OpCode::Data(Data::Text), arena.token()));
+    client.send_close(1_000, "");
+    let answered = close_answered(&mut client, Answer::Any).await;
+    answered.map_err(|trouble| {
+        trouble.headed("The server left a close frame in the middle of a message unanswered.")
+    })?;
+    over(&mut client).await
+}
+
+/// The answer is a legal control frame, however long the reason is.
+async fn close_with_long_reason(arena: &mut Arena, exchanges: usize, reason: &str) -> Checked {
+    let mut client = join_and_talk(arena, exchanges).await?;
+    client.send_close(1_000, reason);
+    let answered = close_answered(&mut client, Answer::Code(1_000)).await;
+    answered.map_err(|trouble| {
+        let length = reason.len();
+        let headline = if trouble.is(Kind::Protocol) {
+            format!(
+                "The answer to a close frame with a reason of {length} bytes is no legal frame."
+            )
+        } else {
+            format!("The server answered a close frame with a reason of {length} bytes wrongly.")
+        };
+        trouble.headed(headline)
+    })?;
+    over(&mut client).await
+}
+
+/// Which close frames are right answers.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// One with this code.
+    Code(u16),
+    /// One without a code, or with 1000.
+    CodeOrNone,
+    Any,
+}
+
+impl Answer {
+    fn is_right(self, code: Option<u16>) -> bool {
+        match self {
+            Answer::Code(wanted) => code == Some(wanted),
+            Answer::CodeOrNone => matches!(code, None | Some(1_000)),
+            Answer::Any => true,
+        }
+    }
+}
+
+async fn closed(client: &mut Client, answer: Answer) -> Checked {
+    close_answered(client, answer).await?;
+    over(client).await
+}
+
+/// The next thing but heartbeats is a close frame that is a right answer.
+async fn close_answered(client: &mut Client, answer: Answer) -> Checked {
+    let wanted = match answer {
+        Answer::Code(code) => format!("a close frame with code {code}"),
+        Answer::CodeOrNone | Answer::Any => "a close frame".to_string(),
     };
-    let moment = client.next_but_heartbeats(&wanted).await?;
-    match moment.heard {
-        Heard::Close(Some(got @ (1005 | 1006 | 1015))) if code.is_none() => {
-            let what = "the close frame has a code that stands for what never is on the wire (RFC 6455, section 7.4.1)";
-            let failure = client.failure(Kind::WrongClose, what);
-            let expected = "a close frame without a code, as the client's was, or with 1000";
-            return Err(failure
-                .expected(expected, format!("the code {got}"))
-                .at(client.mark(&moment))
-                .into());
+    let mut moment = client.next_but_heartbeats(&wanted).await?;
+    // A fragment that is answered like a message is for another check to judge.
+    while matches!((&moment.heard, answer), (Heard::Text(_), Answer::Any)) {
+        moment = client.next_but_heartbeats(&wanted).await?;
+    }
+    let (what, wanted, got) = match (&moment.heard, answer) {
+        (Heard::Close(code), _) if answer.is_right(*code) => return Ok(()),
+        (Heard::Close(code), Answer::CodeOrNone) => {
+            let what = match code {
+                Some(1005 | 1006 | 1015) => {
+                    "the close frame has a code that stands for what never is on the wire (RFC 6455, section 7.4.1)"
+                }
+                _ => "The answer to a close frame without a code has a code other than 1000.",
+            };
+            let wanted = "a close frame without a code, as the client's was, or with 1000";
+            let code = code.map_or("no code".to_string(), |code| format!("the code {code}"));
+            (what, wanted.to_string(), code)
         }
-        Heard::Close(got) if code.is_none() || got == code => {}
-        Heard::Close(_) => {
-            let failure = client
-                .failure(Kind::WrongClose, "the close frame's code is not the one the client sent");
-            return Err(failure
-                .expected(wanted, describe(&moment.heard))
-                .at(client.mark(&moment))
-                .into());
+        (Heard::Close(_), _) => {
+            let what = "the close frame's code is not the one the client sent";
+            (what, wanted, describe(&moment.heard))
         }
-        Heard::End(_) => {
-            let failure = client.failure(
-                Kind::WrongClose,
-                "the close frame was not answered: the TCP connection just ended",
-            );
-            return Err(failure
-                .expected(wanted, describe(&moment.heard))
-                .at(client.mark(&moment))
-                .into());
+        (Heard::End(_), _) => {
+            let what = "the close frame was not answered: the TCP connection just ended";
+            (what, wanted, describe(&moment.heard))
         }
         _ => return Err(client.instead(&moment, &wanted)),
-    }
+    };
+    let failure = client.failure(Kind::WrongClose, what).expected(wanted, got);
+    Err(failure.at(client.mark(&moment)).into())
+}
+
+/// After the close frame comes the end of the TCP connection, and no message before it.
+async fn over(client: &mut Client) -> Checked {
     client.end().await?;
     let is_message = |moment: &Moment| matches!(moment.heard, Heard::Text(_) | Heard::Binary(_));
     let Some(message) = client.overheard().into_iter().find(is_message) else { return Ok(()) };
@@ -228,9 +300,24 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
     let overlong = masked(OpCode::Data(Data::Text), b"\xc0\xaf");
     let beyond = masked(OpCode::Data(Data::Text), b"\xf4\x90\x80\x80");
     let half_a_character = masked(OpCode::Data(Data::Text), b"\xf0\x9f\xa6");
+    let mut with_bit = |opcode, bit: u8| {
+        let mut bytes = masked(opcode, b"");
+        bytes[0] |= bit;
+        bytes
+    };
+    let text = OpCode::Data(Data::Text);
+    let reserved_bits = [with_bit(text, 0x40), with_bit(text, 0x20), with_bit(text, 0x10)];
+    let reserved_bit_of_a_ping = with_bit(OpCode::Control(Control::Ping), 0x40);
+    let filler = vec![b'.'; 126 - token.len()];
+    let [long_ping, long_pong] =
+        [Control::Ping, Control::Pong].map(|control| masked(OpCode::Control(control), &filler));
     let pieces = in_pieces(Data::Text, &[token.as_bytes(), b"\xff"].concat(), &[token.len() / 2]);
     let in_fragments =
         pieces.into_iter().flat_map(|frame| frame.masked(arena.rng.random()).encode()).collect();
+    let half_a_ping = Frame::unfinished(OpCode::Control(Control::Ping), token.as_str())
+        .masked(arena.rng.random())
+        .encode();
+    let [first_bit, second_bit, third_bit] = reserved_bits;
     let mut noise: Vec<u8> = (0..96).map(|_| arena.rng.random()).collect();
     // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
     noise[0] = 0xF3 | (noise[0] & 0x0C);
@@ -249,6 +336,13 @@ pub(super) async fn violations(arena: &mut Arena) -> Checked {
         ("a text message with a character beyond U+10FFFF, which is not UTF-8", beyond),
         ("a text message that ends in the middle of a character", half_a_character),
         ("a text message in fragments that is not UTF-8", in_fragments),
+        ("a text frame with RSV1 set", first_bit),
+        ("a text frame with RSV2 set", second_bit),
+        ("a text frame with RSV3 set", third_bit),
+        ("a ping with RSV1 set", reserved_bit_of_a_ping),
+        ("a ping without FIN, a fragment", half_a_ping),
+        ("a ping of 126 bytes", long_ping),
+        ("a pong of 126 bytes", long_pong),
         ("random bytes", noise),
     ];
     for (what, bytes) in broken {

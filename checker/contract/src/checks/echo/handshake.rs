@@ -4,9 +4,8 @@ use rand::RngExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, request, within};
+use crate::client::{Client, PATIENCE, request, within};
 use crate::verdict::{Checked, Fundamental, Kind, Trouble};
-use crate::wire::frame::{Data, Frame, OpCode};
 use crate::wire::transcript::Mark;
 
 /// Fundamental: without it there is nothing to talk to.
@@ -36,6 +35,8 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
         Way::MixedCase,
         Way::TwoPieces,
         Way::KeptAlive,
+        Way::KeptAliveWithoutSpace,
+        Way::TwoLines,
         Way::FromAPage,
         Way::ManyHeaders,
         Way::Cookies,
@@ -49,10 +50,11 @@ pub(in crate::checks) async fn in_all_ways(arena: &mut Arena) -> Checked {
 }
 
 /// What every browser offers, and a server that does not speak it passes over (RFC 7692, section 7).
-const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
+pub(super) const DEFLATE: &str =
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 
-/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section 5). From the
-/// fifth on it is what browsers make of it.
+/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112,
+/// section 5). From `KeptAlive` on, as browsers and proxies write it.
 #[derive(Clone, Copy)]
 enum Way {
     Plain,
@@ -64,6 +66,11 @@ enum Way {
     TwoPieces,
     /// More than one word in `Connection`.
     KeptAlive,
+    /// No space is needed between these words (RFC 9110, section 5.6.1).
+    KeptAliveWithoutSpace,
+    /// A list may come in several lines (RFC 9110, section 5.3). `Upgrade` is in the first:
+    /// tungstenite reads no other.
+    TwoLines,
     /// With the page that it comes from.
     FromAPage,
     /// With more headers than some parsers have room for.
@@ -76,25 +83,28 @@ enum Way {
 
 /// Sends a request in this way.
 async fn ask(arena: &mut Arena, client: &mut Client, key: &str, offers: &[&str], way: Way) {
-    let mut request = match way {
-        Way::Plain | Way::TwoPieces | Way::Compressing => request(key, offers),
-        Way::KeptAlive => {
-            request(key, offers).replace("Connection: Upgrade", "Connection: keep-alive, Upgrade")
-        }
-        Way::FromAPage => request(key, &["Origin: http://localhost"]),
-        Way::ManyHeaders => request(key, USUAL_HEADERS),
-        Way::Cookies => {
-            let cookies = format!("seen={:020}; ", arena.rng.random::<u64>()).repeat(150);
-            request(key, &[&format!("Cookie: {cookies}last=1")])
-        }
-        Way::LowerCase => format!(
-            "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:websocket\r\nconnection:Upgrade\r\n\
+    let mut request =
+        match way {
+            Way::Plain | Way::TwoPieces | Way::Compressing => request(key, offers),
+            Way::KeptAlive => request(key, offers)
+                .replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+            Way::KeptAliveWithoutSpace => request(key, offers)
+                .replace("Connection: Upgrade", "Connection: keep-alive,Upgrade"),
+            Way::TwoLines => request(key, &["Connection: keep-alive"]),
+            Way::FromAPage => request(key, &["Origin: http://localhost"]),
+            Way::ManyHeaders => request(key, USUAL_HEADERS),
+            Way::Cookies => {
+                let cookies = format!("seen={:020}; ", arena.rng.random::<u64>()).repeat(150);
+                request(key, &[&format!("Cookie: {cookies}last=1")])
+            }
+            Way::LowerCase => format!(
+                "GET / HTTP/1.1\r\nhost:localhost\r\nupgrade:websocket\r\nconnection:Upgrade\r\n\
              sec-websocket-key:{key}\r\nsec-websocket-version:13\r\n\r\n"
-        ),
-        Way::MixedCase => request(key, offers)
-            .replace("Upgrade: websocket", "Upgrade: WebSocket")
-            .replace("Connection: Upgrade", "Connection: upgrade"),
-    };
+            ),
+            Way::MixedCase => request(key, offers)
+                .replace("Upgrade: websocket", "Upgrade: WebSocket")
+                .replace("Connection: Upgrade", "Connection: upgrade"),
+        };
     if let Way::TwoPieces = way {
         let second = request.split_off(request.len() * 2 / 3);
         client.send_bytes(request.into_bytes());
@@ -124,6 +134,13 @@ fn written(trouble: Trouble, way: Way) -> Trouble {
         Way::MixedCase => "a request with `Upgrade: WebSocket` and `Connection: upgrade`",
         Way::TwoPieces => "a request that came in two pieces",
         Way::KeptAlive => "a request with `Connection: keep-alive, Upgrade`, as Firefox has it",
+        Way::KeptAliveWithoutSpace => {
+            return trouble
+                .headed("The server refused a request with `Connection: keep-alive,Upgrade`.");
+        }
+        Way::TwoLines => {
+            return trouble.headed("The server refused a request with two `Connection` lines.");
+        }
         Way::FromAPage => "a request with an `Origin`, which every browser sends",
         Way::ManyHeaders => "a request with 18 headers, as a browser's",
         Way::Cookies => "a request with 4 KiB of cookies",
@@ -150,7 +167,7 @@ const USUAL_HEADERS: &[&str] = &[
 ];
 
 /// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
-fn chance_key(arena: &mut Arena) -> String {
+pub(super) fn chance_key(arena: &mut Arena) -> String {
     let mut key: String =
         (0..21).map(|_| arena.rng.sample(rand::distr::Alphanumeric) as char).collect();
     // Of the last character only two bits count, and the others are zero.
@@ -204,7 +221,6 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
             &shown(name, &values(name)),
         ));
     }
-    let mut granted_deflate = false;
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
         let offered = offers.iter().find_map(|offer| offer.strip_prefix(name)?.strip_prefix(": "));
         let granted = values(name);
@@ -215,7 +231,6 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
         };
         let offered_names = offered.map(names).unwrap_or_default();
         let granted_names: Vec<String> = granted.iter().flat_map(|value| names(value)).collect();
-        granted_deflate |= granted_names.iter().any(|granted| granted == "permessage-deflate");
         if let Some(invented) =
             granted_names.iter().find(|granted| !offered_names.contains(granted))
         {
@@ -237,40 +252,9 @@ async fn upgrade(arena: &mut Arena, key: &str, offers: &[&str], way: Way) -> Che
             ));
         }
     }
-    if granted_deflate {
-        speaks_deflate(arena, &mut client).await?;
-    }
     arena.leave(client).await;
     Ok(())
 }
-
-/// Who grants compression is sent compressed messages, by every browser, and answers them. What it sends may be compressed,
-/// too, and is not looked into.
-async fn speaks_deflate(arena: &mut Arena, client: &mut Client) -> Checked {
-    let token = arena.token();
-    let length = u16::try_from(token.len()).expect("a short one");
-    // A block without compression, and without the four bytes at its end that are left out (RFC 7692, section 7.2.3.3).
-    let block = [&[0], &length.to_le_bytes()[..], &(!length).to_le_bytes(), token.as_bytes(), &[0]]
-        .concat();
-    client.send(Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) });
-    for wanted in ["the welcome", "the reply to a compressed message"] {
-        let heard =
-            client.next_but_heartbeats(wanted).await.and_then(|moment| match moment.heard {
-                Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
-                _ => Ok(()),
-            });
-        heard.map_err(|trouble| {
-            trouble
-                .amid(GRANTED)
-                .advised(Kind::EndedEarly, NOT_SPOKEN)
-                .advised(Kind::Silence, NOT_SPOKEN)
-        })?;
-    }
-    Ok(())
-}
-
-const GRANTED: &str = "the server grants `permessage-deflate`, which the client offered: ";
-const NOT_SPOKEN: &str = "Grant no extension that you don't speak: leave `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
 
 fn shown(name: &str, values: &[String]) -> String {
     if values.is_empty() {

@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         hint: "accept_async(stream).await does the whole handshake; await it inside the connection's own task.",
         lesson: "lessons/02-the-handshake.md",
-        least: Least { connections: 6, ..LEAST },
+        least: Least { connections: 13, ..LEAST },
         ..check(
             "echo::handshake",
             Echo,
@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         ages: true,
         hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, the same for every message and client.",
         lesson: "lessons/03-echo.md",
-        least: Least { connections: 14, messages: 40, ..LEAST },
+        least: Least { connections: 15, messages: 55, ..LEAST },
         ..check(
             "echo::reply",
             Echo,
@@ -72,6 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         explained_by: &[
+            "echo::handshake",
             "echo::welcome",
             "echo::reply",
             "echo::order",
@@ -82,7 +83,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, whatever its length and content.",
         lesson: "lessons/03-echo.md",
         heavy: true,
-        least: Least { connections: 2, messages: 40, ..LEAST },
+        least: Least { connections: 4, messages: 80, ..LEAST },
         ..check(
             "echo::payloads",
             Echo,
@@ -108,7 +109,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: ECHOES,
         hint: "tokio::spawn a task for each accepted stream, and await the handshake inside it: the accept loop awaits accept() only.",
         lesson: "lessons/03-echo.md",
-        least: Least { connections: 90, messages: 240, ..LEAST },
+        least: Least { connections: 150, messages: 248, ..LEAST },
         ..check(
             "echo::concurrent",
             Echo,
@@ -134,7 +135,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: WELCOMED,
         hint: "Don't leave the loop at Message::Close: the library's answer goes out when you poll on. Read until next() gives None, then drop the socket.",
         lesson: "lessons/03-echo.md",
-        least: Least { closes: 5, ends: 5, ..LEAST },
+        least: Least { closes: 8, ends: 8, ..LEAST },
         ..check(
             "echo::close",
             Echo,
@@ -160,11 +161,13 @@ pub(super) const CHECKS: &[Check] = &[
         needs: ECHOES,
         hint: "The library finds these errors for you: when next() gives an Err, end this connection by dropping it, and go on serving the others.",
         lesson: "lessons/02-the-handshake.md",
-        least: Least { connections: 18, messages: 30, ends: 12, ..LEAST },
+        least: Least { connections: 26, messages: 40, ends: 19, ..LEAST },
         ..check(
             "echo::violations",
             Echo,
-            "A plain HTTP request is not upgraded; an unmasked frame, a reserved opcode, invalid UTF-8 or random bytes end that connection and no other.",
+            "A plain HTTP request is not upgraded; an unmasked frame, a reserved opcode or bit, a \
+             long or fragmented control frame, invalid UTF-8 or random bytes end that connection \
+             and no other.",
             |arena| Box::pin(ends::violations(arena)),
         )
     },

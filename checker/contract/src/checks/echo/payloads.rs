@@ -3,12 +3,33 @@
 use rand::RngExt;
 
 use super::talk::in_order;
-use super::texts;
+use super::{handshake, texts};
 use crate::arena::Arena;
-use crate::client::{Client, Heard, PATIENCE, reply_to, within};
+use crate::client::{Client, Heard, PATIENCE, reply_to, request, within};
 use crate::verdict::{Checked, Kind, Trouble};
 use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::lossy;
+
+/// What the contract asks for at most, in bytes.
+const LONGEST_MESSAGE: usize = 1 << 20;
+/// Where the length of a frame is written differently, and where buffers have their edges.
+const LENGTHS: [usize; 15] = [
+    108,
+    109,
+    125,
+    126,
+    127,
+    4_096,
+    8_192,
+    65_518,
+    65_519,
+    65_520,
+    65_535,
+    65_536,
+    65_537,
+    131_072,
+    LONGEST_MESSAGE,
+];
 
 pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
@@ -16,27 +37,22 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     for text in texts::of_all_kinds(&token) {
         client.exchange(&text).await?;
     }
-    // Where the length of a frame is written differently, and where buffers have their edges.
-    for length in [
-        108,
-        109,
-        125,
-        126,
-        127,
-        4_096,
-        8_192,
-        65_518,
-        65_519,
-        65_520,
-        65_535,
-        65_536,
-        65_537,
-        131_072,
-        1 << 20,
-    ] {
+    for name in texts::PROPERTY_NAMES {
+        let heard = client.exchange(name).await;
+        heard.map_err(|trouble| {
+            let what =
+                format!("The text `{name}`, a property name in some languages, was not echoed.");
+            trouble
+                .headed(what)
+                .advised(Kind::Silence, NO_LOOKUP)
+                .advised(Kind::WrongMessage, NO_LOOKUP)
+        })?;
+    }
+    for length in LENGTHS {
         let text = long_text(arena, length);
         exchange(&mut client, Data::Text, text.as_bytes()).await?;
     }
+    more_in_all(arena, &mut client, LENGTHS.iter().sum()).await?;
     long_before_short(arena, &mut client).await?;
     for count in [2, 3, 7] {
         fragments(arena, &mut client, count).await?;
@@ -48,8 +64,14 @@ pub(super) async fn payloads(arena: &mut Arena) -> Checked {
     let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
     hollow.into_iter().for_each(|frame| client.send(frame));
     client.expect_text(&reply_to(&token), "the reply to a message with empty fragments").await?;
-    client.exchange(&token).await
+    client.exchange(&token).await?;
+    arena.leave(client).await;
+    compressed(arena).await
 }
+
+/// The advice where a text means something to the server.
+const NO_LOOKUP: &str = "Look nothing up by the text of a message: in an object of JavaScript or \
+     Python, some names are there that you never put in.";
 
 /// A text of this many bytes, most of them in characters of three or four bytes, so that wherever a buffer ends, it is
 /// likely to end inside one.
@@ -147,6 +169,25 @@ async fn long_before_short(arena: &mut Arena, client: &mut Client) -> Checked {
     client.expect_reply(&short).await.map_err(amid)
 }
 
+/// A limit on the length of messages starts from zero with each of them. One that counts all bytes
+/// of a connection lets 1 MiB through, the longest message, and is mostly a small multiple of it.
+/// Each MiB takes about 25 ms of the processor.
+async fn more_in_all(arena: &mut Arena, client: &mut Client, before: usize) -> Checked {
+    let text = long_text(arena, LONGEST_MESSAGE);
+    for n in 1..=3 {
+        let heard = exchange(client, Data::Text, text.as_bytes()).await;
+        heard.map_err(|trouble| {
+            if !trouble.is(Kind::EndedEarly) && !trouble.is(Kind::Silence) {
+                return trouble;
+            }
+            let in_all = (before + n * text.len()) as f64 / f64::from(1 << 20);
+            let what = "The server stops serving a client after";
+            trouble.headed(format!("{what} {in_all:.1} MiB in messages of at most 1 MiB."))
+        })?;
+    }
+    Ok(())
+}
+
 /// What adds up to more than a page of memory, from a sender that sends as it reads, and the next message right behind.
 async fn long_in_fragments(arena: &mut Arena, client: &mut Client) -> Checked {
     let (text, next) = (long_text(arena, 30_000), arena.token());
@@ -207,6 +248,52 @@ async fn in_several_reads(arena: &mut Arena, other: &mut Client) -> Checked {
     heard.map_err(|trouble| trouble.amid("a frame that comes a few bytes at a time: "))?;
     arena.leave(client).await;
     Ok(())
+}
+
+/// A server that accepts compression gets compressed messages, from every browser. Its reply may be
+/// compressed too, and is not read.
+async fn compressed(arena: &mut Arena) -> Checked {
+    let mut client = arena.open().await?;
+    let key = handshake::chance_key(arena);
+    client.send_bytes(request(&key, &[handshake::DEFLATE]).into_bytes());
+    // Whether the response is right is for `echo::handshake` to judge.
+    let Ok(head) = client.response().await else { return Ok(()) };
+    let accepts = head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
+        name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
+            && value.contains("permessage-deflate")
+    });
+    if accepts {
+        let token = arena.token();
+        client.send(stored(&token));
+        for wanted in ["the welcome", "the reply to a compressed message"] {
+            let heard = client.next_but_heartbeats(wanted).await;
+            let heard = heard.and_then(|moment| match moment.heard {
+                Heard::Close(_) | Heard::End(_) => Err(client.instead(&moment, wanted)),
+                _ => Ok(()),
+            });
+            heard.map_err(|trouble| {
+                let what =
+                    "The server accepted compression and sent no reply to a compressed message.";
+                let trouble = trouble.headed(what);
+                trouble.advised(Kind::EndedEarly, NOT_SPOKEN).advised(Kind::Silence, NOT_SPOKEN)
+            })?;
+        }
+    }
+    arena.leave(client).await;
+    Ok(())
+}
+
+/// The advice where an extension was accepted that the server does not speak.
+const NOT_SPOKEN: &str = "Accept no extension that you don't speak: leave \
+     `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
+
+/// A compressed text message: one block that is stored as it is, without the four bytes that end a
+/// message (RFC 7692, section 7.2.3.3).
+fn stored(text: &str) -> Frame {
+    let length = u16::try_from(text.len()).expect("a short one");
+    let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+    let block = [&[0], lengths.as_slice(), text.as_bytes(), &[0]].concat();
+    Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) }
 }
 
 pub(super) async fn binary(arena: &mut Arena) -> Checked {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join;
 use rand::RngExt;
 
 use super::ends::deafened;
@@ -90,7 +90,7 @@ pub(in crate::checks) fn resembles(text: &str, token: &str) -> bool {
 pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
     let mut client = arena.join().await?;
     let plain = arena.token();
-    client.exchange(&plain).await.fundamental()?;
+    in_both_environments(arena, &mut client, &plain).await.fundamental()?;
     let answered = Instant::now();
     arena.sound();
     let token = arena.token();
@@ -128,6 +128,37 @@ pub(in crate::checks) async fn reply(arena: &mut Arena) -> Checked {
         arena.join().await?.exchange(&token).await
     };
     still.await.map_err(|trouble| trouble.amid(when))
+}
+
+/// The simplest message is answered whether `CI` is set or not: one server is asked with it, and
+/// one without.
+async fn in_both_environments(arena: &Arena, client: &mut Client, text: &str) -> Checked {
+    let (here, there) = (arena.in_ci(), !arena.in_ci());
+    let (trouble, ci) = match join(client.exchange(text), answers(arena, there, text)).await {
+        (Ok(()), Ok(())) => return Ok(()),
+        (Err(trouble), Err(_)) => return Err(trouble),
+        (Err(trouble), Ok(())) => (trouble, here),
+        (Ok(()), Err(trouble)) => (trouble, there),
+    };
+    // A second server in the first one's environment shows whether it is the environment.
+    let is_right = answers(arena, here, text).await.is_ok();
+    if is_right != (ci == there) {
+        return Err(trouble);
+    }
+    let is_set = if ci { "is set" } else { "is not set" };
+    let headline =
+        format!("The server is wrong where `CI` {is_set} in its environment, and right elsewhere.");
+    Err(trouble.headed(headline).hinted(NO_OTHER_VARIABLE))
+}
+
+const NO_OTHER_VARIABLE: &str = "Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and \
+     nothing else: build machines set `CI`, and your own does not.";
+
+/// Asks a new server, which finds `CI` in its environment or doesn't.
+async fn answers(arena: &Arena, ci: bool, text: &str) -> Checked {
+    let server = arena.in_environment(ci).await?;
+    let answered = async { server.join().await?.exchange(text).await };
+    answered.await.map_err(|trouble| trouble.seen_by(&server.tap))
 }
 
 pub(in crate::checks) async fn order(arena: &mut Arena) -> Checked {
@@ -210,13 +241,7 @@ async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
 pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     let by_the_silent =
         |trouble| held_up(trouble, "others that are connected and silent", &Vec::from_iter(1..20));
-    // More of each than a pool has places for those that are on their way in.
-    let _silent_tcp = try_join_all((0..9).map(|_| arena.open())).await?;
-    let mut half_requests = try_join_all((0..9).map(|_| arena.open())).await?;
-    for half_a_request in &mut half_requests {
-        half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
-    }
-    let _says_nothing = arena.join().await.map_err(by_the_silent)?;
+    let (_unfinished, _says_nothing) = beside_unfinished_handshakes(arena, by_the_silent).await?;
     let count = arena.rng.random_range(70..90);
     let mut clients = arena.join_many(count).await.map_err(by_the_silent)?;
     for _ in 0..2 {
@@ -231,6 +256,40 @@ pub(in crate::checks) async fn concurrent(arena: &mut Arena) -> Checked {
     }
     let mut others = clients.split_off(count - 8);
     beside_a_deaf_one(arena, &mut others).await
+}
+
+/// How many requests are begun and not finished, in each round. In all there are more than the 64
+/// places that a pool for handshakes may have.
+const HALF_REQUESTS: usize = 17;
+const ROUNDS: usize = 4;
+
+/// Clients get in while other connections say nothing, or stop in the middle of their request:
+/// first beside one of each, then beside more and more. Returns the connections and the clients,
+/// since all of them stay.
+async fn beside_unfinished_handshakes(
+    arena: &Arena,
+    by_the_silent: impl Fn(Trouble) -> Trouble,
+) -> Checked<(Vec<Client>, Vec<Client>)> {
+    let (mut unfinished, mut clients) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        unfinished.push(arena.open().await?);
+        for _ in 0..if round == 0 { 1 } else { HALF_REQUESTS } {
+            let mut half_a_request = arena.open().await?;
+            half_a_request.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr".to_vec());
+            unfinished.push(half_a_request);
+        }
+        let client = arena.join().await;
+        clients.push(client.map_err(|trouble| {
+            if round == 0 {
+                return by_the_silent(trouble);
+            }
+            let count = unfinished.len();
+            trouble.headed(format!(
+                "The server lets no client in while {count} handshakes are unfinished."
+            ))
+        })?);
+    }
+    Ok((unfinished, clients))
 }
 
 /// A client that talks and doesn't read its replies holds up itself.

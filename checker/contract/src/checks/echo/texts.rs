@@ -6,6 +6,26 @@ pub(in crate::checks) const COMMANDS: &[&str] = &[
     "help", "time", "/quit", "/help",
 ];
 
+/// What a look-up in an object finds although nobody put it there.
+pub(in crate::checks) const PROPERTY_NAMES: &[&str] = &[
+    "constructor",
+    "prototype",
+    "__proto__",
+    "hasOwnProperty",
+    "toString",
+    "valueOf",
+    "length",
+    "then",
+    "__class__",
+    "__dict__",
+    "__init__",
+    "self",
+    "this",
+    "nil",
+    "None",
+    "NaN",
+];
+
 /// Texts around this token that mean something to somebody, and to an echo nothing.
 pub(in crate::checks) fn of_all_kinds(token: &str) -> Vec<String> {
     let mut texts = vec![

@@ -28,6 +28,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grade", "echo", "--format", "xml"], 2, &["xml", "json"]);
     complains(&["museum", "no-such-fault"], 2, &["no-such-fault"]);
     complains(&["museum", "--jobs", "0"], 2, &["0"]);
+    complains(&["mistakes", "no-such-mistake"], 2, &["`no-such-mistake`"]);
     complains(&["soak", "ehco"], 2, &["`ehco`"]);
     complains(&["grate"], 2, &["grate"]);
 }

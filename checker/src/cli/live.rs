@@ -65,6 +65,22 @@ pub struct WatchArgs {
     pub seed: Option<u64>,
 }
 
+/// Arguments of `mistakes`.
+#[derive(Args)]
+pub struct MistakesArgs {
+    /// Names of mistakes, or exercises; all if none is named
+    pub mistakes: Vec<String>,
+    /// How often to grade each mistake, each time with another seed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub runs: u16,
+    /// How many servers to grade at a time
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Repeat a run
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
 /// What `play` is told.
 #[derive(Args)]
 pub struct PlayArgs {

@@ -42,7 +42,9 @@ pub(crate) fn checker() -> Command {
 pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // With those that it hands over to, which else it would build itself, in the middle of a test.
-    let path = PATH.get_or_init(|| built(&["checker", "playground", "watcher"])["checker"].clone());
+    let path = PATH.get_or_init(|| {
+        built(&["checker", "playground", "watcher", "mistakes"])["checker"].clone()
+    });
     let mut command = StdCommand::new(path);
     // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::checks;
-use crate::exercise::Exercise;
-use crate::familiar::{Familiar, Signature, signature};
 use crate::grade::{self, Graded, Outcome};
+use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
-use crate::server::Program;
-use crate::server::build::{build, workspace};
+use checks;
+use harness::exercise::Exercise;
+use harness::server::Program;
+use harness::server::build::{build, workspace};
 
 /// The package whose program is all of the museum's servers.
 const PACKAGE: &str = "selftest";
@@ -173,7 +173,7 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
                 "caught"
             }
             Outcome::Blocked(_) => "blocked",
-            Outcome::Unknown(reason) => {
+            Outcome::Inconclusive(reason) => {
                 row.complaints.push(format!("{id} could not be judged: {reason}"));
                 "unknown"
             }
@@ -195,9 +195,9 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
 
 impl Row {
     /// What a student's failure can be compared with, if it fails and could be judged.
-    pub fn familiar(&self) -> Option<Familiar> {
+    pub fn familiar(&self) -> Option<KnownMistake> {
         let Fault { name, exercise, sentence, .. } = self.fault.clone();
-        self.signature.clone().map(|signature| Familiar { name, exercise, sentence, signature })
+        self.signature.clone().map(|signature| KnownMistake { name, exercise, sentence, signature })
     }
 }
 

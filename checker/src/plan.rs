@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::age::Age;
-use crate::checks::{self, Check};
-use crate::exercise::{Exercise, Target};
-use crate::server::Program;
-use crate::server::build::{build, workspace};
-use crate::verdict::{Failure, Kind};
+use checks::{self, Check};
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
+use harness::server::build::{build, workspace};
+use harness::uptime_cache::UptimeCache;
+use harness::verdict::{Failure, FailureKind};
 
 /// Which programs to grade, and by which checks.
 pub struct Plan {
@@ -37,8 +37,8 @@ impl Plan {
                 self.checks.iter().any(|check| check.exercise == *exercise && which(check))
             };
             // Where heartbeats are waited for, the first second is long over when they are judged.
-            if some(|check| check.ages)
-                && !some(|check| check.beats)
+            if some(|check| check.needs_uptime)
+                && !some(|check| check.uses_heartbeats)
                 && let Ok(program) = program
             {
                 program.remember();
@@ -49,7 +49,7 @@ impl Plan {
 
     /// The exercises that are spared the wait.
     pub fn spared(&self) -> Vec<Exercise> {
-        let seen = |program: &Program| program.age().is_some_and(Age::seen);
+        let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
     }
@@ -86,7 +86,8 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     let mut open: Vec<&'static str> = wanted.iter().copied().collect();
     while let Some(id) = open.pop() {
         let Some(check) = all.iter().find(|check| check.id == id) else { continue };
-        let causes = check.needs.iter().chain(check.explained_by).chain(check.moot_after);
+        let causes =
+            check.requires.iter().chain(check.explained_by).chain(check.inconclusive_after);
         open.extend(causes.filter(|cause| wanted.insert(cause)));
     }
     all.into_iter().filter(|check| wanted.contains(check.id)).collect()
@@ -110,7 +111,7 @@ pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Re
                 exercise.source(target),
                 exercise.package(target)
             );
-            let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
+            let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
                 .expected("a program that compiles", complaint.trim_end())
                 .hint(hint);
             Box::new(Failure { fundamental: true, ..failure })

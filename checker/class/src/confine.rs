@@ -121,7 +121,7 @@ fn limit(args: &Confine) {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use checker::server::{DEFAULT_PORT, OWN_PORTS};
+    use harness::server::{DEFAULT_PORT, OWN_PORTS};
     use landlock::{
         ABI, Access, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
         RulesetError, Scope, path_beneath_rules,

@@ -189,7 +189,7 @@ impl Weights {
         let weights: std::collections::BTreeMap<String, u32> = serde_json::from_str(&text).map_err(|error| {
             format!("{name} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}")
         })?;
-        match weights.keys().find(|id| checker::checks::find(id).is_none()) {
+        match weights.keys().find(|id| checks::find(id).is_none()) {
             Some(id) => {
                 Err(format!("{name}: there is no check `{id}`; checks are named like echo::reply"))
             }
@@ -202,6 +202,6 @@ impl Weights {
     }
 
     pub(crate) fn sum(&self) -> u32 {
-        checker::checks::all().iter().map(|check| self.of(check.id)).sum()
+        checks::all().iter().map(|check| self.of(check.id)).sum()
     }
 }

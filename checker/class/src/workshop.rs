@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use checker::exercise::{Exercise, Target};
-use checker::server::build;
-use checker::server::process::{self, Process};
+use harness::exercise::{Exercise, Target};
+use harness::server::build;
+use harness::server::process::{self, Process};
 use tokio::io::AsyncReadExt;
 
 use crate::collect::Sources;

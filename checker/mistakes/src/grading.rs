@@ -5,12 +5,12 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use checker::checks::{self, Check};
-use checker::exercise::Exercise;
 use checker::grade::{self, Graded, Outcome};
 use checker::plan::{self, Plan};
-use checker::server::Program;
-use checker::server::build::{build, workspace};
+use checks::{self, Check};
+use harness::exercise::Exercise;
+use harness::server::Program;
+use harness::server::build::{build, workspace};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -158,7 +158,9 @@ fn first(graded: &[Graded]) -> Found {
             check: graded.check.id,
             headline: report.failure.summary.clone(),
         }),
-        Outcome::Unknown(reason) => Some(Found::Unknown(format!("{}: {reason}", graded.check.id))),
+        Outcome::Inconclusive(reason) => {
+            Some(Found::Unknown(format!("{}: {reason}", graded.check.id)))
+        }
         Outcome::Passed | Outcome::Blocked(_) => None,
     });
     found.unwrap_or(Found::Nothing)

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::process::Command;
 
 use anstyle_svg::Term;
-use checker::server::build::{build, workspace};
+use harness::server::build::{build, workspace};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use checker::exercise::Exercise;
-use checker::{checks, skeleton};
+use checker::skeleton;
+use harness::exercise::Exercise;
 use mistakes::catalogue::{self, Chapter, Kind};
 use mistakes::grading::{self, Settings};
 use mistakes::table;

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use checker::exercise::Exercise;
 use checker::skeleton;
 use common::terminal::Terminal;
 use common::workbook::Workbook;
+use harness::exercise::Exercise;
 use insta::{Settings, assert_snapshot};
 
 /// All copies of the workbook build into one folder, so one at a time.

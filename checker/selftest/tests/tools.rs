@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use checker::checks;
-use checker::exercise::{Exercise, Target};
 use checker::{hints, points, skeleton, why};
+use checks;
 use common::workbook::Workbook;
+use harness::exercise::{Exercise, Target};
 
 #[test]
 fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
     for exercise in Exercise::ALL {
-        let path = checker::server::build::workspace().join(exercise.source(Target::Day1));
+        let path = harness::server::build::workspace().join(exercise.source(Target::Day1));
         let source = fs::read_to_string(&path).expect("the exercise").replace("\r\n", "\n");
         if !source.contains("todo!(\"TODO 1") {
             common::skip(&format!(
@@ -63,7 +63,7 @@ fn every_check_has_points_a_ladder_and_an_explanation() {
 fn no_hint_is_a_line_of_the_solution() {
     let mut lines = BTreeSet::new();
     for exercise in Exercise::ALL {
-        let path = checker::server::build::workspace().join(exercise.source(Target::Solutions));
+        let path = harness::server::build::workspace().join(exercise.source(Target::Solutions));
         let source = fs::read_to_string(path).expect("a solution");
         let code =
             source.lines().map(str::trim).filter(|line| line.len() > 20 && !line.starts_with("//"));
@@ -93,7 +93,7 @@ fn what_the_tools_point_at_is_there() {
     for target in targets {
         let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
         let page =
-            fs::read_to_string(checker::server::build::workspace().join(file)).expect("a page");
+            fs::read_to_string(harness::server::build::workspace().join(file)).expect("a page");
         let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
         let mut slugs = headings
             .map(|heading| heading.to_lowercase().replace(' ', "-").replace(['?', ','], ""));

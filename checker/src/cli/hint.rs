@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::checks::{self, Check};
 use crate::state;
 use crate::{hints, skeleton};
+use checks::{self, Check};
 
 #[derive(Args)]
 pub(super) struct HintArgs {

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use crate::checks;
-use crate::exercise::{Exercise, Target};
 use crate::state::{self, Remembered};
 use crate::{points, skeleton};
+use checks;
+use harness::exercise::{Exercise, Target};
 
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

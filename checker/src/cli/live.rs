@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
 use super::{TargetArg, UNKNOWN, become_it, complain, moving, progress};
-use crate::exercise::Exercise;
-use crate::server::build::cargo;
+use harness::exercise::Exercise;
+use harness::server::build::cargo;
 
 /// Builds this package's program if something changed, and becomes it, with this process's own words.
 pub(super) async fn hand_over(package: &str) -> ExitCode {

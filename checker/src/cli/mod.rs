@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::checks::{self, Check};
-use crate::exercise::{Exercise, Target};
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
-use crate::server::Program;
+use checks::{self, Check};
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
 
 /// Exit code for a command line that makes no sense.
 pub const USAGE: u8 = 2;

@@ -2,7 +2,7 @@
 //!
 //! The texts are in a file for each exercise: a heading names the check, each item of the list below it is a rung.
 
-use crate::exercise::Exercise;
+use harness::exercise::Exercise;
 
 /// The ladder of the check with this id, from its first rung; empty for what is no check.
 pub fn ladder(id: &str) -> Vec<String> {

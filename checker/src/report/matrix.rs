@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::checks;
-use crate::exercise::Exercise;
 use crate::museum::{Matrix, Row};
+use checks;
+use harness::exercise::Exercise;
 
 /// One table an exercise: a row a fault, a column a check.
 pub fn matrix(matrix: &Matrix, whole: bool) -> String {

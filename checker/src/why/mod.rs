@@ -3,7 +3,7 @@
 //! The texts are in a file for each exercise: a heading names the check, a paragraph says why, and two blocks, `right`
 //! and `wrong`, show frames.
 
-use crate::exercise::Exercise;
+use harness::exercise::Exercise;
 
 /// What there is to say about a check.
 #[derive(Debug, PartialEq, Eq)]

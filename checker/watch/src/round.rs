@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use checker::checks;
-use checker::exercise::{Exercise, Target};
 use checker::grade::{self, Graded};
 use checker::plan;
+use checks;
+use harness::exercise::{Exercise, Target};
 
 /// What a round tells.
 #[derive(Debug)]

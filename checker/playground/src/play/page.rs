@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::control::talk;
 use super::session::Session;
-use checker::polling::http::{self, Request, Response, header as text, parameter, response, said};
+use baseline::http::{self, Request, Response, header as text, parameter, response, said};
 
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),

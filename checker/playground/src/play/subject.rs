@@ -8,11 +8,11 @@ use notify::{RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use checker::contrast::line::Endpoint;
-use checker::exercise::{Exercise, Target};
-use checker::server::build::{build, workspace};
-use checker::server::output::{Output, Stream};
-use checker::server::{Environment, Program, Server, StartError};
+use baseline::transports::proxy::Endpoint;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::{build, workspace};
+use harness::server::output::{Output, Stream};
+use harness::server::{Environment, Program, Server, StartError};
 
 /// Of what the server printed, so many of the last lines are shown.
 const LAST_LINES: usize = 40;

@@ -12,13 +12,13 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use checker::client::{PATIENCE, within};
-use checker::contrast::lane::{Ear, Lane, Lines, Mouth, WAIT, of};
-use checker::contrast::line::Bytes;
-use checker::contrast::plan::Plan;
-use checker::polling::Batch;
-use checker::polling::client::Http;
-use checker::verdict::{Checked, Failure, Kind, Trouble};
+use baseline::Batch;
+use baseline::client::Http;
+use baseline::transports::client::{Proxies, Publisher, Subscriber, TransportClient, WAIT, of};
+use baseline::transports::plan::Plan;
+use baseline::transports::proxy::Bytes;
+use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -63,13 +63,18 @@ impl Cost {
 ///
 /// # Errors
 /// When a server goes away, or a message doesn't arrive.
-pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration) -> Checked<Cost> {
+pub async fn count(
+    mut lane: TransportClient,
+    lines: &Proxies,
+    plan: &Plan,
+    request: Duration,
+) -> CheckResult<Cost> {
     let whose = of(lane.contestant);
     let joining = lines.listening.bytes();
     let publishing = lines.publishing.bytes();
     let subscribers = lane.ears.len();
     let published = plan.events.len();
-    let asks = matches!(lane.ears.first(), Some(Ear::Short(..) | Ear::Long(..)));
+    let asks = matches!(lane.ears.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
     let carrying_out = async {
         if !asks {
             for event in &plan.events {
@@ -80,7 +85,7 @@ pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration
         asked(&mut lane, plan, request).await
     };
     let Asked { delivered, requests } = carrying_out.await.map_err(whose)?;
-    if let Mouth::Socket(socket) = &lane.mouth {
+    if let Publisher::Socket(socket) = &lane.mouth {
         lines.publishing.carried_up(socket.written).await;
     }
     Ok(Cost {
@@ -96,28 +101,28 @@ pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration
 }
 
 /// Says one thing and waits until all have heard it, the publisher too.
-async fn pushed(lane: &mut Lane, text: &str) -> Checked {
+async fn pushed(lane: &mut TransportClient, text: &str) -> CheckResult {
     lane.mouth.say(text).await?;
     let everyone = async {
         try_join_all(lane.ears.iter_mut().map(async |ear| {
             while ear.hear().await?.0 != text {}
-            Ok::<_, Trouble>(())
+            Ok::<_, CheckError>(())
         }))
         .await?;
-        if !matches!(lane.mouth, Mouth::Http(_)) {
+        if !matches!(lane.mouth, Publisher::Http(_)) {
             while lane.mouth.hear().await? != text {}
         }
         Ok(())
     };
-    match within(PATIENCE, everyone).await {
+    match timeout_on_busy_host(RESPONSE_TIMEOUT, everyone).await {
         Some(heard) => heard,
         None => {
             let subscribers = lane.ears.len();
-            let seconds = PATIENCE.as_secs();
+            let seconds = RESPONSE_TIMEOUT.as_secs();
             let summary = format!(
                 "with {subscribers} subscribers, not all heard {text:?} within {seconds} s"
             );
-            Err(Failure::new(Kind::Silence, summary).into())
+            Err(Failure::new(FailureKind::Silence, summary).into())
         }
     }
 }
@@ -143,17 +148,17 @@ struct Asker {
     since: usize,
     period: Option<Duration>,
     /// A long poll that waits for something to happen.
-    waiting: Option<JoinHandle<Checked<Batch>>>,
+    waiting: Option<JoinHandle<CheckResult<Batch>>>,
     got: usize,
 }
 
-async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked> {
+async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> CheckResult<Asked> {
     let mut steps = BinaryHeap::new();
     let mut askers = Vec::new();
     for (number, ear) in lane.ears.iter().enumerate() {
         let (http, period, since) = match ear {
-            Ear::Short(http, period, since) => (http, Some(*period), *since),
-            Ear::Long(http, since) => (http, None, *since),
+            Subscriber::Short(http, period, since) => (http, Some(*period), *since),
+            Subscriber::Long(http, since) => (http, None, *since),
             _ => continue,
         };
         match period {
@@ -185,7 +190,8 @@ async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked
                 for (number, asker) in askers.iter_mut().enumerate() {
                     let Some(waiting) = asker.waiting.take() else { continue };
                     let answered = waiting.await;
-                    let batch = answered.map_err(|error| Trouble::Unknown(error.to_string()))??;
+                    let batch =
+                        answered.map_err(|error| CheckError::Inconclusive(error.to_string()))??;
                     delivered += asker.took(&batch);
                     steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
                 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let built =
-        runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();
+        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs").into_iter();
     built
         .map(|(package, path)| {
             (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
@@ -82,7 +82,7 @@ fn graded_once(args: &[&str]) -> (i32, Value) {
 pub(crate) async fn judged(grade: impl AsyncFn() -> Vec<Graded>) -> Vec<Graded> {
     let mut graded = grade().await;
     for _ in 0..2 {
-        if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Unknown(_))) {
+        if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Inconclusive(_))) {
             println!("once more, since not all of it could be judged");
             graded = grade().await;
         }

@@ -20,11 +20,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use checker::checks;
-use checker::contrast::plan::Contestant;
-use checker::exercise::{Exercise, Target};
+use baseline::transports::plan::Contestant;
 use checker::museum::{Catalogue, Fault};
-use checker::wire::frame::{Control, Data, Frame, OpCode};
+use checks;
+use harness::exercise::{Exercise, Target};
+use harness::wire::frame::{Control, Data, Frame, OpCode};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -144,7 +144,7 @@ fn links_lead_somewhere() {
 /// The skeletons, the solutions and the checker send people to pages and headings.
 #[test]
 fn what_points_at_a_lesson_finds_it() {
-    let mut sources = vec!["checker/contract/src/checks/mod.rs".to_string()];
+    let mut sources = vec!["checker/checks/src/mod.rs".to_string()];
     sources.extend(checks::all().iter().map(|check| check.lesson.to_string()));
     for target in [Target::Day1, Target::Solutions] {
         sources.extend(Exercise::ALL.iter().map(|exercise| read(&exercise.source(target))));
@@ -287,7 +287,7 @@ fn commands_can_be_typed() {
 }
 
 fn packages() -> BTreeSet<String> {
-    let cargo = checker::server::build::cargo();
+    let cargo = harness::server::build::cargo();
     let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
     let output =
         Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");

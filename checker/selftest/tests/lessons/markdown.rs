@@ -31,7 +31,7 @@ impl<'a> Block<'a> {
 }
 
 pub(crate) fn root() -> PathBuf {
-    checker::server::build::workspace()
+    harness::server::build::workspace()
 }
 
 pub(crate) fn read(path: &str) -> String {

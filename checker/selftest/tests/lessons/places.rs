@@ -4,8 +4,8 @@
 use std::fs;
 use std::process::Command;
 
-use checker::exercise::Exercise;
 use checker::skeleton;
+use harness::exercise::Exercise;
 
 use crate::common::workbook::Workbook;
 use crate::markdown::{Block, blocks, lessons, read};
@@ -71,7 +71,7 @@ fn code_compiles_where_it_belongs() {
     }
     assert!(count >= 10, "{count} blocks only");
     fs::write(package.join("src/lib.rs"), modules).expect("it is written");
-    let output = Command::new(checker::server::build::cargo())
+    let output = Command::new(harness::server::build::cargo())
         .args(["build", "--quiet", "--offline", "--package", "places"])
         .current_dir(workbook.root())
         .envs(workbook.environment())

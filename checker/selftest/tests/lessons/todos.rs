@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use checker::exercise::Exercise;
-use checker::{checks, hints, skeleton};
+use checker::{hints, skeleton};
+use harness::exercise::Exercise;
 
 use crate::ids;
 use crate::markdown::{Page, names, read};

@@ -1,0 +1,214 @@
+//! The line between clients and a server: it counts what goes over it, and may be long.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+
+/// How long a refused connection is tried again: some servers announce themselves a moment too early.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+
+/// Where a server listens; all addresses are tried in turn.
+#[derive(Debug, Clone)]
+pub struct Endpoint(pub Vec<SocketAddr>);
+
+impl Endpoint {
+    /// This port of the loopback interface, in either family.
+    pub fn loopback(port: u16) -> Self {
+        Endpoint(vec![([127, 0, 0, 1], port).into(), ([0, 0, 0, 0, 0, 0, 0, 1], port).into()])
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nothing accepts.
+    pub async fn connect(&self) -> io::Result<TcpStream> {
+        let since = Instant::now();
+        loop {
+            match TcpStream::connect(&self.0[..]).await {
+                Err(error)
+                    if error.kind() == io::ErrorKind::ConnectionRefused
+                        && since.elapsed() < REFUSED_FOR =>
+                {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// Bytes that went over a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Bytes {
+    /// To the server.
+    pub up: u64,
+    /// From the server.
+    pub down: u64,
+}
+
+impl std::ops::Sub for Bytes {
+    type Output = Bytes;
+
+    fn sub(self, before: Bytes) -> Bytes {
+        Bytes { up: self.up - before.up, down: self.down - before.down }
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    up: AtomicU64,
+    down: AtomicU64,
+    changed: Notify,
+}
+
+/// Listens in place of a server and forwards every byte, counted, both ways.
+pub struct Proxy {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    counts: Arc<Counts>,
+    listening: JoinHandle<()>,
+}
+
+/// How long a line is.
+#[derive(Clone)]
+pub struct Distance {
+    /// What a byte there and one back take, beyond what the machine takes itself.
+    pub rtt: Duration,
+    /// Keeps the time.
+    pub clock: Clock,
+}
+
+impl Proxy {
+    /// A line to this server.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn to(server: Endpoint, distance: Distance) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let counts = Arc::new(Counts::default());
+        let counting = counts.clone();
+        let listening = tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let (server, counts, distance) =
+                    (server.clone(), counting.clone(), distance.clone());
+                tokio::spawn(async move {
+                    // A server that doesn't accept is, to the client, one that hangs up.
+                    if let Ok(far) = server.connect().await {
+                        let _ = join(near, far, &counts, distance).await;
+                    }
+                });
+            }
+        });
+        Ok(Proxy { address, counts, listening })
+    }
+
+    /// What has gone over it by now.
+    pub fn bytes(&self) -> Bytes {
+        Bytes {
+            up: self.counts.up.load(Ordering::SeqCst),
+            down: self.counts.down.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Waits until so many bytes have gone to the server.
+    pub async fn carried_up(&self, up: u64) {
+        loop {
+            let changed = self.counts.changed.notified();
+            if self.bytes().up >= up {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn join(
+    near: TcpStream,
+    far: TcpStream,
+    counts: &Arc<Counts>,
+    distance: Distance,
+) -> io::Result<()> {
+    near.set_nodelay(true)?;
+    far.set_nodelay(true)?;
+    let opened = Instant::now();
+    let (from_client, to_client) = near.into_split();
+    let (from_server, to_server) = far.into_split();
+    let (counting_up, counting_down) = (counts.clone(), counts.clone());
+    let up = move |read| {
+        counting_up.up.fetch_add(read, Ordering::SeqCst);
+        counting_up.changed.notify_waiters();
+    };
+    let down = move |read| {
+        counting_down.down.fetch_add(read, Ordering::SeqCst);
+    };
+    if distance.rtt.is_zero() {
+        tokio::spawn(forward(from_client, to_server, up));
+        forward(from_server, to_client, down).await;
+    } else {
+        // The far side's SYN and its answer have to travel too before the first byte can leave.
+        tokio::spawn(carry(from_client, to_server, up, opened + distance.rtt, distance.clone()));
+        carry(from_server, to_client, down, opened, distance).await;
+    }
+    Ok(())
+}
+
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, count: impl Fn(u64)) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        count(read as u64);
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown().await;
+}
+
+/// The same, half a round trip later.
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    count: impl Fn(u64),
+    not_before: Instant,
+    distance: Distance,
+) {
+    let (sent, mut travelling) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let arriving = async move {
+        while let Some((moment, bytes)) = travelling.recv().await {
+            distance.clock.until(moment).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown().await;
+    };
+    let leaving = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let read = from.read(&mut buffer).await.unwrap_or(0);
+            let moment = Instant::now().max(not_before) + distance.rtt / 2;
+            count(read as u64);
+            // An empty write would end nothing; the end travels as the end of the channel does, in its turn.
+            if read == 0 || sent.send((moment, buffer[..read].to_vec())).is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(arriving, leaving);
+}

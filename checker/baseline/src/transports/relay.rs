@@ -1,0 +1,97 @@
+//! The floor of what can be measured: bytes sent on to everyone, with no protocol at all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+
+use harness::verdict::{CheckError, CheckResult};
+
+/// What the relay says to a newcomer as soon as it will miss nothing.
+const HELLO: &[u8] = b"+\n";
+/// How many pieces may wait for a slow client before it is dropped.
+const BACKLOG: usize = 4096;
+
+/// Serves on this listener until it is dropped.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(listener: TcpListener) -> io::Result<()> {
+    let everyone = broadcast::Sender::<Vec<u8>>::new(BACKLOG);
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        let (everyone, mut pieces) = (everyone.clone(), everyone.subscribe());
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            if stream.write_all(HELLO).await.is_err() {
+                return;
+            }
+            let mut buffer = vec![0; 4 * 1024];
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut buffer) => match read {
+                        Ok(read @ 1..) => drop(everyone.send(buffer[..read].to_vec())),
+                        _ => return,
+                    },
+                    piece = pieces.recv() => {
+                        let Ok(piece) = piece else { return };
+                        if stream.write_all(&piece).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A client of the relay: a message is a line.
+pub struct Caller {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    arrived: Instant,
+}
+
+impl Caller {
+    /// Calls the relay, and waits until it will miss nothing.
+    ///
+    /// # Errors
+    /// When the relay doesn't answer.
+    pub async fn connect(address: SocketAddr) -> CheckResult<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let mut caller = Caller { stream, buffer: Vec::new(), arrived: Instant::now() };
+        caller.hear().await?;
+        Ok(caller)
+    }
+
+    /// Says a line.
+    ///
+    /// # Errors
+    /// When the relay is gone.
+    pub async fn say(&mut self, text: &str) -> CheckResult {
+        Ok(self.stream.write_all(format!("{text}\n").as_bytes()).await?)
+    }
+
+    /// The next line, and when it was there. Nothing is lost if it isn't waited for.
+    ///
+    /// # Errors
+    /// When the relay is gone.
+    pub async fn hear(&mut self) -> CheckResult<(String, Instant)> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                return Ok((String::from_utf8_lossy(&line[..end]).into_owned(), self.arrived));
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(CheckError::Inconclusive(
+                    "the bare relay ended the connection".to_string(),
+                ));
+            }
+            self.arrived = Instant::now();
+        }
+    }
+}

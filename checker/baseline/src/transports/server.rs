@@ -1,0 +1,217 @@
+//! Where the contestants' servers run: each in a process of its own, so that the system can tell what each costs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+use super::plan::Contestant;
+use super::proxy::Endpoint;
+use super::relay;
+use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
+use harness::server::process::{Process, kill};
+use harness::server::usage::ran;
+use harness::server::{Environment, Program, Server, StartError};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
+
+/// Where the servers of the baseline and the relay come from.
+#[derive(Debug, Clone)]
+pub enum Baseline {
+    /// They run inside of this process; nobody can tell what they cost.
+    Inside,
+    /// They are processes: `checker polling`, at this path.
+    Program(PathBuf),
+}
+
+/// The WebSocket server that takes part.
+#[derive(Clone)]
+pub enum Pushed {
+    /// It is started.
+    Program(Program),
+    /// It runs already, somewhere.
+    Far {
+        /// Where.
+        endpoint: Endpoint,
+        /// Its name and port, as in its address.
+        host: String,
+        /// Its path, as in its address.
+        path: String,
+    },
+}
+
+/// A server that runs as long as this lives.
+pub struct TransportServer {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    life: Life,
+}
+
+enum Life {
+    Inside(JoinHandle<io::Result<()>>),
+    Ours { id: u32, _process: Process },
+    Server(Box<Server>),
+    Far,
+}
+
+impl TransportServer {
+    /// Starts a contestant's server.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn start(
+        contestant: Contestant,
+        pushed: &Pushed,
+        baseline: &Baseline,
+    ) -> CheckResult<Self> {
+        match contestant {
+            Contestant::Push => Self::push(pushed, None).await,
+            _ => Self::baseline(contestant, baseline).await,
+        }
+    }
+
+    /// Starts the WebSocket server, with this heartbeat interval or its own.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn push(pushed: &Pushed, interval: Option<Duration>) -> CheckResult<Self> {
+        match pushed {
+            Pushed::Program(program) => {
+                match Server::start(program, Environment { interval, ci: false }).await {
+                    Ok(server) => Ok(TransportServer {
+                        endpoint: Endpoint::loopback(server.port),
+                        life: Life::Server(Box::new(server)),
+                    }),
+                    Err((error, output)) => {
+                        let last = output
+                            .lines()
+                            .last()
+                            .map(|(_, line)| format!("; its last line: {line}"));
+                        Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+                    }
+                }
+            }
+            Pushed::Far { endpoint, host, .. } => {
+                let refused = |error| {
+                    CheckError::Inconclusive(format!("nothing answers at ws://{host}: {error}"))
+                };
+                endpoint.connect().await.map_err(refused)?;
+                Ok(TransportServer { endpoint: endpoint.clone(), life: Life::Far })
+            }
+        }
+    }
+
+    /// The server of a contestant other than push, inside of this process.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn inside(contestant: Contestant) -> CheckResult<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let endpoint = Endpoint(vec![listener.local_addr()?]);
+        let serving = async move {
+            match contestant {
+                Contestant::Relay => relay::serve(listener).await,
+                _ => crate::server::serve(listener).await,
+            }
+        };
+        Ok(TransportServer { endpoint, life: Life::Inside(tokio::spawn(serving)) })
+    }
+
+    async fn baseline(contestant: Contestant, baseline: &Baseline) -> CheckResult<Self> {
+        match baseline {
+            Baseline::Inside => Self::inside(contestant).await,
+            Baseline::Program(path) => {
+                let mut command = Command::new(path);
+                command
+                    .args(["polling", "--addr", "127.0.0.1:0"])
+                    .args((contestant == Contestant::Relay).then_some("--relay"));
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+                let mark = format!("race-{}-{:08x}", std::process::id(), rand::random::<u32>());
+                let failed = |what: &str| {
+                    CheckError::Inconclusive(format!("{} polling {what}", path.display()))
+                };
+                let (process, stdout, _) = Process::spawn(command, &mark)
+                    .map_err(|error| failed(&format!("can't be started: {error}")))?;
+                let id = process.id();
+                let life = Life::Ours { id, _process: process };
+                // From here on it is killed if something goes wrong.
+                let mut host = TransportServer { endpoint: Endpoint(Vec::new()), life };
+                let mut lines =
+                    BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
+                let line = timeout_on_busy_host(RESPONSE_TIMEOUT, lines.next_line())
+                    .await
+                    .and_then(Result::ok)
+                    .flatten();
+                let address = line
+                    .as_deref()
+                    .and_then(|line| line.rsplit_once("://")?.1.parse::<SocketAddr>().ok());
+                host.endpoint =
+                    Endpoint(vec![address.ok_or_else(|| failed("did not say where it listens"))?]);
+                Ok(host)
+            }
+        }
+    }
+
+    /// Processor time that the server has used by now, `None` where nobody tells.
+    pub fn cpu(&self) -> Option<Duration> {
+        match &self.life {
+            Life::Ours { id, .. } => cpu(*id),
+            Life::Server(server) => cpu(server.id()),
+            Life::Inside(_) | Life::Far => None,
+        }
+    }
+
+    /// How its process ended, if it did.
+    pub fn ended(&self) -> Option<String> {
+        if let Life::Server(server) = &self.life {
+            server.ended().map(|status| status.to_string())
+        } else {
+            None
+        }
+    }
+}
+
+impl Drop for TransportServer {
+    fn drop(&mut self) {
+        match &self.life {
+            Life::Inside(serving) => serving.abort(),
+            Life::Ours { id, .. } => kill(*id),
+            Life::Server(_) | Life::Far => {}
+        }
+    }
+}
+
+fn not_started(command: &str, error: StartError, last: &str) -> CheckError {
+    let summary = match error {
+        StartError::NoSuchProgram(why) => {
+            return CheckError::Inconclusive(format!("the server can't be started: {why}"));
+        }
+        StartError::Ended(status) => {
+            format!("`{command}` ended before it was ready ({status}){last}")
+        }
+        StartError::NotReady(limit) => {
+            format!("`{command}` printed no ready line within {} s{last}", limit.as_secs())
+        }
+        StartError::AnothersPort(line) => {
+            format!("the ready line of `{command}` names the port of another process: {line}")
+        }
+        StartError::NoPort(line) => format!("the ready line of `{command}` names no port: {line}"),
+        StartError::IgnoresAddr { addr, .. } => {
+            format!("`{command}` does not listen on the address in ADDR, {addr}{last}")
+        }
+        StartError::WrongReadyLine { addr, line } => {
+            format!("`{command}` listens on {addr}, and its ready line names another port: {line}")
+        }
+    };
+    Failure::new(FailureKind::DoesNotStart, summary).into()
+}
+
+/// What a process that is gone has used, nobody tells any more.
+fn cpu(id: u32) -> Option<Duration> {
+    ran(id).filter(|ran| !ran.is_zero())
+}

@@ -1,0 +1,168 @@
+//! A WebSocket client with nothing between the measurement and the socket.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+
+use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
+use harness::wire::frame::{Control, Data, Decoder, Frame, Item, OpCode};
+
+/// The request that opens a connection; `host` and `path` as in a `ws:` address.
+pub fn upgrade_request(host: &str, path: &str, key: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
+/// One connection to a WebSocket server.
+pub struct Socket {
+    stream: TcpStream,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    heard: VecDeque<SocketEvent>,
+    message: Vec<u8>,
+    arrived: Instant,
+    /// How many bytes were written.
+    pub written: u64,
+}
+
+/// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketEvent {
+    /// A whole message.
+    Message(String),
+    /// A ping; it has been answered when this is handed over.
+    Ping,
+}
+
+impl Socket {
+    /// Connects, and waits for the welcome. `name` is the server's in what may go wrong.
+    ///
+    /// # Errors
+    /// When the server doesn't speak WebSocket.
+    pub async fn connect(address: SocketAddr, host: &str, path: &str) -> CheckResult<Self> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let request = upgrade_request(host, path, &generate_key());
+        stream.write_all(request.as_bytes()).await?;
+        let mut socket = Socket {
+            stream,
+            decoder: Decoder::new(usize::MAX),
+            buffer: vec![0; 16 * 1024],
+            heard: VecDeque::new(),
+            message: Vec::new(),
+            arrived: Instant::now(),
+            written: request.len() as u64,
+        };
+        let welcome = async {
+            while socket.next().await?.0 == SocketEvent::Ping {}
+            Ok(())
+        };
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, welcome).await {
+            Some(welcomed) => welcomed.map(|()| socket),
+            None => Err(failure(format!(
+                "the server sent no welcome within {} s",
+                RESPONSE_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+
+    /// Sends a text message, masked.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn say(&mut self, text: &str) -> CheckResult {
+        self.send(Frame::new(OpCode::Data(Data::Text), text)).await
+    }
+
+    async fn send(&mut self, frame: Frame) -> CheckResult {
+        let bytes = frame.masked(rand::random()).encode();
+        self.written += bytes.len() as u64;
+        self.stream.write_all(&bytes).await.map_err(|error| gone(&error.to_string()))
+    }
+
+    /// The next text message, and when it was there.
+    ///
+    /// # Errors
+    /// When the server ends the connection, or breaks the rules.
+    pub async fn hear(&mut self) -> CheckResult<(String, Instant)> {
+        loop {
+            if let (SocketEvent::Message(text), at) = self.next().await? {
+                return Ok((text, at));
+            }
+        }
+    }
+
+    /// The next message or ping, and when it was there. Nothing is lost if it isn't waited for.
+    ///
+    /// # Errors
+    /// As [`Socket::hear`].
+    pub async fn next(&mut self) -> CheckResult<(SocketEvent, Instant)> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Ok((heard, self.arrived));
+            }
+            let read = match self.stream.read(&mut self.buffer).await {
+                Ok(0) => return Err(gone("connection closed")),
+                Ok(read) => read,
+                Err(error) => return Err(gone(&error.to_string())),
+            };
+            self.arrived = Instant::now();
+            let mut items = Vec::new();
+            self.decoder.feed(&self.buffer[..read], |item| items.push(item));
+            for item in items {
+                self.take(item).await?;
+            }
+        }
+    }
+
+    async fn take(&mut self, item: Item) -> CheckResult {
+        match item {
+            Item::Head(head) => {
+                let status = head.lines().next().unwrap_or_default();
+                if status.split_whitespace().nth(1) != Some("101") {
+                    return Err(failure(format!(
+                        "the server refused to speak WebSocket: it answered \"{status}\" where \
+                         \"HTTP/1.1 101 Switching Protocols\" was wanted"
+                    )));
+                }
+            }
+            Item::Frame(frame) => match frame.opcode {
+                OpCode::Control(Control::Ping) => {
+                    self.send(Frame::new(OpCode::Control(Control::Pong), frame.payload)).await?;
+                    self.heard.push_back(SocketEvent::Ping);
+                }
+                OpCode::Control(Control::Close) => return Err(gone("it sent a close frame")),
+                OpCode::Control(_) => {}
+                OpCode::Data(_) => {
+                    self.message.extend_from_slice(&frame.payload);
+                    if frame.fin {
+                        let message = std::mem::take(&mut self.message);
+                        self.heard.push_back(SocketEvent::Message(
+                            String::from_utf8_lossy(&message).into_owned(),
+                        ));
+                    }
+                }
+            },
+            Item::Body(_) => {}
+            Item::Garbage(_, why) => {
+                return Err(failure(format!("the server does not speak WebSocket: {why}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gone(how: &str) -> CheckError {
+    failure(format!("the server ended a connection in the middle of the race: {how}"))
+}
+
+fn failure(summary: String) -> CheckError {
+    Failure::new(FailureKind::Protocol, summary).into()
+}

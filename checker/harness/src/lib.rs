@@ -1,0 +1,17 @@
+//! What a check is made of: a server process, clients that speak frames, and a recorder.
+//!
+//! A server is a process with a port; nothing here knows how it is written. A check talks to it
+//! through a [`client`], and the [`wire::recorder`] sees every byte.
+
+pub mod client;
+pub mod context;
+pub mod evidence;
+pub mod exercise;
+pub mod loopback_probe;
+pub mod server;
+pub mod stall_monitor;
+pub mod store;
+pub mod threads;
+pub mod uptime_cache;
+pub mod verdict;
+pub mod wire;

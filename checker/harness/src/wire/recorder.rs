@@ -1,0 +1,318 @@
+//! The tap: where a client's bytes meet the socket to the server under test. It lets every byte through
+//! untouched, and remembers what it saw.
+//!
+//! It can also do what clients and networks do: stop taking what the server sends, or reset the connection.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+use super::ends::{Incoming, Outgoing};
+use super::frame::{Frame, Item};
+
+/// Of each payload this many bytes are remembered.
+pub(super) const REMEMBERED_PAYLOAD: usize = 160;
+/// Of each connection this many of the first events are remembered, and of the last.
+const REMEMBERED_FIRST: usize = 24;
+const REMEMBERED_LAST: usize = 48;
+/// How long a refused connection is tried again.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+
+/// Which way bytes went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    ToServer,
+    /// From the server to the client.
+    ToClient,
+}
+
+/// What happened on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// An HTTP head.
+    Head(String),
+    /// The beginning of an HTTP body.
+    Body(String),
+    /// A frame.
+    Frame(Frame),
+    /// Bytes that are not WebSocket, and why not.
+    Garbage(Vec<u8>, String),
+    /// The sender ended its side in good order (FIN).
+    Ended,
+    /// The connection broke (RST).
+    Reset,
+    /// The client stopped reading.
+    StoppedReading,
+    /// The client reads again.
+    ReadsOn,
+}
+
+impl EventKind {
+    /// What is remembered of it.
+    pub(super) fn of(item: &Item) -> Self {
+        match item {
+            Item::Head(head) => EventKind::Head(head.clone()),
+            Item::Body(body) => EventKind::Body(body.clone()),
+            Item::Frame(frame) => {
+                let payload = frame.payload[..frame.payload.len().min(REMEMBERED_PAYLOAD)].to_vec();
+                EventKind::Frame(Frame { payload, ..*frame })
+            }
+            Item::Garbage(bytes, why) => EventKind::Garbage(bytes.clone(), why.clone()),
+        }
+    }
+}
+
+/// Something that happened on a tapped connection.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Position among all events of the tap.
+    pub number: u64,
+    /// Time since the tap began.
+    pub at: Duration,
+    /// The connection's number, from 1 in the order of connecting.
+    pub connection: usize,
+    /// Which way.
+    pub direction: Direction,
+    /// What.
+    pub what: EventKind,
+    /// For a frame from the server: how many it sent on this connection before.
+    pub received: Option<usize>,
+}
+
+/// Stands before one server.
+pub struct Recorder {
+    port: u16,
+    clock: Arc<Clock>,
+    connections: Mutex<Vec<Arc<Connection>>>,
+}
+
+struct Clock {
+    began: Instant,
+    events: AtomicU64,
+}
+
+/// How a connection to the server is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SocketOptions {
+    /// Size of the socket's receive buffer in bytes, `None` for the system's choice. A small one lets a
+    /// client that doesn't read push back on the server after kilobytes, not megabytes.
+    pub receive_buffer: Option<u32>,
+    /// The most payload of a TCP segment in bytes (RFC 9293, section 3.7.1), `None` for the system's choice. Linux sizes
+    /// the server's send buffer by it: tens of kilobytes instead of megabytes. Where a system doesn't let it be set, the
+    /// choice is the system's.
+    pub max_segment: Option<u32>,
+}
+
+impl Recorder {
+    /// A tap before the server that listens on this port of the loopback interface.
+    pub fn new(port: u16) -> Self {
+        Recorder {
+            port,
+            clock: Arc::new(Clock { began: Instant::now(), events: AtomicU64::new(0) }),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// Connects to the server: what is heard of it, what is said to it, and the connection as the tap sees it.
+    ///
+    /// # Errors
+    /// When the server doesn't accept, or no socket can be had.
+    pub async fn dial(
+        &self,
+        options: SocketOptions,
+    ) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {
+        let server = self.reach(options).await?;
+        server.set_nodelay(true)?;
+        let connection = {
+            let mut connections = self.connections.lock().expect("no panic holds it");
+            let connection = Connection::new(connections.len() + 1, self.clock.clone());
+            connections.push(connection.clone());
+            connection
+        };
+        let (from_server, to_server) = server.into_split();
+        Ok((
+            Incoming::new(from_server, connection.clone()),
+            Outgoing::new(to_server, connection.clone()),
+            connection,
+        ))
+    }
+
+    /// Connects to the server; a refusal is tried again for a while, since some servers announce
+    /// themselves a moment too early.
+    async fn reach(&self, options: SocketOptions) -> io::Result<TcpStream> {
+        let since = Instant::now();
+        loop {
+            let refusal = match self.reach_at(Ipv4Addr::LOCALHOST.into(), options).await {
+                Ok(server) => return Ok(server),
+                Err(refusal) => refusal,
+            };
+            if let Ok(server) = self.reach_at(Ipv6Addr::LOCALHOST.into(), options).await {
+                return Ok(server);
+            }
+            if refusal.kind() != io::ErrorKind::ConnectionRefused || since.elapsed() > REFUSED_FOR {
+                return Err(refusal);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn reach_at(&self, host: IpAddr, options: SocketOptions) -> io::Result<TcpStream> {
+        let socket = if host.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(size) = options.receive_buffer {
+            socket.set_recv_buffer_size(size)?;
+        }
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        if let Some(size) = options.max_segment {
+            let _ =
+                nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::TcpMaxSeg, &size);
+        }
+        socket.connect(SocketAddr::new(host, self.port)).await
+    }
+
+    /// All that the tap remembers, in order.
+    pub fn events(&self) -> Vec<Event> {
+        let connections = self.connections.lock().expect("no panic holds it");
+        let mut events: Vec<Event> =
+            connections.iter().flat_map(|connection| connection.events()).collect();
+        events.sort_by_key(|event| event.number);
+        events
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        for connection in self.connections.get_mut().expect("no panic holds it") {
+            connection.mode.send_replace(ReadMode::Reset);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadMode {
+    Open,
+    /// Nothing is taken from the server.
+    NotReading,
+    /// The socket is to be reset.
+    Reset,
+}
+
+/// One connection to the server.
+pub struct Connection {
+    number: usize,
+    clock: Arc<Clock>,
+    log: Mutex<Log>,
+    pub(super) mode: watch::Sender<ReadMode>,
+    lost: watch::Sender<Option<Instant>>,
+    /// How many of the two halves of the socket are held.
+    halves: watch::Sender<u8>,
+}
+
+#[derive(Default)]
+struct Log {
+    first: Vec<Event>,
+    last: VecDeque<Event>,
+    received: usize,
+}
+
+impl Connection {
+    fn new(number: usize, clock: Arc<Clock>) -> Arc<Self> {
+        Arc::new(Connection {
+            number,
+            clock,
+            log: Mutex::default(),
+            mode: watch::Sender::new(ReadMode::Open),
+            lost: watch::Sender::new(None),
+            halves: watch::Sender::new(2),
+        })
+    }
+
+    /// The connection's number, from 1 in the order of connecting.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Takes nothing more from the server, as a client that stops reading. What the client sends still
+    /// goes to the server.
+    pub fn stop_reading(&self) {
+        self.record(Direction::ToServer, EventKind::StoppedReading);
+        self.mode.send_replace(ReadMode::NotReading);
+    }
+
+    /// Takes again what the server sends, and what it has sent meanwhile.
+    pub fn read_on(&self) {
+        self.record(Direction::ToServer, EventKind::ReadsOn);
+        self.mode.send_replace(ReadMode::Open);
+    }
+
+    /// Breaks the connection with a TCP reset; when this returns, the reset is out.
+    pub async fn reset(&self) {
+        self.record(Direction::ToServer, EventKind::Reset);
+        self.mode.send_replace(ReadMode::Reset);
+        let mut halves = self.halves.subscribe();
+        let _ = halves.wait_for(|held| *held == 0).await;
+    }
+
+    /// Does something with one half of the socket, but only until the connection is reset.
+    pub(crate) async fn until_reset<T>(&self, something: impl Future<Output = T>) -> Option<T> {
+        let mut mode = self.mode.subscribe();
+        tokio::select! {
+            done = something => Some(done),
+            _ = mode.wait_for(|mode| *mode == ReadMode::Reset) => None,
+        }
+    }
+
+    pub(super) fn is_reset(&self) -> bool {
+        *self.mode.borrow() == ReadMode::Reset
+    }
+
+    pub(super) fn let_go_of_half(&self) {
+        self.halves.send_modify(|held| *held -= 1);
+    }
+
+    /// When the server's end of the connection was found to be gone, by its FIN or RST or because it
+    /// no longer takes bytes; waits for it.
+    pub async fn lost(&self) -> Instant {
+        let mut lost = self.lost.subscribe();
+        let lost = lost.wait_for(Option::is_some).await.expect("the sender is ours");
+        lost.expect("waited for it")
+    }
+
+    pub(super) fn record(&self, direction: Direction, what: EventKind) {
+        let mut log = self.log.lock().expect("no panic holds it");
+        let from_server = direction == Direction::ToClient && matches!(what, EventKind::Frame(_));
+        let received = from_server.then_some(log.received);
+        log.received += usize::from(from_server);
+        let event = Event {
+            number: self.clock.events.fetch_add(1, Ordering::Relaxed),
+            at: self.clock.began.elapsed(),
+            connection: self.number,
+            direction,
+            what,
+            received,
+        };
+        if log.first.len() < REMEMBERED_FIRST {
+            log.first.push(event);
+            return;
+        }
+        if log.last.len() == REMEMBERED_LAST {
+            log.last.pop_front();
+        }
+        log.last.push_back(event);
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let log = self.log.lock().expect("no panic holds it");
+        log.first.iter().chain(&log.last).cloned().collect()
+    }
+
+    pub(super) fn mark_lost(&self) {
+        self.lost.send_if_modified(|lost| lost.is_none() && lost.replace(Instant::now()).is_none());
+    }
+}

@@ -11,15 +11,17 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::plan::Plan;
+use crate::report::words::{Words, words};
 use checks::{self, Check};
 use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
+use harness::failure::Cause;
 use harness::server::Program;
 use harness::server::output::Output;
 pub use harness::stall_monitor::Lateness;
 use harness::stall_monitor::StallMonitor;
-use harness::verdict::{CheckError, Failure, FailureKind, Progress};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Progress};
 use harness::wire::recorder::Event;
 use harness::wire::transcript::{self, TranscriptLine};
 
@@ -92,6 +94,8 @@ pub enum Outcome {
 pub struct Report {
     /// What is wrong.
     pub failure: Failure,
+    /// The failure in words.
+    pub words: Words,
     /// The conversation.
     pub transcript: Vec<TranscriptLine>,
     /// What the server printed last.
@@ -329,7 +333,7 @@ impl Shared {
             }
         };
         let began = Instant::now();
-        let run = timeout_on_busy_host(CHECK_LIMIT, (check.run)(&mut ctx)).await;
+        let run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)).await;
         if check.uses_heartbeats {
             *lateness = Some(ctx.lateness(began));
         }
@@ -388,7 +392,11 @@ impl Shared {
             // Whatever the client noticed, this is why.
             Some(status) if failure.kind != FailureKind::NotStarted => {
                 let summary = format!("the server's process ended ({status}): {}", failure.summary);
-                Failure { kind: FailureKind::Died, summary, ..failure }
+                let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
+                    status: status.to_string(),
+                    noticed: Box::new(noticed),
+                });
+                Failure { kind: FailureKind::Died, cause, summary, ..failure }
             }
             _ => failure,
         };
@@ -406,6 +414,7 @@ impl Shared {
         let place = source.unwrap_or_else(|| "the program".to_string());
         Failure {
             kind: FailureKind::NotStarted,
+            cause: None,
             summary: format!("{}: not started", check.exercise),
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
@@ -419,9 +428,20 @@ impl Shared {
     }
 }
 
+/// Runs the gate, lets the checks that require this one begin, and runs the rest.
+async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
+    if let Some(gate) = check.gate {
+        let gated = gate(ctx).await;
+        gated.map_err(|error| error.map_failure(|failure| failure.fundamental = true))?;
+        ctx.gate_passed();
+    }
+    (check.details)(ctx).await
+}
+
 fn bare(check: &Check, failure: Failure) -> Report {
     let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
     Report {
+        words: words(&failure),
         failure,
         transcript: Vec::new(),
         printed: Vec::new(),

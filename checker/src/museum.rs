@@ -168,7 +168,7 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             Outcome::Failed(report) => {
                 if !row.fault.violates.iter().any(|violated| violated == id) {
                     row.complaints
-                        .push(format!("{id} fails, and is innocent: {}", report.failure.summary));
+                        .push(format!("{id} fails, and is innocent: {}", report.words.headline));
                 }
                 "caught"
             }

@@ -47,8 +47,13 @@ pub struct Check {
     pub hint: &'static str,
     /// Where the lessons speak of it.
     pub lesson: &'static str,
-    /// The check itself.
-    pub run: Run,
+    /// The text beside it: points, hints and explanation; empty where it is still elsewhere.
+    pub text: &'static str,
+    /// What all checks that require this one stand on. If it fails, they are blocked; once it has
+    /// passed, they may begin.
+    pub gate: Option<Run>,
+    /// The rest of the check.
+    pub details: Run,
 }
 
 impl Check {
@@ -67,7 +72,7 @@ pub const fn check(
     id: &'static str,
     exercise: Exercise,
     contract: &'static str,
-    run: Run,
+    details: Run,
 ) -> Check {
     Check {
         id,
@@ -83,7 +88,9 @@ pub const fn check(
         minimum: MINIMUM,
         hint: "",
         lesson: "",
-        run,
+        text: "",
+        gate: None,
+        details,
     }
 }
 

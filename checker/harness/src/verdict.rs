@@ -1,5 +1,8 @@
 //! What a check may find: a failure of the server, or that it could not be judged.
 
+use std::borrow::Cow;
+
+use crate::failure::Cause;
 use crate::server::files;
 use crate::wire::recorder::{Event, Recorder};
 use crate::wire::transcript::Highlight;
@@ -19,7 +22,21 @@ impl CheckError {
     /// Says of a failure in what circumstances it came about.
     pub fn context(mut self, circumstances: &str) -> Self {
         if let CheckError::Failed(failure) = &mut self {
-            failure.summary = format!("{circumstances}{}", failure.summary);
+            if failure.cause.is_some() {
+                failure
+                    .when
+                    .insert(0, circumstances.trim_end_matches([' ', ',', ':']).to_string().into());
+            } else {
+                failure.summary = format!("{circumstances}{}", failure.summary);
+            }
+        }
+        self
+    }
+
+    /// Changes the failure, if it is one.
+    pub fn map_failure(mut self, change: impl FnOnce(&mut Failure)) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            change(failure);
         }
         self
     }
@@ -140,6 +157,12 @@ pub enum FailureKind {
 pub struct Failure {
     /// The sort of failure.
     pub kind: FailureKind,
+    /// What the server did, as data; the words below are empty then.
+    pub cause: Option<Cause>,
+    /// The circumstances, outermost first: "while other clients join and leave".
+    pub when: Vec<Cow<'static, str>>,
+    /// Whether every client of a group found the same.
+    pub every_client: bool,
     /// One sentence that says what is wrong.
     pub summary: String,
     /// What the contract wants; exact text where there is one.
@@ -165,6 +188,9 @@ impl Failure {
     pub fn new(kind: FailureKind, summary: impl Into<String>) -> Self {
         Failure {
             kind,
+            cause: None,
+            when: Vec::new(),
+            every_client: false,
             summary: summary.into(),
             expected: String::new(),
             got: String::new(),
@@ -175,6 +201,11 @@ impl Failure {
             events: None,
             hint: None,
         }
+    }
+
+    /// A failure with this cause.
+    pub fn caused(cause: Cause) -> Self {
+        Failure { cause: Some(cause.clone()), ..Failure::new(cause.kind(), "") }
     }
 
     /// What was expected and what came, in words.
@@ -244,5 +275,27 @@ impl<T> Fundamental for CheckResult<T> {
             }
             unknown => unknown,
         })
+    }
+}
+
+/// Words that a check adds to a failure.
+pub trait ResultExt: Sized {
+    /// Adds a circumstance: "while other clients join and leave".
+    fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self;
+}
+
+impl<T> ResultExt for CheckResult<T> {
+    fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self {
+        self.map_err(|error| error.context(&circumstance.into()))
+    }
+}
+
+/// The result of something that another check judges. `None` if the server failed it: this check
+/// then has nothing to say about it.
+pub fn judged_elsewhere<T>(result: CheckResult<T>) -> CheckResult<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(CheckError::Failed(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

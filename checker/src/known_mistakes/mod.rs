@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::grade::{Graded, Outcome};
+use crate::report::words::words;
 use checks;
 use harness::exercise::Exercise;
 use harness::verdict::{Failure, FailureKind};
@@ -41,12 +42,10 @@ pub fn table() -> &'static [KnownMistake] {
 
 /// The manner of a failure: its kind, what is wrong and what came, without what differs from run to run.
 fn manner(failure: &Failure) -> String {
-    let came = if failure.literal {
-        difference(&failure.expected, &failure.got)
-    } else {
-        steady(&failure.got)
-    };
-    format!("{:?}: {} ({came})", failure.kind, steady(&failure.summary))
+    let words = words(failure);
+    let came =
+        if words.literal { difference(&words.expected, &words.got) } else { steady(&words.got) };
+    format!("{:?}: {} ({came})", failure.kind, steady(&words.headline))
 }
 
 /// A sentence without what is quoted in it, without its measurements, and without which messages fell out of order, which

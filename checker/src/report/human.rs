@@ -26,7 +26,7 @@ pub(super) const STRONG: Style = Style::new().bold();
 /// All that there is to say about a failed check.
 pub fn failure(graded: &Graded, report: &Report) -> String {
     let mut out = String::new();
-    let summary = format!("{}: {}", graded.check.id, report.failure.summary);
+    let summary = format!("{}: {}", graded.check.id, report.words.headline);
     for line in textwrap::wrap(&summary, WIDTH) {
         let _ = writeln!(out, "{BAD}{line}{BAD:#}");
     }
@@ -36,13 +36,14 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
     }
     out.push('\n');
     labelled(&mut out, "contract", graded.check.contract);
+    labelled(&mut out, "when", &report.words.when);
     if report.failure.kind == FailureKind::DoesNotCompile {
-        let _ = writeln!(out, "\n{}", report.failure.got);
-    } else if report.failure.literal {
-        literal(&mut out, &report.failure.expected, &report.failure.got);
+        let _ = writeln!(out, "\n{}", report.words.got);
+    } else if report.words.literal {
+        literal(&mut out, &report.words.expected, &report.words.got);
     } else {
-        labelled(&mut out, "expected", &report.failure.expected);
-        labelled(&mut out, "got", &report.failure.got);
+        labelled(&mut out, "expected", &report.words.expected);
+        labelled(&mut out, "got", &report.words.got);
     }
     conversation(&mut out, &report.transcript);
     printed(&mut out, report);
@@ -165,7 +166,7 @@ pub fn line(graded: &Graded) -> String {
     match &graded.outcome {
         Outcome::Passed => format!("{GOOD}  passed{GOOD:#}   {id}"),
         Outcome::Failed(report) => {
-            let text = format!("  failed   {id:<22} {}", report.failure.summary);
+            let text = format!("  failed   {id:<22} {}", report.words.headline);
             format!("{BAD}{}{BAD:#}", clipped(&text, WIDTH))
         }
         Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
@@ -238,7 +239,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         labelled(&mut out, "  read", exercise.lesson());
     } else {
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
-        labelled(&mut out, "  why", &report.failure.summary);
+        labelled(&mut out, "  why", &report.words.headline);
         labelled(&mut out, "  hint", &report.hint);
         if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
             labelled(

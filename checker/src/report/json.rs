@@ -135,9 +135,9 @@ fn check(graded: &Graded) -> CheckRecord<'_> {
         Outcome::Passed => {}
         Outcome::Failed(report) => {
             result.outcome = "failed";
-            result.summary = report.failure.summary.clone();
-            result.expected = Some(&report.failure.expected);
-            result.got = Some(&report.failure.got);
+            result.summary = report.words.headline.clone();
+            result.expected = Some(&report.words.expected);
+            result.got = Some(&report.words.got);
             result.transcript = &report.transcript;
             result.hint = Some(&report.hint);
         }

@@ -32,6 +32,16 @@ impl Client {
         }
     }
 
+    /// The next event; `None` after the end of the connection.
+    pub(super) async fn next_event(&mut self) -> Option<Received> {
+        let received = match self.held_back.pop_front() {
+            Some(received) => received,
+            None => self.events.next().await?,
+        };
+        self.frame = received.frame;
+        Some(received)
+    }
+
     /// The next thing that is neither ping nor pong; pings are noted in `pings`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod event;
 mod event_queue;
 mod expect;
+mod expectation;
 mod read_task;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::event::{ClientEvent, Received, describe};
 use self::event_queue::{EventQueue, events};
+pub use self::expectation::{Expectation, close, pong, reply, welcome};
 use self::read_task::ReadTask;
 use crate::evidence::Evidence;
 use crate::loopback_probe;

@@ -1,5 +1,6 @@
 //! Where a check meets the server: one process, one tap in front of it, any number of clients.
 
+mod client_builder;
 mod time;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};

@@ -9,6 +9,7 @@ use checker::cli::live::{RaceArgs, RaceFormat};
 use checker::cli::{UNKNOWN, commanded, complain, fresh_seed, progress};
 use checker::place;
 use checker::plan;
+use checker::report::words::words;
 use checks;
 use harness::exercise::{Exercise, Target};
 use harness::verdict::{CheckError, CheckResult};
@@ -63,7 +64,7 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
     let race = racing.await.map_err(|error| (UNKNOWN, format!("the race broke off: {error}")))?;
     progress("");
     race.map_err(|error| match error {
-        CheckError::Failed(failure) => (FAILED, failure.summary),
+        CheckError::Failed(failure) => (FAILED, words(&failure).headline),
         CheckError::Inconclusive(reason) | CheckError::HostBusy(reason) => (UNKNOWN, reason),
     })
 }

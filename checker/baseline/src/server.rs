@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt, unfold};
+use harness::sync::lock;
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
@@ -78,18 +79,18 @@ struct Said {
 
 impl Room {
     fn since(&self, since: usize) -> Batch {
-        let said = self.said.lock().expect("no panic holds it");
+        let said = lock(&self.said);
         let new = said.messages.iter().skip(since.saturating_sub(said.forgotten));
         Batch { messages: new.cloned().collect(), next: said.forgotten + said.messages.len() }
     }
 
     fn message(&self, number: usize) -> Option<String> {
-        let said = self.said.lock().expect("no panic holds it");
+        let said = lock(&self.said);
         said.messages.get(number.checked_sub(said.forgotten)?).cloned()
     }
 
     fn change(&self, change: impl FnOnce(&mut Said)) {
-        let mut said = self.said.lock().expect("no panic holds it");
+        let mut said = lock(&self.said);
         change(&mut said);
         let next = said.forgotten + said.messages.len();
         drop(said);

@@ -14,6 +14,7 @@ pub mod loopback_probe;
 pub mod server;
 pub mod stall_monitor;
 pub mod store;
+pub mod sync;
 pub mod threads;
 pub mod uptime_cache;
 pub mod verdict;

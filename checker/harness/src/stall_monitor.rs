@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::loopback_probe;
+use crate::sync::lock;
 use crate::threads::{Waits, Workers};
 
 /// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
@@ -54,7 +55,7 @@ impl StallMonitor {
         tokio::spawn(async move {
             // Here they run, and have their names.
             if let Some(looks) = ours.upgrade() {
-                let mut looks = looks.lock().expect("no panic holds it");
+                let mut looks = lock(&looks);
                 looks.workers = Workers::running();
                 looks.waits = looks.workers.waits();
             }
@@ -64,7 +65,7 @@ impl StallMonitor {
                 let slept = began.elapsed().saturating_sub(TICK);
                 let late = slept.max(loopback_probe::round_trip().await);
                 let Some(looks) = ours.upgrade() else { return };
-                let mut looks = looks.lock().expect("no panic holds it");
+                let mut looks = lock(&looks);
                 let (ended, waits) = (Instant::now(), looks.workers.waits());
                 let waited = waits.longest_since(&looks.waits);
                 looks.over.push(Look { ended, late, waited });
@@ -79,14 +80,14 @@ impl StallMonitor {
     /// The look that is not over counts as well: after a stall of the whole machine the check may be the first to go
     /// on, and would not be told of the stall otherwise.
     pub fn worst_since(&self, since: Instant) -> Duration {
-        let looks = self.looks.lock().expect("no panic holds it");
+        let looks = lock(&self.looks);
         looks.worst(since, looks.began.elapsed().saturating_sub(TICK), |look| look.late)
     }
 
     /// The longest that a single thread of the checker has waited for a processor since then, where the system tells: it
     /// may hold what is due to one client while all others have their turn.
     pub fn longest_wait_since(&self, since: Instant) -> Duration {
-        let looks = self.looks.lock().expect("no panic holds it");
+        let looks = lock(&self.looks);
         looks.worst(since, looks.workers.waits().longest_since(&looks.waits), |look| look.waited)
     }
 }

@@ -57,7 +57,7 @@ mod platform {
     use std::io::{self, Write};
     use std::os::unix::process::CommandExt;
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
-    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+    use std::sync::{LazyLock, Mutex, MutexGuard};
     use std::time::{Duration, Instant};
 
     use memchr::memmem;
@@ -67,6 +67,7 @@ mod platform {
 
     use crate::server::files;
     use crate::server::proc::Before;
+    use crate::sync::lock;
 
     pub(super) type Child = tokio::process::Child;
 
@@ -143,7 +144,7 @@ mod platform {
 
     /// A panic elsewhere must not keep anything from being killed.
     fn groups() -> MutexGuard<'static, Groups> {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&GROUPS)
     }
 
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {

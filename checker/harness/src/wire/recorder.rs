@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::ends::{Incoming, Outgoing};
 use super::frame::{Frame, Item};
+use crate::sync::lock;
 
 /// Of each payload this many bytes are remembered.
 pub(super) const REMEMBERED_PAYLOAD: usize = 160;
@@ -131,7 +132,7 @@ impl Recorder {
         let server = self.reach(options).await?;
         server.set_nodelay(true)?;
         let connection = {
-            let mut connections = self.connections.lock().expect("no panic holds it");
+            let mut connections = lock(&self.connections);
             let connection = Connection::new(connections.len() + 1, self.clock.clone());
             connections.push(connection.clone());
             connection
@@ -178,7 +179,7 @@ impl Recorder {
 
     /// All that the tap remembers, in order.
     pub fn events(&self) -> Vec<Event> {
-        let connections = self.connections.lock().expect("no panic holds it");
+        let connections = lock(&self.connections);
         let mut events: Vec<Event> =
             connections.iter().flat_map(|connection| connection.events()).collect();
         events.sort_by_key(|event| event.number);
@@ -188,7 +189,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        for connection in self.connections.get_mut().expect("no panic holds it") {
+        for connection in lock(&self.connections).iter() {
             connection.mode.send_replace(ReadMode::Reset);
         }
     }
@@ -285,7 +286,7 @@ impl Connection {
     }
 
     pub(super) fn record(&self, direction: Direction, what: EventKind) {
-        let mut log = self.log.lock().expect("no panic holds it");
+        let mut log = lock(&self.log);
         let from_server = direction == Direction::ToClient && matches!(what, EventKind::Frame(_));
         let received = from_server.then_some(log.received);
         log.received += usize::from(from_server);
@@ -308,7 +309,7 @@ impl Connection {
     }
 
     fn events(&self) -> Vec<Event> {
-        let log = self.log.lock().expect("no panic holds it");
+        let log = lock(&self.log);
         log.first.iter().chain(&log.last).cloned().collect()
     }
 

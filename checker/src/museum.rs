@@ -83,9 +83,9 @@ pub struct Matrix {
 /// # Errors
 /// When it can't be built or read.
 pub async fn open() -> Result<(PathBuf, Catalogue), String> {
-    let mut built = build(&[PACKAGE]).await?;
-    let program =
-        built.remove(PACKAGE).unwrap_or_else(|| Err("cargo said nothing about it".to_string()))?;
+    let mut built = build(&[PACKAGE]).await.map_err(|error| error.to_string())?;
+    let program = built.remove(PACKAGE).ok_or("cargo said nothing about it")?;
+    let program = program.map_err(|error| error.to_string())?;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
     let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     let catalogue = serde_json::from_slice(&list.stdout)

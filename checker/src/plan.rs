@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::{build, workspace};
+use harness::server::build::{CompileError, build, workspace};
 use harness::uptime_cache::UptimeCache;
 use harness::verdict::{Failure, FailureKind};
 
@@ -100,11 +100,11 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
 pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
     let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await?;
+    let mut built = build(&packages).await.map_err(|error| error.to_string())?;
     let program = |exercise: Exercise| {
         let outcome = built
             .remove(exercise.package(target))
-            .unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+            .unwrap_or_else(|| Err(CompileError("cargo said nothing about it".to_string())));
         outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
             let hint = format!(
                 "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
@@ -112,7 +112,7 @@ pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Re
                 exercise.package(target)
             );
             let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
-                .expected("a program that compiles", complaint.trim_end())
+                .expected("a program that compiles", complaint.0.trim_end())
                 .hint(hint);
             Box::new(Failure { fundamental: true, ..failure })
         })

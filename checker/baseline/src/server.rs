@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,12 +58,9 @@ async fn answer(room: Arc<Room>, request: Request) -> Response {
         }
         ("/events", &Method::GET | &Method::HEAD) => events(room, &request),
         ("/events", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "")),
-        (path, _) => Err((
-            StatusCode::NOT_FOUND,
-            format!("there is no {path} here; there are /messages and /events"),
-        )),
+        (path, _) => Err(Refusal::UnknownPath(path.to_string())),
     };
-    answered.unwrap_or_else(|(status, words)| said(status, &words))
+    answered.unwrap_or_else(|refusal| said(refusal.status(), &refusal.to_string()))
 }
 
 /// What was said.
@@ -98,21 +97,40 @@ impl Room {
     }
 }
 
-/// An answer, or the status and the words of a refusal.
-type Answered = Result<Response, (StatusCode, String)>;
-
-/// The whole number of this name in the request's query, if there is one.
-fn number<N: std::str::FromStr>(
-    request: &Request,
-    name: &str,
-) -> Result<Option<N>, (StatusCode, String)> {
-    let Some(text) = parameter(request, name) else { return Ok(None) };
-    let wrong =
-        |_| (StatusCode::BAD_REQUEST, format!("{name} is `{text}`; wanted: a whole number"));
-    text.parse().map(Some).map_err(wrong)
+/// The reason why a request is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("there is no {0} here; there are /messages and /events")]
+    UnknownPath(String),
+    #[error("{name} is `{text}`; wanted: a whole number")]
+    NotANumber { name: &'static str, text: String },
+    #[error("a message has at most {LONGEST} bytes")]
+    TooLong,
+    #[error("the message did not come whole: {0}")]
+    Incomplete(Box<dyn Error + Send + Sync>),
+    #[error("a message is text in UTF-8")]
+    NotText,
 }
 
-async fn messages(room: &Room, request: &Request) -> Answered {
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Refusal::UnknownPath(_) => StatusCode::NOT_FOUND,
+            Refusal::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::NotANumber { .. } | Refusal::Incomplete(_) | Refusal::NotText => {
+                StatusCode::BAD_REQUEST
+            }
+        }
+    }
+}
+
+/// Parses a whole number from the request's query, if it has this parameter.
+fn number<N: FromStr>(request: &Request, name: &'static str) -> Result<Option<N>, Refusal> {
+    let Some(text) = parameter(request, name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Refusal::NotANumber { name, text })
+}
+
+async fn messages(room: &Room, request: &Request) -> Result<Response, Refusal> {
     let since = number(request, "since")?.unwrap_or(0);
     if let Some(wait) = number(request, "wait")? {
         let mut next = room.next.subscribe();
@@ -126,24 +144,15 @@ async fn messages(room: &Room, request: &Request) -> Answered {
     Ok(response(StatusCode::OK, [(CONTENT_TYPE, "application/json")], body))
 }
 
-async fn publish(room: &Room, request: Request) -> Answered {
-    let too_long =
-        || (StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {LONGEST} bytes"));
-    // What says that it is too long need not be read to be refused.
+async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
+    // A body whose announced length is over the limit is refused unread.
     if request.body().size_hint().lower() > LONGEST as u64 {
-        return Err(too_long());
+        return Err(Refusal::TooLong);
     }
-    let body =
-        Limited::new(request.into_body(), LONGEST).collect().await.map_err(
-            |error| match error {
-                error if error.is::<LengthLimitError>() => too_long(),
-                error => {
-                    (StatusCode::BAD_REQUEST, format!("the message did not come whole: {error}"))
-                }
-            },
-        )?;
-    let not_text = |_| (StatusCode::BAD_REQUEST, "a message is text in UTF-8".to_string());
-    let text = String::from_utf8(body.to_bytes().into()).map_err(not_text)?;
+    let body = Limited::new(request.into_body(), LONGEST).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() { Refusal::TooLong } else { Refusal::Incomplete(error) }
+    })?;
+    let text = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::NotText)?;
     room.change(|said| {
         said.messages.push_back(text);
         if said.messages.len() > REMEMBERED {
@@ -155,7 +164,7 @@ async fn publish(room: &Room, request: Request) -> Answered {
 }
 
 /// From now on; or, for a client that comes back, from where it was cut off.
-fn events(room: Arc<Room>, request: &Request) -> Answered {
+fn events(room: Arc<Room>, request: &Request) -> Result<Response, Refusal> {
     let keep_alive = number(request, "keep_alive")?;
     let every =
         keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis: u64| Duration::from_millis(millis.max(1)));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -9,8 +10,21 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-/// What became of each package: the path of its program, or the compiler's words.
-pub type Built = HashMap<String, Result<PathBuf, String>>;
+/// The result of each package: the path of its program, or why it did not compile.
+pub type Built = HashMap<String, Result<PathBuf, CompileError>>;
+
+/// A package did not compile. Holds the compiler's errors, or cargo's if rustc never ran.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CompileError(pub String);
+
+/// Cargo can't be run at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot run {}: {error}", cargo.display())]
+pub struct CargoError {
+    cargo: OsString,
+    error: io::Error,
+}
 
 /// The root of the workbook's workspace.
 pub fn workspace() -> PathBuf {
@@ -31,17 +45,14 @@ pub fn cargo() -> OsString {
 
 /// Builds these packages of the workspace in one run of cargo, so that one that doesn't compile keeps no
 /// other from being built.
-///
-/// # Errors
-/// When cargo can't be run at all.
-pub async fn build(packages: &[&str]) -> Result<Built, String> {
+pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.args(["build", "--quiet", "--keep-going", "--message-format=json"]);
     for package in packages {
         command.args(["--package", package]);
     }
-    let unable = |error| format!("cannot run {}: {error}", cargo.display());
+    let unable = |error| CargoError { cargo: cargo.clone(), error };
     let mut child = command
         .current_dir(workspace())
         .stdin(Stdio::null())
@@ -107,8 +118,8 @@ impl Told {
         let result = |package: &&str| {
             let outcome = match (self.programs.remove(*package), self.complaints.remove(*package)) {
                 (Some(path), _) => Ok(path),
-                (None, Some(complaint)) => Err(complaint),
-                (None, None) => Err(String::from_utf8_lossy(stderr).into_owned()),
+                (None, Some(complaint)) => Err(CompileError(complaint)),
+                (None, None) => Err(CompileError(String::from_utf8_lossy(stderr).into_owned())),
             };
             (package.to_string(), outcome)
         };

@@ -132,10 +132,11 @@ impl Subject {
             Source::Far(_) => return Err("it is not ours to start".to_string()),
         };
         let package = exercise.package(target);
-        let mut built = build(&[package]).await?;
+        let mut built = build(&[package]).await.map_err(|error| error.to_string())?;
         let path = built
             .remove(package)
-            .ok_or_else(|| format!("cargo said nothing about {package}"))??;
+            .ok_or_else(|| format!("cargo said nothing about {package}"))?
+            .map_err(|error| error.to_string())?;
         Ok(Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
     }
 

@@ -296,7 +296,7 @@ impl Server {
 
     /// Returns the CPU time the server has used, if the system reports it.
     pub fn processor_time(&self) -> Option<Duration> {
-        usage::ran(self.process.id())
+        usage::cpu_time(self.process.id())
     }
 
     /// Returns the CPU time the server has used since `before`.

@@ -8,7 +8,7 @@ use crate::loopback_probe;
 use crate::sync::lock;
 use crate::threads::{Waits, Workers};
 
-/// How often the gauge looks. A wait that begins between two looks may have been longer than it saw, by so much.
+/// How often the gauge samples. A wait that begins between two samples may have been longer than it saw, by so much.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// How late things happened on this machine while heartbeats were judged.
@@ -24,11 +24,11 @@ pub struct Lateness {
 /// single thread of the checker was.
 #[derive(Clone)]
 pub struct StallMonitor {
-    looks: Arc<Mutex<Looks>>,
+    samples: Arc<Mutex<Samples>>,
 }
 
-struct Looks {
-    over: Vec<Look>,
+struct Samples {
+    over: Vec<Sample>,
     /// When the present one began.
     began: Instant,
     workers: Workers,
@@ -36,8 +36,8 @@ struct Looks {
     waits: Waits,
 }
 
-/// A look that is over.
-struct Look {
+/// A sample that is over.
+struct Sample {
     ended: Instant,
     /// How late it was.
     late: Duration,
@@ -46,59 +46,70 @@ struct Look {
 }
 
 impl StallMonitor {
-    /// A gauge that looks until it is dropped.
+    /// A gauge that samples until it is dropped.
     pub fn start() -> Self {
         let (workers, waits) = <(Workers, Waits)>::default();
-        let looks =
-            Arc::new(Mutex::new(Looks { over: Vec::new(), began: Instant::now(), workers, waits }));
-        let ours = Arc::downgrade(&looks);
+        let samples = Arc::new(Mutex::new(Samples {
+            over: Vec::new(),
+            began: Instant::now(),
+            workers,
+            waits,
+        }));
+        let ours = Arc::downgrade(&samples);
         tokio::spawn(async move {
             // Here they run, and have their names.
-            if let Some(looks) = ours.upgrade() {
-                let mut looks = lock(&looks);
-                looks.workers = Workers::running();
-                looks.waits = looks.workers.waits();
+            if let Some(samples) = ours.upgrade() {
+                let mut samples = lock(&samples);
+                samples.workers = Workers::running();
+                samples.waits = samples.workers.waits();
             }
             loop {
                 let began = Instant::now();
                 tokio::time::sleep(TICK).await;
                 let slept = began.elapsed().saturating_sub(TICK);
                 let late = slept.max(loopback_probe::round_trip().await);
-                let Some(looks) = ours.upgrade() else { return };
-                let mut looks = lock(&looks);
-                let (ended, waits) = (Instant::now(), looks.workers.waits());
-                let waited = waits.longest_since(&looks.waits);
-                looks.over.push(Look { ended, late, waited });
-                (looks.began, looks.waits) = (ended, waits);
+                let Some(samples) = ours.upgrade() else { return };
+                let mut samples = lock(&samples);
+                let (ended, waits) = (Instant::now(), samples.workers.waits());
+                let waited = waits.longest_since(&samples.waits);
+                samples.over.push(Sample { ended, late, waited });
+                (samples.began, samples.waits) = (ended, waits);
             }
         });
-        StallMonitor { looks }
+        StallMonitor { samples }
     }
 
     /// The longest that anyone was kept waiting since then.
     ///
-    /// The look that is not over counts as well: after a stall of the whole machine the check may be the first to go
+    /// The sample that is not over counts as well: after a stall of the whole machine the check may be the first to go
     /// on, and would not be told of the stall otherwise.
     pub fn worst_since(&self, since: Instant) -> Duration {
-        let looks = lock(&self.looks);
-        looks.worst(since, looks.began.elapsed().saturating_sub(TICK), |look| look.late)
+        let samples = lock(&self.samples);
+        samples.worst(since, samples.began.elapsed().saturating_sub(TICK), |sample| sample.late)
     }
 
     /// The longest that a single thread of the checker has waited for a processor since then, where the system tells: it
     /// may hold what is due to one client while all others have their turn.
     pub fn longest_wait_since(&self, since: Instant) -> Duration {
-        let looks = lock(&self.looks);
-        looks.worst(since, looks.workers.waits().longest_since(&looks.waits), |look| look.waited)
+        let samples = lock(&self.samples);
+        samples.worst(since, samples.workers.waits().longest_since(&samples.waits), |sample| {
+            sample.waited
+        })
     }
 }
 
-impl Looks {
+impl Samples {
     /// Of those that ended since then, and the present one.
-    fn worst(&self, since: Instant, present: Duration, of: impl Fn(&Look) -> Duration) -> Duration {
+    fn worst(
+        &self,
+        since: Instant,
+        present: Duration,
+        of: impl Fn(&Sample) -> Duration,
+    ) -> Duration {
         self.over
             .iter()
             .rev()
-            .take_while(|look| look.ended >= since)
+            .take_while(|sample| sample.ended >= since)
             .map(of)
             .fold(present, Duration::max)
     }

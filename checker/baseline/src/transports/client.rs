@@ -150,7 +150,7 @@ impl TransportClient {
                 http.warm_up(requests(*period)).await?;
             }
         }
-        self.mouth.say(REHEARSAL).await?;
+        self.mouth.send(REHEARSAL).await?;
         for (number, ear) in self.ears.iter_mut().enumerate() {
             let hearing = async {
                 match ear {

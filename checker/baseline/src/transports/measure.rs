@@ -168,7 +168,7 @@ async fn publish(
                 let (http, text) = (http.clone(), text.clone());
                 posting.spawn(async move { http.publish(&text).await });
             }
-            mouth => mouth.say(text).await?,
+            mouth => mouth.send(text).await?,
         }
         clock.awake(Instant::now() + ALERT).await;
     }

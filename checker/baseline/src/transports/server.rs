@@ -16,7 +16,7 @@ use super::proxy::Endpoint;
 use super::relay;
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::server::process::{Process, kill};
-use harness::server::usage::ran;
+use harness::server::usage::cpu_time;
 use harness::server::{Environment, Program, Server, StartError};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
@@ -213,5 +213,5 @@ fn not_started(command: &str, error: StartError, last: &str) -> CheckError {
 
 /// What a process that is gone has used, nobody tells any more.
 fn cpu(id: u32) -> Option<Duration> {
-    ran(id).filter(|ran| !ran.is_zero())
+    cpu_time(id).filter(|time| !time.is_zero())
 }

@@ -36,7 +36,7 @@ async fn stalled(ctx: &TestContext) -> CheckResult {
         // A system may hold back 4 MiB for one connection.
         for _ in 0..96 {
             stalled.send_text("x".repeat(64 * 1024));
-            stalled.sent_but(0).await;
+            stalled.wait_until_sent(0).await;
         }
         // A write shows that the server has reset the connection.
         loop {
@@ -52,7 +52,7 @@ async fn stalled(ctx: &TestContext) -> CheckResult {
         Ok::<_, CheckError>(())
     };
     tokio::select! {
-        _ = connection.lost() => Ok(()),
+        _ = connection.wait_until_lost() => Ok(()),
         pings = five_intervals => {
             let when = "beside a client that stopped reading, ";
             pings.map_err(|error| no_ping(error, when, |other| other))?;
@@ -152,7 +152,9 @@ const SMALL_TALK: &str = "small talk";
 async fn talk(ctx: &TestContext, mouths: &[FrameSender]) {
     let mut pace = heartbeat::metronome(ctx.beat / 4);
     loop {
-        mouths.iter().for_each(|mouth| mouth.say(Frame::new(OpCode::Data(Data::Text), SMALL_TALK)));
+        mouths
+            .iter()
+            .for_each(|mouth| mouth.send(Frame::new(OpCode::Data(Data::Text), SMALL_TALK)));
         pace.tick().await;
     }
 }

@@ -115,7 +115,7 @@ async fn leave(mut client: Client, manner: Manner) -> CheckResult {
             let whole =
                 Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
             client.send_bytes(whole[..9].to_vec());
-            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, client.sent_but(0)).await;
+            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, client.wait_until_sent(0)).await;
             // Not a reset, which could take the half back before the server has read it.
             client.hang_up();
         }

@@ -47,7 +47,7 @@ async fn behind(ctx: &mut TestContext) -> CheckResult {
         ctx.tokens(950).into_iter().map(|token| token + &".".repeat(1_000)).collect();
     far_away.connection.stop_reading();
     let heard = timeout_on_busy_host(RESPONSE_TIMEOUT * 2, burst(&mut clients, &texts)).await;
-    far_away.connection.read_on();
+    far_away.connection.resume_reading();
     match heard {
         // Another check judges that.
         None => {
@@ -262,7 +262,7 @@ impl Flood {
     /// then the end of its connection.
     async fn reads_again(mut self, ctx: &mut TestContext) -> CheckResult {
         let Some(mut slow) = self.slow.take() else { return Ok(()) };
-        slow.connection.read_on();
+        slow.connection.resume_reading();
         let mut asked_again = false;
         let mut arrived = 0;
         while arrived < self.replies.len() * AT_ONCE {

@@ -244,7 +244,7 @@ async fn join_and_hear(ctx: &TestContext, texts: &[String]) -> CheckResult {
         for _ in 0..JOINS / JOINS_AT_A_TIME {
             let mut newcomer = ctx.join().await?;
             let n = next.fetch_add(1, Relaxed);
-            mouth.say(Frame::new(OpCode::Data(Data::Text), texts[n].as_str()));
+            mouth.send(Frame::new(OpCode::Data(Data::Text), texts[n].as_str()));
             hears_from(&mut newcomer, texts, n).await?;
             newcomer.hang_up();
         }

@@ -196,7 +196,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
         for begun in [half_a_frame, half_a_message] {
             let mut cut_off = ctx.join().await?;
             cut_off.send_bytes(begun);
-            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, cut_off.sent_but(0)).await;
+            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, cut_off.wait_until_sent(0)).await;
             if round == 0 {
                 // A reset takes back what has not been read yet, so the server is given the time that others take.
                 still_served(ctx, &mut neighbours).await?;
@@ -211,7 +211,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
         // business (section 10.4).
         let mut boasting = ctx.join().await?;
         boasting.send_bytes(boast(if round == 0 { u64::MAX >> 1 } else { 1 << 40 }));
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, boasting.sent_but(0)).await;
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, boasting.wait_until_sent(0)).await;
         boasting.hang_up();
         still_served(ctx, &mut neighbours).await?;
 
@@ -219,7 +219,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
         for request in [&b""[..], b"GET / HTTP/1.1\r\nUpgrade: webso"] {
             let mut knocking = ctx.open().await?;
             knocking.send_bytes(request.to_vec());
-            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, knocking.sent_but(0)).await;
+            let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, knocking.wait_until_sent(0)).await;
             if round == 0 {
                 knocking.connection.reset().await;
             } else {
@@ -230,7 +230,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
 
         let mut in_reply = ctx.join().await?;
         in_reply.send_text(ctx.token());
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, in_reply.sent_but(0)).await;
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, in_reply.wait_until_sent(0)).await;
         in_reply.connection.reset().await;
         still_served(ctx, &mut neighbours).await?;
     }
@@ -293,7 +293,7 @@ pub(super) async fn violations(ctx: &mut TestContext) -> CheckResult {
     let mut other_tongue = ctx.open().await?;
     let noise: [u8; 48] = ctx.rng.random();
     other_tongue.send_bytes([b"\x16\x03\x01", noise.as_slice(), b"\r\n\r\n"].concat());
-    let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, other_tongue.sent_but(0)).await;
+    let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, other_tongue.wait_until_sent(0)).await;
     other_tongue.hang_up();
     still_served(ctx, &mut neighbours).await?;
 

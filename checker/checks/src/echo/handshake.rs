@@ -108,7 +108,7 @@ async fn ask(ctx: &mut TestContext, client: &mut Client, key: &str, offers: &[&s
     if let Way::TwoPieces = way {
         let second = request.split_off(request.len() * 2 / 3);
         client.send_bytes(request.into_bytes());
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.sent_but(0)).await;
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
         // A server that has let in three who came later has had its turn, so who reads once has read by now. One that
         // serves one after the other lets in nobody, and has had the time to read.
         for _ in 0..3 {

@@ -217,7 +217,7 @@ async fn interleaved(ctx: &mut TestContext, client: &mut Client) -> CheckResult 
     let mut frames = in_pieces(Data::Text, texts[0].as_bytes(), &[3]);
     let rest = frames.split_off(1);
     client.send_all(frames);
-    let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.sent_but(0)).await;
+    let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
     let theirs = async {
         other.exchange(&ctx.token()).await?;
         other.send_all(in_pieces(Data::Text, texts[1].as_bytes(), &[5]));
@@ -242,7 +242,7 @@ async fn in_several_reads(ctx: &mut TestContext, other: &mut Client) -> CheckRes
         Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(ctx.rng.random()).encode();
     for length in [1, 2, 6] {
         client.send_bytes(rest.drain(..length).collect());
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.sent_but(0)).await;
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
         // A server that has answered others twice has had its turn, and read what came before.
         for _ in 0..2 {
             other.exchange(&ctx.token()).await?;

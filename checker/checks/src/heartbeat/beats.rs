@@ -399,7 +399,7 @@ pub(super) async fn busy(ctx: &mut TestContext) -> CheckResult {
             busy.exchange(token).await?;
             if n % 3 == 0 {
                 for (mouth, (_, opcode, _)) in mouths.iter().zip(OTHER_TRAFFIC) {
-                    mouth.say(Frame::new(*opcode, "unasked"));
+                    mouth.send(Frame::new(*opcode, "unasked"));
                 }
             }
             pace.tick().await;

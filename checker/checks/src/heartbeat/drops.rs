@@ -331,7 +331,7 @@ pub(super) async fn neighbours(ctx: &mut TestContext) -> CheckResult {
         client.ping().await?;
         let since = client.pings.len() - 1;
         for token in tokens {
-            client.nothing_but_a_ping().await.map_err(disturbed)?;
+            client.expect_only_ping().await.map_err(disturbed)?;
             client.exchange(token).await.map_err(disturbed)?;
         }
         for gap in client.pings[since..].windows(2) {
@@ -459,7 +459,7 @@ async fn talk_on(ctx: &TestContext, client: &mut Client, token: &str) {
     let long = format!("{token} {}", "x".repeat(64 * 1024));
     for _ in 0..96 {
         client.send_text(long.as_str());
-        client.sent_but(0).await;
+        client.wait_until_sent(0).await;
     }
     let mut pace = metronome(ctx.beat / 10);
     loop {

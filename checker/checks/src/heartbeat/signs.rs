@@ -71,7 +71,7 @@ async fn talking_in_vain(
     let mouth = client.frame_sender();
     let talk = async {
         loop {
-            what.iter().for_each(|frame| mouth.say(frame.clone()));
+            what.iter().for_each(|frame| mouth.send(frame.clone()));
             pace.tick().await;
         }
     };

@@ -42,14 +42,14 @@ pub(super) fn events(evidence: Arc<Evidence>) -> (EventSender, EventQueue) {
 }
 
 impl EventSender {
-    pub(super) fn put(&self, received: Received) {
+    pub(super) fn send(&self, received: Received) {
         self.backlog.bytes.fetch_add(received.size(), Ordering::Relaxed);
         // The check may be over before the connection is.
         let _ = self.received.send(received);
     }
 
     /// Waits until there is room.
-    pub(super) async fn room(&self) {
+    pub(super) async fn wait_for_room(&self) {
         while self.backlog.bytes.load(Ordering::Relaxed) > ROOM {
             tokio::select! {
                 () = self.backlog.taken.notified() => {}
@@ -63,18 +63,18 @@ impl EventQueue {
     /// The next moment; `None` when there will be none.
     pub(super) async fn next(&mut self) -> Option<Received> {
         let received = self.received.recv().await?;
-        self.taken(&received);
+        self.count_taken(&received);
         Some(received)
     }
 
     /// The next moment, if it is there.
     pub(super) fn try_next(&mut self) -> Option<Received> {
         let received = self.received.try_recv().ok()?;
-        self.taken(&received);
+        self.count_taken(&received);
         Some(received)
     }
 
-    fn taken(&self, received: &Received) {
+    fn count_taken(&self, received: &Received) {
         self.evidence.add(&received.event);
         let before = self.backlog.bytes.fetch_sub(received.size(), Ordering::Relaxed);
         if before > ROOM {

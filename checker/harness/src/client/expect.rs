@@ -177,7 +177,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::ping`], and when a message comes.
-    pub async fn nothing_but_a_ping(&mut self) -> CheckResult<Instant> {
+    pub async fn expect_only_ping(&mut self) -> CheckResult<Instant> {
         self.ping_that(|_| true, false).await.map(|(at, _)| at)
     }
 

@@ -108,7 +108,7 @@ impl Client {
         evidence: Arc<Evidence>,
     ) -> Self {
         let (outgoing, mut bytes) = mpsc::unbounded_channel::<Vec<u8>>();
-        let (slot, events) = events(evidence);
+        let (sender, events) = events(evidence);
         let (written_in, written) = watch::channel(0);
         let answers_pings = Arc::new(AtomicBool::new(true));
         let hang_up = Arc::new(Notify::new());
@@ -129,10 +129,10 @@ impl Client {
                 to_server.finish().await;
             };
             its.until_reset(speaking).await;
-            to_server.let_go();
+            to_server.close();
         });
-        let ear = ReadTask::new(slot, outgoing.downgrade(), answers_pings.clone());
-        tokio::spawn(ear.listen(connection.clone(), incoming));
+        let task = ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone());
+        tokio::spawn(task.run(connection.clone(), incoming));
         Client {
             connection,
             outgoing,
@@ -207,7 +207,7 @@ impl Client {
     }
 
     /// Waits until the system has taken all but `rest` bytes. Never ends when the server doesn't read.
-    pub async fn sent_but(&mut self, rest: u64) {
+    pub async fn wait_until_sent(&mut self, rest: u64) {
         let enough = self.queued.saturating_sub(rest);
         if self.written.wait_for(|written| *written >= enough).await.is_err() {
             std::future::pending().await
@@ -239,7 +239,7 @@ pub struct FrameSender {
 
 impl FrameSender {
     /// Sends a frame, masked.
-    pub fn say(&self, frame: Frame) {
+    pub fn send(&self, frame: Frame) {
         let _ = self.outgoing.send(frame.masked(rand::random()).encode());
     }
 }

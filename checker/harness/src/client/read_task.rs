@@ -1,4 +1,4 @@
-//! The listening half of a client.
+//! The reading half of a client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,49 +32,49 @@ impl ReadTask {
     }
 
     /// Listens until the connection ends.
-    pub(super) async fn listen(mut self, connection: Arc<Connection>, mut incoming: Incoming) {
-        let listening = async {
+    pub(super) async fn run(mut self, connection: Arc<Connection>, mut incoming: Incoming) {
+        let reading = async {
             loop {
-                match incoming.read(|item| self.hear(item)).await {
-                    Ok(true) => self.events.room().await,
+                match incoming.read(|item| self.receive(item)).await {
+                    Ok(true) => self.events.wait_for_room().await,
                     Ok(false) => return false,
                     Err(_) => return true,
                 }
             }
         };
-        let was_reset = connection.until_reset(listening).await.unwrap_or(true);
-        incoming.let_go();
-        self.say(ClientEvent::End(was_reset));
+        let was_reset = connection.until_reset(reading).await.unwrap_or(true);
+        incoming.close();
+        self.send(ClientEvent::End(was_reset));
     }
 
-    fn say(&mut self, event: ClientEvent) {
-        self.say_and(event, false);
+    fn send(&mut self, event: ClientEvent) {
+        self.send_with(event, false);
     }
 
-    fn say_and(&mut self, event: ClientEvent, answered: bool) {
-        self.events.put(Received { event, at: Instant::now(), frame: self.frame, answered });
+    fn send_with(&mut self, event: ClientEvent, answered: bool) {
+        self.events.send(Received { event, at: Instant::now(), frame: self.frame, answered });
     }
 
-    fn hear(&mut self, item: Item) {
+    fn receive(&mut self, item: Item) {
         match item {
-            Item::Head(head) => self.say(ClientEvent::Head(head)),
-            Item::Body(body) => self.say(ClientEvent::Body(body)),
+            Item::Head(head) => self.send(ClientEvent::Head(head)),
+            Item::Body(body) => self.send(ClientEvent::Body(body)),
             Item::Garbage(bytes, why) => {
-                self.say(ClientEvent::Violation(format!(
+                self.send(ClientEvent::Violation(format!(
                     "bytes that are no frame ({why}): {}",
                     hex(&bytes, 8)
                 )));
             }
             Item::Frame(frame) => {
-                self.hear_frame(frame);
+                self.receive_frame(frame);
                 self.frame += 1;
             }
         }
     }
 
-    fn hear_frame(&mut self, frame: Frame) {
+    fn receive_frame(&mut self, frame: Frame) {
         if let Some(violation) = violation(&frame, self.message.is_some()) {
-            return self.say(ClientEvent::Violation(violation));
+            return self.send(ClientEvent::Violation(violation));
         }
         match frame.opcode {
             OpCode::Control(Control::Ping) => {
@@ -83,26 +83,26 @@ impl ReadTask {
                     let pong = Frame::new(OpCode::Control(Control::Pong), frame.payload.clone());
                     let _ = pongs.send(pong.masked(rand::random()).encode());
                 }
-                self.say_and(ClientEvent::Ping(frame.payload), answered);
+                self.send_with(ClientEvent::Ping(frame.payload), answered);
             }
-            OpCode::Control(Control::Pong) => self.say(ClientEvent::Pong(frame.payload)),
-            OpCode::Control(_) => self.say(ClientEvent::Close(frame.close_code())),
+            OpCode::Control(Control::Pong) => self.send(ClientEvent::Pong(frame.payload)),
+            OpCode::Control(_) => self.send(ClientEvent::Close(frame.close_code())),
             OpCode::Data(data) => {
                 let (kind, message) = match self.message.take() {
                     Some((kind, begun)) => (kind, [begun, frame.payload].concat()),
                     None => (data, frame.payload),
                 };
                 if message.len() > LONGEST {
-                    self.say(ClientEvent::Violation(format!(
+                    self.send(ClientEvent::Violation(format!(
                         "a message of more than {} MiB",
                         LONGEST >> 20
                     )));
                 } else if !frame.fin {
                     self.message = Some((kind, message));
                 } else if kind == Data::Binary {
-                    self.say(ClientEvent::Binary(message));
+                    self.send(ClientEvent::Binary(message));
                 } else {
-                    self.say(match String::from_utf8(message) {
+                    self.send(match String::from_utf8(message) {
                         Ok(text) => ClientEvent::Text(text),
                         Err(_) => ClientEvent::Violation(
                             "a text message that is not valid UTF-8 (section 8.1)".to_string(),

@@ -52,7 +52,7 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     for package in packages {
         command.args(["--package", package]);
     }
-    let unable = |error| CargoError { cargo: cargo.clone(), error };
+    let cargo_error = |error| CargoError { cargo: cargo.clone(), error };
     let mut child = command
         .current_dir(workspace())
         .stdin(Stdio::null())
@@ -60,47 +60,47 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(unable)?;
+        .map_err(cargo_error)?;
     let mut stderr = child.stderr.take().expect("it is piped");
-    let complaining = tokio::spawn(async move {
+    let reading_stderr = tokio::spawn(async move {
         let mut words = Vec::new();
         // Words that break off are better than none.
         let _ = stderr.read_to_end(&mut words).await;
         words
     });
     let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-    let mut told = Told::default();
+    let mut messages = CargoMessages::default();
     let mut line = Vec::new();
-    while stdout.read_until(b'\n', &mut line).await.map_err(unable)? > 0 {
-        told.hear(&line);
-        if told.finished {
+    while stdout.read_until(b'\n', &mut line).await.map_err(cargo_error)? > 0 {
+        messages.read(&line);
+        if messages.finished {
             // All is built. That cargo takes some time more to end is nobody's business.
             tokio::spawn(async move { child.wait().await });
-            return Ok(told.outcomes(b"", packages));
+            return Ok(messages.outcomes(b"", packages));
         }
         line.clear();
     }
-    Ok(told.outcomes(&complaining.await.unwrap_or_default(), packages))
+    Ok(messages.outcomes(&reading_stderr.await.unwrap_or_default(), packages))
 }
 
 /// What became of each package, from what `cargo build --message-format=json` printed.
 pub fn outcomes(stdout: &[u8], stderr: &[u8], packages: &[&str]) -> Built {
-    let mut told = Told::default();
-    stdout.split(|byte| *byte == b'\n').for_each(|line| told.hear(line));
-    told.outcomes(stderr, packages)
+    let mut messages = CargoMessages::default();
+    stdout.split(|byte| *byte == b'\n').for_each(|line| messages.read(line));
+    messages.outcomes(stderr, packages)
 }
 
-/// What cargo has told so far.
+/// What cargo has messages so far.
 #[derive(Default)]
-struct Told {
+struct CargoMessages {
     programs: HashMap<String, PathBuf>,
-    complaints: HashMap<String, String>,
+    errors: HashMap<String, String>,
     /// Whether everything has been built.
     finished: bool,
 }
 
-impl Told {
-    fn hear(&mut self, line: &[u8]) {
+impl CargoMessages {
+    fn read(&mut self, line: &[u8]) {
         // A build script may print lines of its own between cargo's.
         let Ok(message) = serde_json::from_slice::<Value>(line) else { return };
         self.finished |= message["reason"] == "build-finished" && message["success"] == true;
@@ -110,15 +110,15 @@ impl Told {
         }
         if message["message"]["level"] == "error" {
             let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
-            self.complaints.entry(target.to_string()).or_default().push_str(rendered);
+            self.errors.entry(target.to_string()).or_default().push_str(rendered);
         }
     }
 
     fn outcomes(mut self, stderr: &[u8], packages: &[&str]) -> Built {
         let result = |package: &&str| {
-            let outcome = match (self.programs.remove(*package), self.complaints.remove(*package)) {
+            let outcome = match (self.programs.remove(*package), self.errors.remove(*package)) {
                 (Some(path), _) => Ok(path),
-                (None, Some(complaint)) => Err(CompileError(complaint)),
+                (None, Some(error)) => Err(CompileError(error)),
                 (None, None) => Err(CompileError(String::from_utf8_lossy(stderr).into_owned())),
             };
             (package.to_string(), outcome)

@@ -20,7 +20,7 @@ impl Before {
 
     /// Forgets those that have ended: others may get their ids.
     #[cfg(unix)]
-    pub(super) fn forget_the_gone(&mut self) {
+    pub(super) fn remove_exited(&mut self) {
         let present = Before::now();
         self.0.retain(|id| present.0.contains(id));
     }
@@ -39,7 +39,7 @@ fn processes() -> impl Iterator<Item = (u32, PathBuf)> {
 
 /// The ids a process is related by.
 #[cfg(target_os = "linux")]
-pub(super) struct Kin {
+pub(super) struct Ancestry {
     pub(super) parent: u32,
     pub(super) group: u32,
     /// Zero where the session began outside this namespace of processes, as in a container.
@@ -47,13 +47,13 @@ pub(super) struct Kin {
 }
 
 #[cfg(target_os = "linux")]
-impl Kin {
+impl Ancestry {
     /// Reads them for the process of this folder below `/proc`; `None` when it is not one, or gone.
-    pub(super) fn of(process: &std::path::Path) -> Option<Kin> {
+    pub(super) fn of(process: &std::path::Path) -> Option<Ancestry> {
         let stat = fs::read_to_string(process.join("stat")).ok()?;
         // The name, in parentheses, may hold anything; state, parent, group and session follow it.
         let (_, after) = stat.rsplit_once(')')?;
         let mut ids = after.split_whitespace().skip(1).map(|word| word.parse().ok());
-        Some(Kin { parent: ids.next()??, group: ids.next()??, session: ids.next()?? })
+        Some(Ancestry { parent: ids.next()??, group: ids.next()??, session: ids.next()?? })
     }
 }

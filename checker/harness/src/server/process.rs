@@ -43,7 +43,7 @@ impl Process {
     /// Waits until the process has ended by itself.
     ///
     /// # Errors
-    /// When the system can't tell.
+    /// When the system can't notify_guard.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -107,7 +107,7 @@ mod platform {
     static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
 
     struct Groups {
-        living: BTreeMap<u32, String>,
+        running: BTreeMap<u32, String>,
         /// What was there before any server.
         before: Before,
         guard: Option<ChildStdin>,
@@ -128,14 +128,14 @@ mod platform {
                 .spawn();
             // Without `sh` servers still end with the checker, unless it is killed with signal 9.
             Groups {
-                living: BTreeMap::new(),
+                running: BTreeMap::new(),
                 before: Before::now(),
                 guard: guard.ok().and_then(|mut guard| guard.stdin.take()),
                 closed: false,
             }
         }
 
-        fn tell(&mut self, verb: char, id: u32, mark: &str) {
+        fn notify_guard(&mut self, verb: char, id: u32, mark: &str) {
             if let Some(guard) = &mut self.guard {
                 let _ = guard.write_all(format!("{verb} {id} {mark}\n").as_bytes());
             }
@@ -153,14 +153,14 @@ mod platform {
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
         }
-        groups.tell('+', 0, mark);
+        groups.notify_guard('+', 0, mark);
         let child = command.spawn();
         if let Ok(child) = &child {
             let id = child.id().unwrap_or_default();
-            groups.living.insert(id, mark.to_string());
-            groups.tell('+', id, mark);
+            groups.running.insert(id, mark.to_string());
+            groups.notify_guard('+', id, mark);
         }
-        groups.tell('-', 0, mark);
+        groups.notify_guard('-', 0, mark);
         child
     }
 
@@ -171,26 +171,26 @@ mod platform {
     /// Kills a process, its group, and on Linux whatever else carries its mark.
     pub fn kill(id: u32) {
         let mut groups = groups();
-        let Some(mark) = groups.living.remove(&id) else { return };
+        let Some(mark) = groups.running.remove(&id) else { return };
         kill_group(id);
-        groups.before.forget_the_gone();
+        groups.before.remove_exited();
         kill_marked(&mark, &groups.before);
-        kill_orphans(&groups.living, &groups.before);
-        groups.tell('-', id, &mark);
+        kill_orphans(&groups.running, &groups.before);
+        groups.notify_guard('-', id, &mark);
     }
 
     /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet; from then on it
     /// starts nothing more.
     pub fn kill_all() {
-        let living: Vec<u32> = {
+        let running: Vec<u32> = {
             let mut groups = groups();
             groups.closed = true;
-            groups.living.keys().copied().collect()
+            groups.running.keys().copied().collect()
         };
-        living.iter().copied().for_each(kill);
+        running.iter().copied().for_each(kill);
         // A signal is sent sooner than a process is gone, and whoever asked wants it gone.
         let since = Instant::now();
-        while living.iter().any(|id| exists(*id)) && since.elapsed() < GONE_WITHIN {
+        while running.iter().any(|id| group_exists(*id)) && since.elapsed() < GONE_WITHIN {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -206,20 +206,20 @@ mod platform {
 
     /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
     #[cfg(target_os = "linux")]
-    fn kill_orphans(living: &BTreeMap<u32, String>, before: &Before) {
-        use crate::server::proc::Kin;
+    fn kill_orphans(running: &BTreeMap<u32, String>, before: &Before) {
+        use crate::server::proc::Ancestry;
 
         let ours = std::process::id();
-        let Some(own) = Kin::of(std::path::Path::new("/proc/self")) else { return };
+        let Some(own) = Ancestry::of(std::path::Path::new("/proc/self")) else { return };
         for (id, process) in before.newer() {
-            let Some(kin) = Kin::of(&process) else { continue };
-            if kin.parent != ours || kin.session == own.session {
+            let Some(ids) = Ancestry::of(&process) else { continue };
+            if ids.parent != ours || ids.session == own.session {
                 continue;
             }
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
             let marked =
                 memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
-            if let Some(id) = group(id).filter(|_| !marked && !living.contains_key(&id)) {
+            if let Some(id) = group(id).filter(|_| !marked && !running.contains_key(&id)) {
                 let _ = signal(id, Signal::SIGKILL);
                 let _ = nix::sys::wait::waitpid(id, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
             }
@@ -229,7 +229,7 @@ mod platform {
     #[cfg(not(target_os = "linux"))]
     fn kill_orphans(_living: &BTreeMap<u32, String>, _before: &Before) {}
 
-    fn exists(id: u32) -> bool {
+    fn group_exists(id: u32) -> bool {
         group(id).is_some_and(|group| killpg(group, None).is_ok())
     }
 

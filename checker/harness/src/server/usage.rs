@@ -5,9 +5,9 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use std::{fs, path::PathBuf};
 
-use super::proc::Before;
 #[cfg(target_os = "linux")]
-use super::proc::Kin;
+use super::proc::Ancestry;
+use super::proc::Before;
 
 /// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
 pub fn memory(id: u32, before: &Before) -> Option<u64> {
@@ -45,16 +45,16 @@ pub fn memory(id: u32, before: &Before) -> Option<u64> {
 /// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
 /// system doesn't tell.
 pub fn waited(id: u32, before: &Before) -> Option<Duration> {
-    scheduled(id, before, 1)
+    schedstat_sum(id, before, 1)
 }
 
 /// How long they have run on one; `None` where the system doesn't tell.
-pub fn ran(id: u32) -> Option<Duration> {
-    scheduled(id, &Before::default(), 0)
+pub fn cpu_time(id: u32) -> Option<Duration> {
+    schedstat_sum(id, &Before::default(), 0)
 }
 
 /// One column of the scheduler's statistics, in nanoseconds, summed up: time on a processor, time waiting for one.
-fn scheduled(id: u32, before: &Before, column: usize) -> Option<Duration> {
+fn schedstat_sum(id: u32, before: &Before, column: usize) -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
         let nanos = members(id, before).flat_map(|process| {
@@ -89,5 +89,5 @@ fn linux_memory(group: u32, before: &Before) -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn members(group: u32, before: &Before) -> impl Iterator<Item = PathBuf> {
     let new = before.newer().map(|(_, process)| process);
-    new.filter(move |process| Kin::of(process).is_some_and(|kin| kin.group == group))
+    new.filter(move |process| Ancestry::of(process).is_some_and(|ids| ids.group == group))
 }

@@ -40,7 +40,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the connection was broken from the other side.
-    pub async fn read(&mut self, mut hear: impl FnMut(Item)) -> io::Result<bool> {
+    pub async fn read(&mut self, mut emit: impl FnMut(Item)) -> io::Result<bool> {
         let _ = self.mode.wait_for(|mode| *mode != ReadMode::NotReading).await;
         let read = self.half.read(&mut self.buffer).await;
         let connection = &self.connection;
@@ -55,7 +55,7 @@ impl Incoming {
             Ok(read) => {
                 self.decoder.feed(&self.buffer[..read], |item| {
                     connection.record(Direction::ToClient, EventKind::of(&item));
-                    hear(item);
+                    emit(item);
                 });
                 Ok(true)
             }
@@ -68,12 +68,12 @@ impl Incoming {
     }
 
     /// Lets go of the socket.
-    pub fn let_go(self) {
+    pub fn close(self) {
         if self.connection.is_reset() {
             let _ = self.half.as_ref().set_zero_linger();
         }
         drop(self.half);
-        self.connection.let_go_of_half();
+        self.connection.release_half();
     }
 }
 
@@ -116,7 +116,7 @@ impl Outgoing {
     }
 
     /// Lets go of the socket.
-    pub fn let_go(self) {
+    pub fn close(self) {
         if self.connection.is_reset() {
             let _ = self.half.as_ref().set_zero_linger();
             // Dropped, it says FIN first.
@@ -124,6 +124,6 @@ impl Outgoing {
         } else {
             drop(self.half);
         }
-        self.connection.let_go_of_half();
+        self.connection.release_half();
     }
 }

@@ -52,7 +52,7 @@ pub enum EventKind {
     /// The client stopped reading.
     StoppedReading,
     /// The client reads again.
-    ReadsOn,
+    ResumedReading,
 }
 
 impl EventKind {
@@ -129,7 +129,7 @@ impl Recorder {
         &self,
         options: SocketOptions,
     ) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {
-        let server = self.reach(options).await?;
+        let server = self.connect_with_retries(options).await?;
         server.set_nodelay(true)?;
         let connection = {
             let mut connections = lock(&self.connections);
@@ -147,14 +147,14 @@ impl Recorder {
 
     /// Connects to the server; a refusal is tried again for a while, since some servers announce
     /// themselves a moment too early.
-    async fn reach(&self, options: SocketOptions) -> io::Result<TcpStream> {
+    async fn connect_with_retries(&self, options: SocketOptions) -> io::Result<TcpStream> {
         let since = Instant::now();
         loop {
-            let refusal = match self.reach_at(Ipv4Addr::LOCALHOST.into(), options).await {
+            let refusal = match self.connect_to(Ipv4Addr::LOCALHOST.into(), options).await {
                 Ok(server) => return Ok(server),
                 Err(refusal) => refusal,
             };
-            if let Ok(server) = self.reach_at(Ipv6Addr::LOCALHOST.into(), options).await {
+            if let Ok(server) = self.connect_to(Ipv6Addr::LOCALHOST.into(), options).await {
                 return Ok(server);
             }
             if refusal.kind() != io::ErrorKind::ConnectionRefused || since.elapsed() > REFUSED_FOR {
@@ -164,7 +164,7 @@ impl Recorder {
         }
     }
 
-    async fn reach_at(&self, host: IpAddr, options: SocketOptions) -> io::Result<TcpStream> {
+    async fn connect_to(&self, host: IpAddr, options: SocketOptions) -> io::Result<TcpStream> {
         let socket = if host.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(size) = options.receive_buffer {
             socket.set_recv_buffer_size(size)?;
@@ -247,8 +247,8 @@ impl Connection {
     }
 
     /// Takes again what the server sends, and what it has sent meanwhile.
-    pub fn read_on(&self) {
-        self.record(Direction::ToServer, EventKind::ReadsOn);
+    pub fn resume_reading(&self) {
+        self.record(Direction::ToServer, EventKind::ResumedReading);
         self.mode.send_replace(ReadMode::Open);
     }
 
@@ -273,13 +273,13 @@ impl Connection {
         *self.mode.borrow() == ReadMode::Reset
     }
 
-    pub(super) fn let_go_of_half(&self) {
+    pub(super) fn release_half(&self) {
         self.halves.send_modify(|held| *held -= 1);
     }
 
     /// When the server's end of the connection was found to be gone, by its FIN or RST or because it
     /// no longer takes bytes; waits for it.
-    pub async fn lost(&self) -> Instant {
+    pub async fn wait_until_lost(&self) -> Instant {
         let mut lost = self.lost.subscribe();
         let lost = lost.wait_for(Option::is_some).await.expect("the sender is ours");
         lost.expect("waited for it")

@@ -137,7 +137,7 @@ fn describe(event: &Event) -> (&'static str, Option<bool>, Option<u64>, String) 
         EventKind::Ended => plain("end", "TCP connection ended (FIN)"),
         EventKind::Reset => plain("end", "TCP connection reset (RST)"),
         EventKind::StoppedReading => plain("stall", "the client stops reading"),
-        EventKind::ReadsOn => plain("reads on", "the client reads again"),
+        EventKind::ResumedReading => plain("reads on", "the client reads again"),
     }
 }
 

@@ -102,7 +102,7 @@ pub async fn count(
 
 /// Says one thing and waits until all have heard it, the publisher too.
 async fn pushed(lane: &mut TransportClient, text: &str) -> CheckResult {
-    lane.mouth.say(text).await?;
+    lane.mouth.send(text).await?;
     let everyone = async {
         try_join_all(lane.ears.iter_mut().map(async |ear| {
             while ear.hear().await?.0 != text {}
@@ -185,7 +185,7 @@ async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> Ch
     while let Some(Reverse((now, step))) = steps.pop() {
         match step {
             Step::Publish(number) => {
-                lane.mouth.say(&plan.events[number].text).await?;
+                lane.mouth.send(&plan.events[number].text).await?;
                 published += 1;
                 for (number, asker) in askers.iter_mut().enumerate() {
                     let Some(waiting) = asker.waiting.take() else { continue };

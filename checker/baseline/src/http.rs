@@ -33,7 +33,7 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(connection(stream, answer.clone()))),
-                Err(error) if gone(&error) => {}
+                Err(error) if client_failed(&error) => {}
                 // Out of descriptors, most likely: a connection that ends gives one back.
                 Err(error) => connections.join_next().await.map(drop).ok_or(error)?,
             },
@@ -43,7 +43,7 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
 }
 
 /// Whether only the client that was to be accepted failed.
-fn gone(error: &io::Error) -> bool {
+fn client_failed(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -78,7 +78,7 @@ pub fn response<const N: usize>(
 }
 
 /// An answer that explains itself in a line.
-pub fn said(status: StatusCode, words: &str) -> Response {
+pub fn text_response(status: StatusCode, words: &str) -> Response {
     response(status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{words}\n"))
 }
 

@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::http::{self, Request, Response, header, parameter, response, said};
+use crate::http::{self, Request, Response, header, parameter, response, text_response};
 use crate::{Batch, EVENTS_KEEP_ALIVE};
 
 /// How many messages are remembered; who asks for older ones gets what there is.
@@ -50,7 +50,7 @@ async fn answer(room: Arc<Room>, request: Request) -> Response {
         ("/messages", &Method::GET | &Method::HEAD) => messages(&room, &request).await,
         ("/messages", &Method::POST) => publish(&room, request).await,
         ("/messages", &Method::DELETE) => {
-            room.change(|said| *said = Said::default());
+            room.change(|messages| *messages = Messages::default());
             Ok(response(StatusCode::NO_CONTENT, [], ""))
         }
         ("/messages", _) => {
@@ -60,39 +60,42 @@ async fn answer(room: Arc<Room>, request: Request) -> Response {
         ("/events", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "")),
         (path, _) => Err(Refusal::UnknownPath(path.to_string())),
     };
-    answered.unwrap_or_else(|refusal| said(refusal.status(), &refusal.to_string()))
+    answered.unwrap_or_else(|refusal| text_response(refusal.status(), &refusal.to_string()))
 }
 
-/// What was said.
+/// What was messages.
 #[derive(Default)]
 struct Room {
-    said: Mutex<Said>,
+    messages: Mutex<Messages>,
     next: watch::Sender<usize>,
 }
 
 #[derive(Default)]
-struct Said {
+struct Messages {
     messages: VecDeque<String>,
     forgotten: usize,
 }
 
 impl Room {
     fn since(&self, since: usize) -> Batch {
-        let said = lock(&self.said);
-        let new = said.messages.iter().skip(since.saturating_sub(said.forgotten));
-        Batch { messages: new.cloned().collect(), next: said.forgotten + said.messages.len() }
+        let messages = lock(&self.messages);
+        let new = messages.messages.iter().skip(since.saturating_sub(messages.forgotten));
+        Batch {
+            messages: new.cloned().collect(),
+            next: messages.forgotten + messages.messages.len(),
+        }
     }
 
     fn message(&self, number: usize) -> Option<String> {
-        let said = lock(&self.said);
-        said.messages.get(number.checked_sub(said.forgotten)?).cloned()
+        let messages = lock(&self.messages);
+        messages.messages.get(number.checked_sub(messages.forgotten)?).cloned()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Said)) {
-        let mut said = lock(&self.said);
-        change(&mut said);
-        let next = said.forgotten + said.messages.len();
-        drop(said);
+    fn change(&self, change: impl FnOnce(&mut Messages)) {
+        let mut messages = lock(&self.messages);
+        change(&mut messages);
+        let next = messages.forgotten + messages.messages.len();
+        drop(messages);
         self.next.send_replace(next);
     }
 }
@@ -153,11 +156,11 @@ async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
         if error.is::<LengthLimitError>() { Refusal::TooLong } else { Refusal::Incomplete(error) }
     })?;
     let text = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::NotText)?;
-    room.change(|said| {
-        said.messages.push_back(text);
-        if said.messages.len() > REMEMBERED {
-            said.messages.pop_front();
-            said.forgotten += 1;
+    room.change(|messages| {
+        messages.messages.push_back(text);
+        if messages.messages.len() > REMEMBERED {
+            messages.messages.pop_front();
+            messages.forgotten += 1;
         }
     });
     Ok(response(StatusCode::NO_CONTENT, [], ""))

@@ -10,9 +10,9 @@ use super::{Check, MINIMUM, check};
 use baseline::client::Http;
 use baseline::transports::client::{Publisher, Subscriber, TransportClient};
 use baseline::transports::clock::Clock;
-use baseline::transports::measure::{Sample, race};
+use baseline::transports::measure::{Sample, run_race};
 use baseline::transports::plan::{Contestant, Plan};
-use baseline::transports::relay::Caller;
+use baseline::transports::relay::RelayClient;
 use baseline::transports::server::TransportServer;
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
@@ -70,8 +70,8 @@ async fn raced(ctx: &mut TestContext) -> CheckResult {
     let (sender, receiver) = try_join(ctx.join(), ctx.join()).await?;
     let push = TransportClient {
         contestant: Contestant::Push,
-        mouth: Publisher::Client(sender),
-        ears: vec![Subscriber::Client(Box::new(receiver))],
+        publisher: Publisher::Client(sender),
+        subscribers: vec![Subscriber::Client(Box::new(receiver))],
     };
     let asked = Contestant::Short(POLL);
     let (polled, relayed) =
@@ -80,17 +80,18 @@ async fn raced(ctx: &mut TestContext) -> CheckResult {
     let http = || Http::new(polled.endpoint.0[0], false);
     let polling = TransportClient {
         contestant: asked,
-        mouth: Publisher::Http(http()),
-        ears: vec![Subscriber::Short(http(), POLL, 0)],
+        publisher: Publisher::Http(http()),
+        subscribers: vec![Subscriber::Short(http(), POLL, 0)],
     };
-    let caller = || Caller::connect(relayed.endpoint.0[0]);
+    let caller = || RelayClient::connect(relayed.endpoint.0[0]);
     let floor = TransportClient {
         contestant: Contestant::Relay,
-        mouth: Publisher::Relay(caller().await?),
-        ears: vec![Subscriber::Relay(caller().await?)],
+        publisher: Publisher::Relay(caller().await?),
+        subscribers: vec![Subscriber::Relay(caller().await?)],
     };
     let plan = Arc::new(Plan::new(ctx.rng.random(), WINDOW, WINDOW / EVENTS));
-    let samples = race(vec![polling, push, floor], &plan, &Clock::start()?, Instant::now()).await?;
+    let samples =
+        run_race(vec![polling, push, floor], &plan, &Clock::start()?, Instant::now()).await?;
     let medians: Vec<Duration> = samples.into_iter().map(median).collect();
     let [poll, push, floor] = medians[..] else { unreachable!("three lanes, three medians") };
     if push * SHARE <= poll {

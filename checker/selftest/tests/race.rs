@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use baseline::client::{Http, StreamEvent};
 use baseline::transports::plan::{Contestant, Plan};
 use baseline::transports::proxy::Bytes;
-use baseline::transports::server::{Baseline, Pushed};
+use baseline::transports::server::{Baseline, PushServer};
 use baseline::transports::socket::upgrade_request;
 use baseline::{Batch, server};
 use common::{checker, museum};
@@ -32,7 +32,7 @@ async fn raced(rtt: u64) -> Race {
         apart: APART,
         rtt: Duration::from_millis(rtt),
         reconnect: false,
-        pushed: Pushed::Program(Program::new(argv, std::env::temp_dir())),
+        pushed: PushServer::Program(Program::new(argv, std::env::temp_dir())),
         server: "raw-broadcast".to_string(),
         baseline: Baseline::Inside,
         subscribers: vec![1, 3],

@@ -1,4 +1,4 @@
-//! One contestant, connected: a mouth that publishes and ears that listen.
+//! One contestant, connected: a publisher that publishes and subscribers that listen.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::plan::Contestant;
 use super::proxy::{Distance, Endpoint, Proxy};
-use super::relay::Caller;
+use super::relay::RelayClient;
 use super::socket::Socket;
 use crate::LONG_WAIT;
 use crate::client::{self, Events, Http};
@@ -14,7 +14,7 @@ use harness::client::{Client, ClientEvent, PREFIX, RESPONSE_TIMEOUT, timeout_on_
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
 /// What is said before the race.
-const REHEARSAL: &str = "#0 can you all hear me?";
+const WARM_UP_MESSAGE: &str = "#0 can you all hear me?";
 
 /// Publishes for one contestant.
 pub enum Publisher {
@@ -25,7 +25,7 @@ pub enum Publisher {
     /// By a client of a check, which keeps the conversation.
     Client(Client),
     /// By bytes.
-    Relay(Caller),
+    Relay(RelayClient),
 }
 
 /// Listens for one contestant.
@@ -41,7 +41,7 @@ pub enum Subscriber {
     /// The same, through a client of a check.
     Client(Box<Client>),
     /// Hears bytes.
-    Relay(Caller),
+    Relay(RelayClient),
 }
 
 /// A contestant that has its publisher and its subscribers.
@@ -49,9 +49,9 @@ pub struct TransportClient {
     /// Which.
     pub contestant: Contestant,
     /// Who publishes.
-    pub mouth: Publisher,
+    pub publisher: Publisher,
     /// Who listens.
-    pub ears: Vec<Subscriber>,
+    pub subscribers: Vec<Subscriber>,
 }
 
 /// The lines over which a lane talks: what publishing costs and what listening costs are two things.
@@ -64,19 +64,19 @@ pub struct Proxies {
 
 /// Where a lane's lines lead, and how far.
 #[derive(Clone)]
-pub struct Wiring {
+pub struct Route {
     /// Its server.
     pub endpoint: Endpoint,
     /// How far away it is.
     pub distance: Distance,
 }
 
-impl Wiring {
+impl Route {
     /// Lays the lines.
     ///
     /// # Errors
     /// When no loopback port can be had.
-    pub async fn lay(&self) -> CheckResult<Proxies> {
+    pub async fn open_proxies(&self) -> CheckResult<Proxies> {
         let line = || Proxy::to(self.endpoint.clone(), self.distance.clone());
         Ok(Proxies { publishing: line().await?, listening: line().await? })
     }
@@ -84,7 +84,7 @@ impl Wiring {
 
 /// How the lanes of a race are connected.
 #[derive(Debug, Clone)]
-pub struct Connecting {
+pub struct ConnectOptions {
     /// How many listen.
     pub subscribers: usize,
     /// A new connection for each request.
@@ -103,20 +103,20 @@ impl TransportClient {
     pub async fn connect(
         contestant: Contestant,
         lines: &Proxies,
-        how: &Connecting,
+        how: &ConnectOptions,
     ) -> CheckResult<Self> {
         let (near, far) = (lines.publishing.address, lines.listening.address);
         let socket =
             async |address| Socket::connect(address, &how.host, &how.path).await.map(Box::new);
-        let mouth = match contestant {
+        let publisher = match contestant {
             Contestant::Push => Publisher::Socket(socket(near).await?),
-            Contestant::Relay => Publisher::Relay(Caller::connect(near).await?),
+            Contestant::Relay => Publisher::Relay(RelayClient::connect(near).await?),
             _ => Publisher::Http(Http::new(near, how.reconnect)),
         };
-        let ear = async |_| {
+        let subscriber = async |_| {
             Ok::<_, CheckError>(match contestant {
                 Contestant::Push => Subscriber::Socket(socket(far).await?),
-                Contestant::Relay => Subscriber::Relay(Caller::connect(far).await?),
+                Contestant::Relay => Subscriber::Relay(RelayClient::connect(far).await?),
                 // Each has a client of its own, and so a connection of its own.
                 Contestant::Short(period) => {
                     Subscriber::Short(Http::new(far, how.reconnect), period, 0)
@@ -127,8 +127,8 @@ impl TransportClient {
                 }
             })
         };
-        let ears = try_join_all((0..how.subscribers).map(ear)).await?;
-        Ok(TransportClient { contestant, mouth, ears })
+        let subscribers = try_join_all((0..how.subscribers).map(subscriber)).await?;
+        Ok(TransportClient { contestant, publisher, subscribers })
     }
 
     /// Sends one message to everyone: from here on all connections stand, and everybody is known to hear. Over a
@@ -136,41 +136,41 @@ impl TransportClient {
     ///
     /// # Errors
     /// When it doesn't arrive.
-    pub async fn rehearse(&mut self, rtt: Duration, apart: Duration) -> CheckResult {
+    pub async fn warm_up(&mut self, rtt: Duration, apart: Duration) -> CheckResult {
         // Requests that are under way at a time; at random moments there may be many more than on the average.
         let requests = |every: Duration| {
             let mean = rtt.as_secs_f64() / every.as_secs_f64();
             (mean + 3.0 * mean.sqrt()).ceil() as usize + 2
         };
-        if let Publisher::Http(http) = &self.mouth {
+        if let Publisher::Http(http) = &self.publisher {
             http.warm_up(requests(apart)).await?;
         }
-        for ear in &self.ears {
-            if let Subscriber::Short(http, period, _) = ear {
+        for subscriber in &self.subscribers {
+            if let Subscriber::Short(http, period, _) = subscriber {
                 http.warm_up(requests(*period)).await?;
             }
         }
-        self.mouth.send(REHEARSAL).await?;
-        for (number, ear) in self.ears.iter_mut().enumerate() {
-            let hearing = async {
-                match ear {
+        self.publisher.send(WARM_UP_MESSAGE).await?;
+        for (number, subscriber) in self.subscribers.iter_mut().enumerate() {
+            let receiving = async {
+                match subscriber {
                     Subscriber::Short(http, _, since) | Subscriber::Long(http, since) => {
                         *since = http.poll(0, WAIT).await?.next
                     }
-                    pushed => while pushed.hear().await?.0 != REHEARSAL {},
+                    pushed => while pushed.receive().await?.0 != WARM_UP_MESSAGE {},
                 }
                 Ok::<_, CheckError>(())
             };
-            match timeout_on_busy_host(RESPONSE_TIMEOUT, hearing).await {
+            match timeout_on_busy_host(RESPONSE_TIMEOUT, receiving).await {
                 Some(heard) => heard?,
-                None => return Err(deaf(self.contestant, number)),
+                None => return Err(no_message(self.contestant, number)),
             }
         }
         Ok(())
     }
 }
 
-fn deaf(contestant: Contestant, subscriber: usize) -> CheckError {
+fn no_message(contestant: Contestant, subscriber: usize) -> CheckError {
     let summary = format!(
         "{}: subscriber {} did not hear within {} s what another client said; does the server broadcast?",
         contestant.name(),
@@ -188,11 +188,11 @@ impl Publisher {
     ///
     /// # Errors
     /// When the server is gone.
-    pub async fn say(&mut self, text: &str) -> CheckResult {
+    pub async fn send(&mut self, text: &str) -> CheckResult {
         match self {
             Publisher::Http(http) => http.publish(text).await,
-            Publisher::Socket(socket) => socket.say(text).await,
-            Publisher::Relay(caller) => caller.say(text).await,
+            Publisher::Socket(socket) => socket.send(text).await,
+            Publisher::Relay(relay) => relay.send(text).await,
             Publisher::Client(client) => {
                 client.send_text(text);
                 Ok(())
@@ -204,11 +204,11 @@ impl Publisher {
     ///
     /// # Errors
     /// When the server is gone.
-    pub async fn hear(&mut self) -> CheckResult<String> {
+    pub async fn receive(&mut self) -> CheckResult<String> {
         match self {
             Publisher::Http(_) | Publisher::Client(_) => std::future::pending().await,
-            Publisher::Socket(socket) => socket.hear().await.map(|(text, _)| unprefixed(text)),
-            Publisher::Relay(caller) => caller.hear().await.map(|(text, _)| text),
+            Publisher::Socket(socket) => socket.receive().await.map(|(text, _)| unprefixed(text)),
+            Publisher::Relay(relay) => relay.receive().await.map(|(text, _)| text),
         }
     }
 }
@@ -218,7 +218,7 @@ impl Subscriber {
     ///
     /// # Errors
     /// When the server is gone.
-    pub async fn hear(&mut self) -> CheckResult<(String, Instant)> {
+    pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         match self {
             Subscriber::Short(..) | Subscriber::Long(..) => std::future::pending().await,
             Subscriber::Events(events) => loop {
@@ -227,14 +227,15 @@ impl Subscriber {
                 }
             },
             Subscriber::Socket(socket) => {
-                socket.hear().await.map(|(text, at)| (unprefixed(text), at))
+                socket.receive().await.map(|(text, at)| (unprefixed(text), at))
             }
-            Subscriber::Relay(caller) => caller.hear().await,
+            Subscriber::Relay(relay) => relay.receive().await,
             Subscriber::Client(client) => {
-                let moment = client.next_except_heartbeats("the message of another client").await?;
-                match moment.event {
-                    ClientEvent::Text(text) => Ok((unprefixed(text), moment.at)),
-                    _ => Err(client.unexpected(&moment, "the message of another client")),
+                let received =
+                    client.next_except_heartbeats("the message of another client").await?;
+                match received.event {
+                    ClientEvent::Text(text) => Ok((unprefixed(text), received.at)),
+                    _ => Err(client.unexpected(&received, "the message of another client")),
                 }
             }
         }
@@ -250,7 +251,7 @@ fn unprefixed(text: String) -> String {
 pub const WAIT: Option<Duration> = Some(LONG_WAIT);
 
 /// Says of a trouble whose it was.
-pub fn of(contestant: Contestant) -> impl Fn(CheckError) -> CheckError {
+pub fn name_contestant(contestant: Contestant) -> impl Fn(CheckError) -> CheckError {
     move |error| match error {
         CheckError::Inconclusive(reason) => {
             CheckError::Inconclusive(format!("{}: {reason}", contestant.name()))

@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// Waits until then.
-    pub async fn until(&self, moment: Instant) {
+    pub async fn sleep_until(&self, moment: Instant) {
         let early = moment.checked_sub(EARLY).unwrap_or(moment);
         if early > Instant::now() {
             let (wake, woken) = oneshot::channel();
@@ -38,11 +38,11 @@ impl Clock {
                 let _ = woken.await;
             }
         }
-        self.awake(moment).await;
+        self.spin_until(moment).await;
     }
 
     /// Waits until then without letting the thread fall asleep.
-    pub async fn awake(&self, moment: Instant) {
+    pub async fn spin_until(&self, moment: Instant) {
         while Instant::now() < moment {
             tokio::task::yield_now().await;
         }

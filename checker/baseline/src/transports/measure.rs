@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 
-use super::client::{Publisher, Subscriber, TransportClient, WAIT, of};
+use super::client::{Publisher, Subscriber, TransportClient, WAIT, name_contestant};
 use super::clock::Clock;
 use super::plan::{Contestant, Plan};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
@@ -29,60 +29,62 @@ pub struct Sample {
     pub latency: Duration,
 }
 
-/// Something heard in a lane.
+/// Something heard in a client.
 struct Arrival {
-    place: usize,
+    index: usize,
     subscriber: usize,
     text: String,
     at: Instant,
 }
 
 #[derive(Clone)]
-struct Subscribers {
-    place: usize,
+struct ArrivalSender {
+    index: usize,
     subscriber: usize,
-    heard: UnboundedSender<Arrival>,
+    sender: UnboundedSender<Arrival>,
 }
 
-impl Subscribers {
-    fn note(&self, text: String, at: Instant) {
-        let Subscribers { place, subscriber, .. } = *self;
-        let _ = self.heard.send(Arrival { place, subscriber, text, at });
+impl ArrivalSender {
+    fn send(&self, text: String, at: Instant) {
+        let ArrivalSender { index, subscriber, .. } = *self;
+        let _ = self.sender.send(Arrival { index, subscriber, text, at });
     }
 }
 
-/// Lets the lanes race from `began` on, which should still be to come; what was measured of each, in the order of the lanes, each in the order of arrival.
+/// Lets the clients race from `began` on, which should still be to come; what was measured of each, in the order of the clients, each in the order of arrival.
 ///
 /// # Errors
 /// When a server goes away, or loses messages.
-pub async fn race(
-    lanes: Vec<TransportClient>,
+pub async fn run_race(
+    clients: Vec<TransportClient>,
     plan: &Arc<Plan>,
     clock: &Clock,
     began: Instant,
 ) -> CheckResult<Vec<Vec<Sample>>> {
-    let contestants: Vec<Contestant> = lanes.iter().map(|lane| lane.contestant).collect();
+    let contestants: Vec<Contestant> = clients.iter().map(|client| client.contestant).collect();
     let numbers: HashMap<&str, usize> = plan
         .events
         .iter()
         .enumerate()
         .map(|(number, event)| (event.text.as_str(), number))
         .collect();
-    let (heard, mut arrivals) = mpsc::unbounded_channel();
+    let (sender, mut arrivals) = mpsc::unbounded_channel();
     let mut tasks: JoinSet<CheckResult> = JoinSet::new();
     let mut missing: Vec<Vec<Vec<bool>>> = Vec::new();
-    for (place, lane) in lanes.into_iter().enumerate() {
-        missing.push(vec![vec![true; plan.events.len()]; lane.ears.len()]);
-        let whose = of(lane.contestant);
-        for (subscriber, ear) in lane.ears.into_iter().enumerate() {
-            let ears = Subscribers { place, subscriber, heard: heard.clone() };
-            let (clock, plan, whose) = (clock.clone(), plan.clone(), of(lane.contestant));
-            tasks
-                .spawn(async move { listen(ear, ears, &plan, &clock, began).await.map_err(whose) });
+    for (index, client) in clients.into_iter().enumerate() {
+        missing.push(vec![vec![true; plan.events.len()]; client.subscribers.len()]);
+        let named = name_contestant(client.contestant);
+        for (number, subscriber) in client.subscribers.into_iter().enumerate() {
+            let arrivals = ArrivalSender { index, subscriber: number, sender: sender.clone() };
+            let (clock, plan, named) =
+                (clock.clone(), plan.clone(), name_contestant(client.contestant));
+            tasks.spawn(async move {
+                listen(subscriber, arrivals, &plan, &clock, began).await.map_err(named)
+            });
         }
         let (clock, plan) = (clock.clone(), plan.clone());
         tasks.spawn(async move {
-            publish(lane.mouth, lane.contestant, &plan, &clock, began).await.map_err(whose)
+            publish(client.publisher, client.contestant, &plan, &clock, began).await.map_err(named)
         });
     }
     let mut left: usize = missing.iter().flatten().map(Vec::len).sum();
@@ -92,13 +94,13 @@ pub async fn race(
             tokio::select! {
                 biased;
                 Some(arrival) = arrivals.recv() => {
-                    let Arrival { place, subscriber, text, at } = arrival;
+                    let Arrival { index, subscriber, text, at } = arrival;
                     // Whatever else a server says is for other checks to judge.
                     let Some(&event) = numbers.get(text.as_str()) else { continue };
-                    if std::mem::take(&mut missing[place][subscriber][event]) {
-                        let moment = began + plan.events[event].moment(contestants[place]);
+                    if std::mem::take(&mut missing[index][subscriber][event]) {
+                        let moment = began + plan.events[event].moment(contestants[index]);
                         let latency = at.saturating_duration_since(moment);
-                        samples[place].push(Sample { event, subscriber, latency });
+                        samples[index].push(Sample { event, subscriber, latency });
                         left -= 1;
                     }
                 }
@@ -113,13 +115,17 @@ pub async fn race(
         contestants.iter().filter_map(|contestant| contestant.period()).max().unwrap_or_default();
     match timeout_on_busy_host(plan.window + slowest + RESPONSE_TIMEOUT, collecting).await {
         Some(collected) => collected.map(|()| samples),
-        None => Err(lost(&contestants, &missing, plan.events.len())),
+        None => Err(missing_messages(&contestants, &missing, plan.events.len())),
     }
 }
 
-fn lost(contestants: &[Contestant], missing: &[Vec<Vec<bool>>], events: usize) -> CheckError {
-    let lanes = contestants.iter().zip(missing);
-    let mut lost = lanes.map(|(contestant, missing)| {
+fn missing_messages(
+    contestants: &[Contestant],
+    missing: &[Vec<Vec<bool>>],
+    events: usize,
+) -> CheckError {
+    let clients = contestants.iter().zip(missing);
+    let mut lost = clients.map(|(contestant, missing)| {
         (
             contestant,
             missing.len() * events,
@@ -141,7 +147,7 @@ fn lost(contestants: &[Contestant], missing: &[Vec<Vec<bool>>], events: usize) -
 }
 
 async fn publish(
-    mut mouth: Publisher,
+    mut publisher: Publisher,
     contestant: Contestant,
     plan: &Plan,
     clock: &Clock,
@@ -152,61 +158,61 @@ async fn publish(
     moments.sort();
     let mut posting: JoinSet<CheckResult> = JoinSet::new();
     for (moment, text) in moments {
-        let due = clock.until(began + moment);
+        let due = clock.sleep_until(began + moment);
         tokio::pin!(due);
         loop {
             tokio::select! {
                 biased;
                 () = &mut due => break,
-                heard = mouth.hear() => drop(heard?),
+                received = publisher.receive() => drop(received?),
                 Some(posted) = posting.join_next() => posted.unwrap_or(Ok(()))?,
             }
         }
-        match &mut mouth {
+        match &mut publisher {
             // Whether an answer takes long must not delay the next event.
             Publisher::Http(http) => {
                 let (http, text) = (http.clone(), text.clone());
                 posting.spawn(async move { http.publish(&text).await });
             }
-            mouth => mouth.send(text).await?,
+            publisher => publisher.send(text).await?,
         }
-        clock.awake(Instant::now() + ALERT).await;
+        clock.spin_until(Instant::now() + ALERT).await;
     }
     while let Some(posted) = posting.join_next().await {
         posted.unwrap_or(Ok(()))?;
     }
     loop {
-        mouth.hear().await?;
+        publisher.receive().await?;
     }
 }
 
 async fn listen(
-    ear: Subscriber,
-    ears: Subscribers,
+    subscriber: Subscriber,
+    arrivals: ArrivalSender,
     plan: &Plan,
     clock: &Clock,
     began: Instant,
 ) -> CheckResult {
-    match ear {
+    match subscriber {
         Subscriber::Short(http, period, since) => {
-            let phase = plan.phase(period, ears.subscriber);
+            let phase = plan.phase(period, arrivals.subscriber);
             let next = Arc::new(AtomicUsize::new(since));
             let mut asking: JoinSet<CheckResult> = JoinSet::new();
             for moment in (0..).map(|number| began + phase + period * number) {
                 loop {
                     tokio::select! {
                         biased;
-                        () = clock.until(moment) => break,
+                        () = clock.sleep_until(moment) => break,
                         Some(asked) = asking.join_next() => asked.unwrap_or(Ok(()))?,
                     }
                 }
                 // It asks by the clock even if the last answer is still on its way, as a timer in a page does.
-                let (http, ears, next) = (http.clone(), ears.clone(), next.clone());
+                let (http, arrivals, next) = (http.clone(), arrivals.clone(), next.clone());
                 asking.spawn(async move {
                     let batch = http.poll(next.load(Ordering::Relaxed), None).await?;
                     let at = Instant::now();
                     next.fetch_max(batch.next, Ordering::Relaxed);
-                    batch.messages.into_iter().for_each(|text| ears.note(text, at));
+                    batch.messages.into_iter().for_each(|text| arrivals.send(text, at));
                     Ok(())
                 });
             }
@@ -216,15 +222,15 @@ async fn listen(
             let batch = http.poll(since, WAIT).await?;
             let at = Instant::now();
             since = batch.next;
-            batch.messages.into_iter().for_each(|text| ears.note(text, at));
+            batch.messages.into_iter().for_each(|text| arrivals.send(text, at));
         },
         mut pushed => {
             let mut missing: HashSet<&str> =
                 plan.events.iter().map(|event| event.text.as_str()).collect();
             while !missing.is_empty() {
-                let (text, at) = pushed.hear().await?;
+                let (text, at) = pushed.receive().await?;
                 missing.remove(text.as_str());
-                ears.note(text, at);
+                arrivals.send(text, at);
             }
             // Who has heard all stays until the others have, and takes their silence for nobody's failure.
             std::future::pending().await

@@ -105,7 +105,7 @@ impl Proxy {
                 tokio::spawn(async move {
                     // A server that doesn't accept is, to the client, one that hangs up.
                     if let Ok(far) = server.connect().await {
-                        let _ = join(near, far, &counts, distance).await;
+                        let _ = forward_both_ways(near, far, &counts, distance).await;
                     }
                 });
             }
@@ -122,7 +122,7 @@ impl Proxy {
     }
 
     /// Waits until so many bytes have gone to the server.
-    pub async fn carried_up(&self, up: u64) {
+    pub async fn wait_for_upload(&self, up: u64) {
         loop {
             let changed = self.counts.changed.notified();
             if self.bytes().up >= up {
@@ -139,7 +139,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn join(
+async fn forward_both_ways(
     near: TcpStream,
     far: TcpStream,
     counts: &Arc<Counts>,
@@ -163,8 +163,14 @@ async fn join(
         forward(from_server, to_client, down).await;
     } else {
         // The far side's SYN and its answer have to travel too before the first byte can leave.
-        tokio::spawn(carry(from_client, to_server, up, opened + distance.rtt, distance.clone()));
-        carry(from_server, to_client, down, opened, distance).await;
+        tokio::spawn(forward_delayed(
+            from_client,
+            to_server,
+            up,
+            opened + distance.rtt,
+            distance.clone(),
+        ));
+        forward_delayed(from_server, to_client, down, opened, distance).await;
     }
     Ok(())
 }
@@ -181,7 +187,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, count: impl Fn
 }
 
 /// The same, half a round trip later.
-async fn carry(
+async fn forward_delayed(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     count: impl Fn(u64),
@@ -191,7 +197,7 @@ async fn carry(
     let (sent, mut travelling) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let arriving = async move {
         while let Some((moment, bytes)) = travelling.recv().await {
-            distance.clock.until(moment).await;
+            distance.clock.sleep_until(moment).await;
             if to.write_all(&bytes).await.is_err() {
                 return;
             }

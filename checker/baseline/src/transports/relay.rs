@@ -49,13 +49,13 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
 }
 
 /// A client of the relay: a message is a line.
-pub struct Caller {
+pub struct RelayClient {
     stream: TcpStream,
     buffer: Vec<u8>,
     arrived: Instant,
 }
 
-impl Caller {
+impl RelayClient {
     /// Calls the relay, and waits until it will miss nothing.
     ///
     /// # Errors
@@ -63,16 +63,16 @@ impl Caller {
     pub async fn connect(address: SocketAddr) -> CheckResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut caller = Caller { stream, buffer: Vec::new(), arrived: Instant::now() };
-        caller.hear().await?;
-        Ok(caller)
+        let mut client = RelayClient { stream, buffer: Vec::new(), arrived: Instant::now() };
+        client.receive().await?;
+        Ok(client)
     }
 
     /// Says a line.
     ///
     /// # Errors
     /// When the relay is gone.
-    pub async fn say(&mut self, text: &str) -> CheckResult {
+    pub async fn send(&mut self, text: &str) -> CheckResult {
         Ok(self.stream.write_all(format!("{text}\n").as_bytes()).await?)
     }
 
@@ -80,7 +80,7 @@ impl Caller {
     ///
     /// # Errors
     /// When the relay is gone.
-    pub async fn hear(&mut self) -> CheckResult<(String, Instant)> {
+    pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();

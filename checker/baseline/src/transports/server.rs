@@ -31,7 +31,7 @@ pub enum Baseline {
 
 /// The WebSocket server that takes part.
 #[derive(Clone)]
-pub enum Pushed {
+pub enum PushServer {
     /// It is started.
     Program(Program),
     /// It runs already, somewhere.
@@ -49,10 +49,10 @@ pub enum Pushed {
 pub struct TransportServer {
     /// Where it listens.
     pub endpoint: Endpoint,
-    life: Life,
+    handle: Handle,
 }
 
-enum Life {
+enum Handle {
     Inside(JoinHandle<io::Result<()>>),
     Ours { id: u32, _process: Process },
     Server(Box<Server>),
@@ -66,7 +66,7 @@ impl TransportServer {
     /// When it doesn't come up.
     pub async fn start(
         contestant: Contestant,
-        pushed: &Pushed,
+        pushed: &PushServer,
         baseline: &Baseline,
     ) -> CheckResult<Self> {
         match contestant {
@@ -79,29 +79,25 @@ impl TransportServer {
     ///
     /// # Errors
     /// When it doesn't come up.
-    pub async fn push(pushed: &Pushed, interval: Option<Duration>) -> CheckResult<Self> {
+    pub async fn push(pushed: &PushServer, interval: Option<Duration>) -> CheckResult<Self> {
         match pushed {
-            Pushed::Program(program) => {
-                match Server::start(program, Environment { interval, ci: false }).await {
-                    Ok(server) => Ok(TransportServer {
-                        endpoint: Endpoint::loopback(server.port),
-                        life: Life::Server(Box::new(server)),
-                    }),
-                    Err((error, output)) => {
-                        let last = output
-                            .lines()
-                            .last()
-                            .map(|(_, line)| format!("; its last line: {line}"));
-                        Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
-                    }
+            PushServer::Program(program) => match Server::start(program, Environment { interval, ci: false }).await {
+                Ok(server) => Ok(TransportServer {
+                    endpoint: Endpoint::loopback(server.port),
+                    handle: Handle::Server(Box::new(server)),
+                }),
+                Err((error, output)) => {
+                    let last =
+                        output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
+                    Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
                 }
-            }
-            Pushed::Far { endpoint, host, .. } => {
+            },
+            PushServer::Far { endpoint, host, .. } => {
                 let refused = |error| {
                     CheckError::Inconclusive(format!("nothing answers at ws://{host}: {error}"))
                 };
                 endpoint.connect().await.map_err(refused)?;
-                Ok(TransportServer { endpoint: endpoint.clone(), life: Life::Far })
+                Ok(TransportServer { endpoint: endpoint.clone(), handle: Handle::Far })
             }
         }
     }
@@ -119,7 +115,7 @@ impl TransportServer {
                 _ => crate::server::serve(listener).await,
             }
         };
-        Ok(TransportServer { endpoint, life: Life::Inside(tokio::spawn(serving)) })
+        Ok(TransportServer { endpoint, handle: Handle::Inside(tokio::spawn(serving)) })
     }
 
     async fn baseline(contestant: Contestant, baseline: &Baseline) -> CheckResult<Self> {
@@ -138,9 +134,9 @@ impl TransportServer {
                 let (process, stdout, _) = Process::spawn(command, &mark)
                     .map_err(|error| failed(&format!("can't be started: {error}")))?;
                 let id = process.id();
-                let life = Life::Ours { id, _process: process };
+                let handle = Handle::Ours { id, _process: process };
                 // From here on it is killed if something goes wrong.
-                let mut host = TransportServer { endpoint: Endpoint(Vec::new()), life };
+                let mut server = TransportServer { endpoint: Endpoint(Vec::new()), handle };
                 let mut lines =
                     BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
                 let line = timeout_on_busy_host(RESPONSE_TIMEOUT, lines.next_line())
@@ -150,25 +146,25 @@ impl TransportServer {
                 let address = line
                     .as_deref()
                     .and_then(|line| line.rsplit_once("://")?.1.parse::<SocketAddr>().ok());
-                host.endpoint =
+                server.endpoint =
                     Endpoint(vec![address.ok_or_else(|| failed("did not say where it listens"))?]);
-                Ok(host)
+                Ok(server)
             }
         }
     }
 
     /// Processor time that the server has used by now, `None` where nobody tells.
     pub fn cpu(&self) -> Option<Duration> {
-        match &self.life {
-            Life::Ours { id, .. } => cpu(*id),
-            Life::Server(server) => cpu(server.id()),
-            Life::Inside(_) | Life::Far => None,
+        match &self.handle {
+            Handle::Ours { id, .. } => cpu(*id),
+            Handle::Server(server) => cpu(server.id()),
+            Handle::Inside(_) | Handle::Far => None,
         }
     }
 
     /// How its process ended, if it did.
     pub fn ended(&self) -> Option<String> {
-        if let Life::Server(server) = &self.life {
+        if let Handle::Server(server) = &self.handle {
             server.ended().map(|status| status.to_string())
         } else {
             None
@@ -178,10 +174,10 @@ impl TransportServer {
 
 impl Drop for TransportServer {
     fn drop(&mut self) {
-        match &self.life {
-            Life::Inside(serving) => serving.abort(),
-            Life::Ours { id, .. } => kill(*id),
-            Life::Server(_) | Life::Far => {}
+        match &self.handle {
+            Handle::Inside(serving) => serving.abort(),
+            Handle::Ours { id, .. } => kill(*id),
+            Handle::Server(_) | Handle::Far => {}
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Socket {
     stream: TcpStream,
     decoder: Decoder,
     buffer: Vec<u8>,
-    heard: VecDeque<SocketEvent>,
+    events: VecDeque<SocketEvent>,
     message: Vec<u8>,
     arrived: Instant,
     /// How many bytes were written.
@@ -55,7 +55,7 @@ impl Socket {
             stream,
             decoder: Decoder::new(usize::MAX),
             buffer: vec![0; 16 * 1024],
-            heard: VecDeque::new(),
+            events: VecDeque::new(),
             message: Vec::new(),
             arrived: Instant::now(),
             written: request.len() as u64,
@@ -77,21 +77,21 @@ impl Socket {
     ///
     /// # Errors
     /// When the server is gone.
-    pub async fn say(&mut self, text: &str) -> CheckResult {
-        self.send(Frame::new(OpCode::Data(Data::Text), text)).await
+    pub async fn send(&mut self, text: &str) -> CheckResult {
+        self.send_frame(Frame::new(OpCode::Data(Data::Text), text)).await
     }
 
-    async fn send(&mut self, frame: Frame) -> CheckResult {
+    async fn send_frame(&mut self, frame: Frame) -> CheckResult {
         let bytes = frame.masked(rand::random()).encode();
         self.written += bytes.len() as u64;
-        self.stream.write_all(&bytes).await.map_err(|error| gone(&error.to_string()))
+        self.stream.write_all(&bytes).await.map_err(|error| disconnected(&error.to_string()))
     }
 
     /// The next text message, and when it was there.
     ///
     /// # Errors
     /// When the server ends the connection, or breaks the rules.
-    pub async fn hear(&mut self) -> CheckResult<(String, Instant)> {
+    pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let (SocketEvent::Message(text), at) = self.next().await? {
                 return Ok((text, at));
@@ -102,27 +102,27 @@ impl Socket {
     /// The next message or ping, and when it was there. Nothing is lost if it isn't waited for.
     ///
     /// # Errors
-    /// As [`Socket::hear`].
+    /// As [`Socket::receive`].
     pub async fn next(&mut self) -> CheckResult<(SocketEvent, Instant)> {
         loop {
-            if let Some(heard) = self.heard.pop_front() {
-                return Ok((heard, self.arrived));
+            if let Some(event) = self.events.pop_front() {
+                return Ok((event, self.arrived));
             }
             let read = match self.stream.read(&mut self.buffer).await {
-                Ok(0) => return Err(gone("connection closed")),
+                Ok(0) => return Err(disconnected("connection closed")),
                 Ok(read) => read,
-                Err(error) => return Err(gone(&error.to_string())),
+                Err(error) => return Err(disconnected(&error.to_string())),
             };
             self.arrived = Instant::now();
             let mut items = Vec::new();
             self.decoder.feed(&self.buffer[..read], |item| items.push(item));
             for item in items {
-                self.take(item).await?;
+                self.handle_item(item).await?;
             }
         }
     }
 
-    async fn take(&mut self, item: Item) -> CheckResult {
+    async fn handle_item(&mut self, item: Item) -> CheckResult {
         match item {
             Item::Head(head) => {
                 let status = head.lines().next().unwrap_or_default();
@@ -135,16 +135,19 @@ impl Socket {
             }
             Item::Frame(frame) => match frame.opcode {
                 OpCode::Control(Control::Ping) => {
-                    self.send(Frame::new(OpCode::Control(Control::Pong), frame.payload)).await?;
-                    self.heard.push_back(SocketEvent::Ping);
+                    self.send_frame(Frame::new(OpCode::Control(Control::Pong), frame.payload))
+                        .await?;
+                    self.events.push_back(SocketEvent::Ping);
                 }
-                OpCode::Control(Control::Close) => return Err(gone("it sent a close frame")),
+                OpCode::Control(Control::Close) => {
+                    return Err(disconnected("it sent a close frame"));
+                }
                 OpCode::Control(_) => {}
                 OpCode::Data(_) => {
                     self.message.extend_from_slice(&frame.payload);
                     if frame.fin {
                         let message = std::mem::take(&mut self.message);
-                        self.heard.push_back(SocketEvent::Message(
+                        self.events.push_back(SocketEvent::Message(
                             String::from_utf8_lossy(&message).into_owned(),
                         ));
                     }
@@ -159,7 +162,7 @@ impl Socket {
     }
 }
 
-fn gone(how: &str) -> CheckError {
+fn disconnected(how: &str) -> CheckError {
     failure(format!("the server ended a connection in the middle of the race: {how}"))
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use baseline::transports::server::{Baseline, Pushed};
+use baseline::transports::server::{Baseline, PushServer};
 use checker::cli::live::{RaceArgs, RaceFormat};
 use checker::cli::{UNKNOWN, commanded, complain, fresh_seed, progress};
 use checker::place;
@@ -70,13 +70,13 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
 }
 
 /// The server that takes part, and what to call it.
-async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
+async fn pushed(args: &RaceArgs) -> Result<(PushServer, String), (u8, String)> {
     if let Some(url) = &args.url {
         let Far { endpoint, host, path } = far(url).await?;
-        return Ok((Pushed::Far { endpoint, host, path }, url.clone()));
+        return Ok((PushServer::Far { endpoint, host, path }, url.clone()));
     }
     if let Some(command) = &args.command {
-        return Ok((Pushed::Program(commanded(command)?), command.clone()));
+        return Ok((PushServer::Program(commanded(command)?), command.clone()));
     }
     let target = Target::from(args.target);
     progress("building …");
@@ -84,7 +84,7 @@ async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
     let mut plan = plan::built(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
     let source = Exercise::Broadcast.source(target);
     match plan.programs.remove(&Exercise::Broadcast) {
-        Some(Ok(program)) => Ok((Pushed::Program(program), source)),
+        Some(Ok(program)) => Ok((PushServer::Program(program), source)),
         Some(Err(failure)) => Err((FAILED, format!("{source} does not compile: {}", failure.got))),
         None => Err((UNKNOWN, format!("cargo said nothing about {source}"))),
     }

@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 
 use baseline::Batch;
 use baseline::client::Http;
-use baseline::transports::client::{Proxies, Publisher, Subscriber, TransportClient, WAIT, of};
+use baseline::transports::client::{
+    Proxies, Publisher, Subscriber, TransportClient, WAIT, name_contestant,
+};
 use baseline::transports::plan::Plan;
 use baseline::transports::proxy::Bytes;
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
@@ -69,12 +71,13 @@ pub async fn count(
     plan: &Plan,
     request: Duration,
 ) -> CheckResult<Cost> {
-    let whose = of(lane.contestant);
+    let whose = name_contestant(lane.contestant);
     let joining = lines.listening.bytes();
     let publishing = lines.publishing.bytes();
-    let subscribers = lane.ears.len();
+    let subscribers = lane.subscribers.len();
     let published = plan.events.len();
-    let asks = matches!(lane.ears.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
+    let asks =
+        matches!(lane.subscribers.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
     let carrying_out = async {
         if !asks {
             for event in &plan.events {
@@ -85,8 +88,8 @@ pub async fn count(
         asked(&mut lane, plan, request).await
     };
     let Asked { delivered, requests } = carrying_out.await.map_err(whose)?;
-    if let Publisher::Socket(socket) = &lane.mouth {
-        lines.publishing.carried_up(socket.written).await;
+    if let Publisher::Socket(socket) = &lane.publisher {
+        lines.publishing.wait_for_upload(socket.written).await;
     }
     Ok(Cost {
         subscribers,
@@ -102,22 +105,22 @@ pub async fn count(
 
 /// Says one thing and waits until all have heard it, the publisher too.
 async fn pushed(lane: &mut TransportClient, text: &str) -> CheckResult {
-    lane.mouth.send(text).await?;
+    lane.publisher.send(text).await?;
     let everyone = async {
-        try_join_all(lane.ears.iter_mut().map(async |ear| {
-            while ear.hear().await?.0 != text {}
+        try_join_all(lane.subscribers.iter_mut().map(async |subscriber| {
+            while subscriber.receive().await?.0 != text {}
             Ok::<_, CheckError>(())
         }))
         .await?;
-        if !matches!(lane.mouth, Publisher::Http(_)) {
-            while lane.mouth.hear().await? != text {}
+        if !matches!(lane.publisher, Publisher::Http(_)) {
+            while lane.publisher.receive().await? != text {}
         }
         Ok(())
     };
     match timeout_on_busy_host(RESPONSE_TIMEOUT, everyone).await {
         Some(heard) => heard,
         None => {
-            let subscribers = lane.ears.len();
+            let subscribers = lane.subscribers.len();
             let seconds = RESPONSE_TIMEOUT.as_secs();
             let summary = format!(
                 "with {subscribers} subscribers, not all heard {text:?} within {seconds} s"
@@ -155,8 +158,8 @@ struct Asker {
 async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> CheckResult<Asked> {
     let mut steps = BinaryHeap::new();
     let mut askers = Vec::new();
-    for (number, ear) in lane.ears.iter().enumerate() {
-        let (http, period, since) = match ear {
+    for (number, subscriber) in lane.subscribers.iter().enumerate() {
+        let (http, period, since) = match subscriber {
             Subscriber::Short(http, period, since) => (http, Some(*period), *since),
             Subscriber::Long(http, since) => (http, None, *since),
             _ => continue,
@@ -185,7 +188,7 @@ async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> Ch
     while let Some(Reverse((now, step))) = steps.pop() {
         match step {
             Step::Publish(number) => {
-                lane.mouth.send(&plan.events[number].text).await?;
+                lane.publisher.send(&plan.events[number].text).await?;
                 published += 1;
                 for (number, asker) in askers.iter_mut().enumerate() {
                     let Some(waiting) = asker.waiting.take() else { continue };

@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use baseline::transports::client::{Connecting, TransportClient, Wiring, of};
-use baseline::transports::measure::{Sample, race};
+use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
+use baseline::transports::measure::{Sample, run_race};
 use baseline::transports::plan::{Contestant, Plan};
 use baseline::transports::proxy::Bytes;
 use harness::verdict::{CheckError, CheckResult};
@@ -23,9 +23,9 @@ pub struct Starter {
     /// Which.
     pub contestant: Contestant,
     /// Where its server is.
-    pub wiring: Wiring,
+    pub wiring: Route,
     /// How it connects.
-    pub connecting: Connecting,
+    pub connecting: ConnectOptions,
     /// What a request takes there and back.
     pub request: Duration,
     /// How far events are apart, on the average.
@@ -57,7 +57,7 @@ pub async fn heat(
         let (plan, ready, going) = (plan.clone(), ready.clone(), going.clone());
         threads.spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let whose = of(starter.contestant);
+            let whose = name_contestant(starter.contestant);
             let finished = runtime.block_on(alone(starter, &plan, ready, going));
             Ok::<_, CheckError>((number, finished.map_err(whose)?))
         });
@@ -97,16 +97,16 @@ async fn alone(
     ready: mpsc::UnboundedSender<()>,
     mut going: watch::Receiver<Option<Instant>>,
 ) -> CheckResult<Finished> {
-    let lines = starter.wiring.lay().await?;
+    let lines = starter.wiring.open_proxies().await?;
     let mut lane =
         TransportClient::connect(starter.contestant, &lines, &starter.connecting).await?;
-    lane.rehearse(starter.request, starter.apart).await?;
+    lane.warm_up(starter.request, starter.apart).await?;
     let before = lines.listening.bytes();
     let _ = ready.send(());
     let began = going.wait_for(Option::is_some).await.ok().and_then(|began| *began);
     let began =
         began.ok_or_else(|| CheckError::Inconclusive("the race was called off".to_string()))?;
-    let samples = race(vec![lane], plan, &starter.wiring.distance.clock, began).await?;
+    let samples = run_race(vec![lane], plan, &starter.wiring.distance.clock, began).await?;
     let samples = samples.into_iter().next().unwrap_or_default();
     Ok(Finished { samples, seen: lines.listening.bytes() - before })
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use baseline::client::{Http, StreamEvent};
 use baseline::transports::plan::Contestant;
 use baseline::transports::proxy::{Bytes, Distance, Proxy};
-use baseline::transports::relay::Caller;
-use baseline::transports::server::{Pushed, TransportServer};
+use baseline::transports::relay::RelayClient;
+use baseline::transports::server::{PushServer, TransportServer};
 use baseline::transports::socket::{self, Socket};
 use baseline::{EVENTS_KEEP_ALIVE, LONG_WAIT};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
@@ -57,7 +57,7 @@ impl Idle {
 pub async fn idle(
     contestant: Contestant,
     host: &TransportServer,
-    pushed: &Pushed,
+    pushed: &PushServer,
     reconnect: bool,
     distance: Distance,
 ) -> CheckResult<Option<Idle>> {
@@ -66,7 +66,7 @@ pub async fn idle(
     }
     let line = Proxy::to(host.endpoint.clone(), distance).await?;
     if contestant == Contestant::Relay {
-        let _caller = Caller::connect(line.address).await?;
+        let _caller = RelayClient::connect(line.address).await?;
         return Ok(Some(Idle::cycles(Bytes::default(), MINUTE, 0.0)));
     }
     let http = Http::new(line.address, reconnect);
@@ -93,8 +93,8 @@ pub async fn idle(
 }
 
 /// Between two pings; only a server of our own can be told to send them at our pace.
-async fn push(pushed: &Pushed, distance: Distance) -> CheckResult<Option<Idle>> {
-    if matches!(pushed, Pushed::Far { .. }) {
+async fn push(pushed: &PushServer, distance: Distance) -> CheckResult<Option<Idle>> {
+    if matches!(pushed, PushServer::Far { .. }) {
         return Ok(None);
     }
     let host = TransportServer::push(pushed, Some(PACE)).await?;
@@ -105,7 +105,7 @@ async fn push(pushed: &Pushed, distance: Distance) -> CheckResult<Option<Idle>> 
         // The first may come right at opening, and the rhythm begin after it.
         while seen.len() < 3 {
             while socket.next().await?.0 != socket::SocketEvent::Ping {}
-            line.carried_up(socket.written).await;
+            line.wait_for_upload(socket.written).await;
             seen.push(line.bytes());
         }
         Ok::<_, CheckError>(())

@@ -10,11 +10,11 @@ use super::heat::{Finished, Starter, heat};
 use super::idle::idle;
 use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
 use baseline::client::Http;
-use baseline::transports::client::{Connecting, TransportClient, Wiring, of};
+use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
 use baseline::transports::clock::Clock;
 use baseline::transports::plan::{Contestant, Plan};
 use baseline::transports::proxy::Distance;
-use baseline::transports::server::{Baseline, Pushed, TransportServer};
+use baseline::transports::server::{Baseline, PushServer, TransportServer};
 use harness::verdict::{CheckError, CheckResult};
 
 /// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
@@ -37,7 +37,7 @@ pub struct Settings {
     /// A new connection for each request.
     pub reconnect: bool,
     /// The WebSocket server, and what to call it.
-    pub pushed: Pushed,
+    pub pushed: PushServer,
     /// See `pushed`.
     pub server: String,
     /// Where the other servers come from.
@@ -67,7 +67,7 @@ pub async fn run(
     let hosts = Contestant::ALL.map(async |contestant| {
         TransportServer::start(contestant, &settings.pushed, &settings.baseline)
             .await
-            .map_err(of(contestant))
+            .map_err(name_contestant(contestant))
     });
     let hosts = try_join_all(hosts).await?;
     let outcome = all(settings, &hosts, &clock, machine, progress).await;
@@ -104,7 +104,7 @@ async fn all(
                     let cost =
                         counted(settings, host, result.key, subscribers, &counted_plan, clock)
                             .await;
-                    result.costs.push(cost.map_err(of(result.key))?);
+                    result.costs.push(cost.map_err(name_contestant(result.key))?);
                 }
             }
             Ok::<_, CheckError>(())
@@ -115,7 +115,7 @@ async fn all(
     let idling = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
         let distance = Distance { rtt: Duration::ZERO, clock: clock.clone() };
         let idle = idle(result.key, host, &settings.pushed, settings.reconnect, distance).await;
-        result.idle_minute = idle.map_err(of(result.key))?;
+        result.idle_minute = idle.map_err(name_contestant(result.key))?;
         Ok::<_, CheckError>(())
     });
     try_join_all(idling).await?;
@@ -184,7 +184,7 @@ async fn counted(
         // All begin with an empty room: how long its numbers are makes a difference on the wire.
         Http::new(host.endpoint.0[0], true).clear().await?;
     }
-    let lines = wiring(host, Duration::ZERO, clock).lay().await?;
+    let lines = wiring(host, Duration::ZERO, clock).open_proxies().await?;
     let lane =
         TransportClient::connect(contestant, &lines, &connecting(settings, subscribers)).await?;
     let before = host.cpu();
@@ -194,16 +194,16 @@ async fn counted(
     Ok(cost)
 }
 
-fn wiring(host: &TransportServer, rtt: Duration, clock: &Clock) -> Wiring {
-    Wiring { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
+fn wiring(host: &TransportServer, rtt: Duration, clock: &Clock) -> Route {
+    Route { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
 }
 
-fn connecting(settings: &Settings, subscribers: usize) -> Connecting {
+fn connecting(settings: &Settings, subscribers: usize) -> ConnectOptions {
     let (host, path) = match &settings.pushed {
-        Pushed::Far { host, path, .. } => (host.clone(), path.clone()),
-        Pushed::Program(_) => ("localhost".to_string(), "/".to_string()),
+        PushServer::Far { host, path, .. } => (host.clone(), path.clone()),
+        PushServer::Program(_) => ("localhost".to_string(), "/".to_string()),
     };
-    Connecting { subscribers, reconnect: settings.reconnect, host, path }
+    ConnectOptions { subscribers, reconnect: settings.reconnect, host, path }
 }
 
 fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The clients of the baseline.
+//! The HTTP client of the baseline.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::Batch;
 
-/// Somebody who talks to the baseline: publishes, polls or listens.
+/// A client of the baseline: publishes, polls, or reads the event stream.
 #[derive(Clone)]
 pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -24,11 +24,11 @@ pub struct Http {
 }
 
 impl Http {
-    /// A client of the baseline at `address` (`host:port`); it keeps its connection, or opens a new one for each
-    /// request if it is to `reconnect`.
+    /// Makes a client of the baseline at `address` (`host:port`). With `reconnect` it opens a new
+    /// connection for each request; otherwise it keeps connections alive.
     pub fn new(address: impl Display, reconnect: bool) -> Self {
         let mut connector = HttpConnector::new();
-        // As the baseline's own answers, and push: a small request is sent at once.
+        // Nagle's algorithm would delay small requests. The server and push disable it, too.
         connector.set_nodelay(true);
         let mut builder = Client::builder(TokioExecutor::new());
         if reconnect {
@@ -43,7 +43,8 @@ impl Http {
         path: &str,
         body: String,
     ) -> CheckResult<Response<Incoming>> {
-        // What curl and browsers say, too: a request is not to cost less here than it does elsewhere.
+        // curl and browsers send this header, too. Requests must not be cheaper here than in
+        // practice.
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -56,28 +57,22 @@ impl Http {
         if response.status().is_success() { Ok(response) } else { Err(failed(response.status())) }
     }
 
-    /// The future of an `async fn` is compiled by whoever awaits it, with everything in it. What hyper is made of is
-    /// compiled here, where nobody waits for it.
+    /// Sends a request. This is no `async fn`, so that hyper's futures are compiled in this crate.
+    /// The future of an `async fn` is compiled in the crate that awaits it, at each rebuild.
     fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
         self.client.request(request)
     }
 
     /// Publishes a message.
-    ///
-    /// # Errors
-    /// When the baseline doesn't take it.
     pub async fn publish(&self, text: &str) -> CheckResult {
         self.send(Method::POST, "/messages", text.to_string()).await.map(drop)
     }
 
-    /// Asks once for what came after the first `since` messages: at once, or waiting for something to come.
-    ///
-    /// # Errors
-    /// When the baseline doesn't answer.
+    /// Polls once for the messages after the first `since`. With `wait` it is a long poll.
     pub async fn poll(&self, since: usize, wait: Option<Duration>) -> CheckResult<Batch> {
         let mut path = format!("/messages?since={since}");
         if let Some(wait) = wait {
-            // Always five digits, so that what it costs does not depend on how long it is.
+            // Always five digits: the request's size must not depend on the time.
             path = format!("{path}&wait={:05}", wait.as_millis());
         }
         let response = self.send(Method::GET, &path, String::new()).await?;
@@ -85,11 +80,8 @@ impl Http {
         serde_json::from_slice(&body.to_bytes()).map_err(error)
     }
 
-    /// Opens so many connections, if it is to keep them: who asks often over a long line has several requests under
-    /// way, and has had time to get there.
-    ///
-    /// # Errors
-    /// When the baseline doesn't answer.
+    /// Opens this many connections in advance, unless each request opens its own. A frequent poller
+    /// with a long round trip has several requests in flight, each on its own connection.
     pub async fn warm_up(&self, connections: usize) -> CheckResult {
         if !self.reconnect {
             try_join_all((0..connections).map(|_| self.poll(0, None))).await?;
@@ -97,10 +89,8 @@ impl Http {
         Ok(())
     }
 
-    /// Listens to events from now on, with a sign of life so often, or as often as the baseline likes.
-    ///
-    /// # Errors
-    /// When the baseline doesn't answer.
+    /// Opens the event stream, from now on. `keep_alive` is the interval of its comments, `None`
+    /// for the baseline's default.
     pub async fn events(&self, keep_alive: Option<Duration>) -> CheckResult<Events> {
         let query = keep_alive
             .map(|every| format!("?keep_alive={}", every.as_millis()))
@@ -109,10 +99,7 @@ impl Http {
         Ok(Events { body: response.into_body(), buffer: Vec::new(), arrived: Instant::now() })
     }
 
-    /// Makes the baseline forget all messages.
-    ///
-    /// # Errors
-    /// When it doesn't.
+    /// Deletes all messages.
     pub async fn clear(&self) -> CheckResult {
         self.send(Method::DELETE, "/messages", String::new()).await.map(drop)
     }
@@ -125,20 +112,17 @@ pub struct Events {
     arrived: Instant,
 }
 
-/// What came on a stream of events.
+/// A block of an event stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamEvent {
     /// A message.
     Message(String),
-    /// A comment: a sign of life.
+    /// A comment, sent to keep the connection alive.
     Comment,
 }
 
 impl Events {
-    /// The next event or comment, and when it was there.
-    ///
-    /// # Errors
-    /// When the stream ends.
+    /// Waits for the next event or comment. Returns it with the time of its arrival.
     pub async fn next(&mut self) -> CheckResult<(StreamEvent, Instant)> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|bytes| bytes == b"\n\n") {
@@ -158,7 +142,7 @@ impl Events {
     }
 }
 
-/// One block of the stream, up to its blank line (the WHATWG's HTML standard, section 9.2).
+/// Parses one block of the stream, up to its blank line (WHATWG HTML standard, section 9.2).
 fn parse(block: &str) -> StreamEvent {
     let data: Vec<&str> = block
         .lines()

@@ -1,4 +1,4 @@
-//! Answers HTTP/1.1 on a listener, and what both who do that share: the baseline of the race and the playground.
+//! An HTTP/1.1 server on a listener, for the baseline and for the playground.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,17 +13,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// A request whose body is yet to come.
+/// A request with an unread body.
 pub type Request = hyper::Request<Incoming>;
-/// What a body is made of when all answers are to be of one type.
+/// The body of a response, as one type for all kinds of bodies.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
-/// An answer to a request.
+/// A response.
 pub type Response = hyper::Response<Body>;
 
-/// Answers on all connections of this listener until it is dropped. A connection may be upgraded.
-///
-/// # Errors
-/// When the listener fails and there is no connection whose end could mend it.
+/// Serves all connections of this listener until the future is dropped. A connection may be
+/// upgraded. Fails if `accept` fails while no connection is open.
 pub async fn serve<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
     answer: impl Fn(Request) -> F + Clone + Send + 'static,
@@ -34,7 +32,7 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(connection(stream, answer.clone()))),
                 Err(error) if client_failed(&error) => {}
-                // Out of descriptors, most likely: a connection that ends gives one back.
+                // Most likely out of file descriptors. A connection that ends frees one.
                 Err(error) => connections.join_next().await.map(drop).ok_or(error)?,
             },
             Some(_) = connections.join_next() => {}
@@ -42,7 +40,7 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
     }
 }
 
-/// Whether only the client that was to be accepted failed.
+/// Tells if only the client that was being accepted failed, and not the listener.
 fn client_failed(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -52,18 +50,18 @@ async fn connection<F: Future<Output = Response> + Send + 'static>(
     stream: TcpStream,
     answer: impl Fn(Request) -> F + Send,
 ) {
-    // Without it the system may hold a small answer back; push is given the same.
+    // Nagle's algorithm would delay small responses. Push disables it, too.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let answered = answer(request);
         async move { Ok::<_, Infallible>(answered.await) }
     });
-    // What a client breaks off concerns nobody else.
+    // A broken connection must not end the server.
     let _ =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-/// An answer of this status, with these headers and this body.
+/// Makes a response with this status, these headers and this body.
 pub fn response<const N: usize>(
     status: StatusCode,
     headers: [(HeaderName, &'static str); N],
@@ -77,12 +75,12 @@ pub fn response<const N: usize>(
     response
 }
 
-/// An answer that explains itself in a line.
+/// Makes a response with one line of text as its body.
 pub fn text_response(status: StatusCode, words: &str) -> Response {
     response(status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{words}\n"))
 }
 
-/// The value of a parameter in the query of a request's address (the WHATWG's URL standard, section 5.1).
+/// Returns the value of a query parameter (WHATWG URL standard, section 5.1).
 pub fn parameter(request: &Request, name: &str) -> Option<String> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
@@ -90,7 +88,7 @@ pub fn parameter(request: &Request, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// The value of a header that is there and is text; empty otherwise.
+/// Returns the value of a header, or an empty string if it is missing or not text.
 pub fn header(headers: &HeaderMap, name: HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The HTTP baseline: the same chat, asked for instead of pushed.
+//! The HTTP baseline: the same chat, polled instead of pushed.
 //!
 //! `cargo checker polling` serves it alone; the race runs it beside the student's server.
 
@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How often an idle stream of events says that it is still there, as axum does by default.
+/// Interval between the keep-alive comments of an idle event stream; axum's default.
 pub const EVENTS_KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a long poll waits, as clients commonly ask: below the 30 s after which proxies give up.
+/// How long a long poll waits. Clients commonly stay below 30 s, the timeout of many proxies.
 pub const LONG_WAIT: Duration = Duration::from_secs(25);
 
-/// What a poller gets.
+/// The response to a poll.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// The messages after `since`, oldest first.
     pub messages: Vec<String>,
-    /// What to ask with next.
+    /// The value of `since` for the next poll.
     pub next: usize,
 }

@@ -1,10 +1,10 @@
 //! Serves the chat over HTTP.
 //!
 //! - `POST /messages` publishes the body.
-//! - `GET /messages?since=N` returns at once what came after the first N: short polling.
-//! - `GET /messages?since=N&wait=MILLIS` waits for something to return: long polling.
-//! - `GET /events` goes on for ever: server-sent events.
-//! - `DELETE /messages` forgets them all, and counts from 0 again.
+//! - `GET /messages?since=N` returns the messages after the first N at once: short polling.
+//! - `GET /messages?since=N&wait=MILLIS` waits for a message to return: long polling.
+//! - `GET /events` streams messages without end: server-sent events.
+//! - `DELETE /messages` deletes all messages; numbers start at 0 again.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -28,20 +28,17 @@ use tokio::time::timeout;
 use crate::http::{self, Request, Response, header, parameter, response, text_response};
 use crate::{Batch, EVENTS_KEEP_ALIVE};
 
-/// How many messages are remembered; who asks for older ones gets what there is.
+/// How many messages are kept. A poll for older ones returns the kept ones.
 const REMEMBERED: usize = 10_000;
 /// The longest message, in bytes.
 const LONGEST: usize = 1 << 21;
 /// The longest a long poll may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Serves on this listener until it is dropped.
-///
-/// # Errors
-/// When the listener fails for good.
+/// Serves the chat on this listener until the future is dropped.
 pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
     let room = Arc::new(Room::default());
-    // In a box, and so compiled here: see the clients.
+    // Boxed, so that it is compiled in this crate and not where it is awaited.
     Box::pin(http::serve(listener, move |request| answer(room.clone(), request)))
 }
 
@@ -63,7 +60,7 @@ async fn answer(room: Arc<Room>, request: Request) -> Response {
     answered.unwrap_or_else(|refusal| text_response(refusal.status(), &refusal.to_string()))
 }
 
-/// What was messages.
+/// All messages, and a watch channel that announces new ones.
 #[derive(Default)]
 struct Room {
     messages: Mutex<Messages>,
@@ -148,7 +145,7 @@ async fn messages(room: &Room, request: &Request) -> Result<Response, Refusal> {
 }
 
 async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
-    // A body whose announced length is over the limit is refused unread.
+    // A body with an announced length over the limit is refused unread.
     if request.body().size_hint().lower() > LONGEST as u64 {
         return Err(Refusal::TooLong);
     }
@@ -166,7 +163,7 @@ async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
     Ok(response(StatusCode::NO_CONTENT, [], ""))
 }
 
-/// From now on; or, for a client that comes back, from where it was cut off.
+/// Streams events from now on, or from the `Last-Event-ID` of a client that reconnects.
 fn events(room: Arc<Room>, request: &Request) -> Result<Response, Refusal> {
     let keep_alive = number(request, "keep_alive")?;
     let every =
@@ -183,12 +180,12 @@ fn events(room: Arc<Room>, request: &Request) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-/// The messages from this number on, each as an event; and a comment whenever there was none for so long.
+/// Yields the messages from this number on as events, and a comment after each idle period.
 fn blocks(room: Arc<Room>, first: usize, every: Duration) -> impl Stream<Item = Bytes> {
     let changed = room.next.subscribe();
     unfold((room, first, changed), move |(room, number, mut changed)| async move {
         loop {
-            // Looked at before the message: what comes in between is then seen as a change.
+            // Before reading the message: a message that arrives in between counts as a change.
             changed.mark_unchanged();
             if let Some(message) = room.message(number) {
                 return Some((event(number + 1, &message), (room, number + 1, changed)));
@@ -201,7 +198,7 @@ fn blocks(room: Arc<Room>, first: usize, every: Duration) -> impl Stream<Item = 
     })
 }
 
-/// One event as it is written (the WHATWG's HTML standard, section 9.2). Any of its ends of a line begins a new `data`.
+/// Renders one event (WHATWG HTML standard, section 9.2). CR, LF and CRLF each end a `data` line.
 fn event(id: usize, message: &str) -> Bytes {
     let mut text = format!("id: {id}\n");
     for line in message.replace("\r\n", "\n").split(['\r', '\n']) {

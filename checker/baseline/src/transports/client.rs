@@ -1,4 +1,4 @@
-//! One contestant, connected: a publisher that publishes and subscribers that listen.
+//! A connected contestant: one publisher and several subscribers.
 
 use std::time::{Duration, Instant};
 
@@ -13,93 +13,87 @@ use crate::client::{self, Events, Http};
 use harness::client::{Client, ClientEvent, PREFIX, RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
-/// What is said before the race.
+/// The message that is sent before the race.
 const WARM_UP_MESSAGE: &str = "#0 can you all hear me?";
 
-/// Publishes for one contestant.
+/// Publishes messages for one contestant.
 pub enum Publisher {
-    /// By a request.
+    /// Sends a request.
     Http(Http),
-    /// By a frame.
+    /// Sends a frame.
     Socket(Box<Socket>),
-    /// By a client of a check, which keeps the conversation.
+    /// Sends a frame through a check's client, which records the conversation.
     Client(Client),
-    /// By bytes.
+    /// Sends a line of text.
     Relay(RelayClient),
 }
 
-/// Listens for one contestant.
+/// Receives messages for one contestant.
 pub enum Subscriber {
-    /// Asks by the clock, with this period, for what came after so many messages.
+    /// Polls with this period for the messages after this number of them.
     Short(Http, Duration, usize),
-    /// Asks for what came after so many messages, and waits.
+    /// Long-polls for the messages after this number of them.
     Long(Http, usize),
-    /// Hears events.
+    /// Reads server-sent events.
     Events(Box<Events>),
-    /// Hears frames.
+    /// Reads frames.
     Socket(Box<Socket>),
-    /// The same, through a client of a check.
+    /// Reads frames through a check's client.
     Client(Box<Client>),
-    /// Hears bytes.
+    /// Reads lines of text.
     Relay(RelayClient),
 }
 
-/// A contestant that has its publisher and its subscribers.
+/// A contestant with its publisher and its subscribers.
 pub struct TransportClient {
-    /// Which.
+    /// The contestant.
     pub contestant: Contestant,
-    /// Who publishes.
+    /// The publisher.
     pub publisher: Publisher,
-    /// Who listens.
+    /// The subscribers.
     pub subscribers: Vec<Subscriber>,
 }
 
-/// The lines over which a lane talks: what publishing costs and what listening costs are two things.
+/// The proxies of a contestant. Two of them, since publishing and receiving are counted separately.
 pub struct Proxies {
-    /// The publisher's.
+    /// The publisher's proxy.
     pub publishing: Proxy,
-    /// The subscribers'.
+    /// The subscribers' proxy.
     pub listening: Proxy,
 }
 
-/// Where a lane's lines lead, and how far.
+/// The route from a contestant's clients to its server.
 #[derive(Clone)]
 pub struct Route {
-    /// Its server.
+    /// The server.
     pub endpoint: Endpoint,
-    /// How far away it is.
+    /// The distance to it.
     pub distance: Distance,
 }
 
 impl Route {
-    /// Lays the lines.
-    ///
-    /// # Errors
-    /// When no loopback port can be had.
+    /// Opens one proxy for the publisher and one for the subscribers.
     pub async fn open_proxies(&self) -> CheckResult<Proxies> {
         let line = || Proxy::to(self.endpoint.clone(), self.distance.clone());
         Ok(Proxies { publishing: line().await?, listening: line().await? })
     }
 }
 
-/// How the lanes of a race are connected.
+/// How the contestants of a race connect.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    /// How many listen.
+    /// The number of subscribers.
     pub subscribers: usize,
-    /// A new connection for each request.
+    /// Opens a new connection for each request.
     pub reconnect: bool,
-    /// The WebSocket server's name and path, as in its address.
+    /// The `Host` header for the WebSocket server.
     pub host: String,
-    /// See `host`.
+    /// The path of the WebSocket server's URL.
     pub path: String,
 }
 
 impl TransportClient {
-    /// Connects a contestant over these lines.
-    ///
-    /// # Errors
-    /// When its server doesn't take part.
+    /// Connects a contestant through these proxies.
     pub async fn connect(
         contestant: Contestant,
         lines: &Proxies,
@@ -117,7 +111,7 @@ impl TransportClient {
             Ok::<_, CheckError>(match contestant {
                 Contestant::Push => Subscriber::Socket(socket(far).await?),
                 Contestant::Relay => Subscriber::Relay(RelayClient::connect(far).await?),
-                // Each has a client of its own, and so a connection of its own.
+                // Each subscriber has its own client, and so its own connection.
                 Contestant::Short(period) => {
                     Subscriber::Short(Http::new(far, how.reconnect), period, 0)
                 }
@@ -131,13 +125,10 @@ impl TransportClient {
         Ok(TransportClient { contestant, publisher, subscribers })
     }
 
-    /// Sends one message to everyone: from here on all connections stand, and everybody is known to hear. Over a
-    /// line so long, with events so far apart.
-    ///
-    /// # Errors
-    /// When it doesn't arrive.
+    /// Opens all connections and publishes one message. Fails unless every subscriber receives it.
+    /// `rtt` is the round trip time and `apart` the mean time between events.
     pub async fn warm_up(&mut self, rtt: Duration, apart: Duration) -> CheckResult {
-        // Requests that are under way at a time; at random moments there may be many more than on the average.
+        // Requests in flight: the mean of a Poisson process, plus three standard deviations.
         let requests = |every: Duration| {
             let mean = rtt.as_secs_f64() / every.as_secs_f64();
             (mean + 3.0 * mean.sqrt()).ceil() as usize + 2
@@ -172,7 +163,8 @@ impl TransportClient {
 
 fn no_message(contestant: Contestant, subscriber: usize) -> CheckError {
     let summary = format!(
-        "{}: subscriber {} did not hear within {} s what another client said; does the server broadcast?",
+        "{}: subscriber {} did not hear within {} s what another client said; \
+         does the server broadcast?",
         contestant.name(),
         subscriber + 1,
         RESPONSE_TIMEOUT.as_secs()
@@ -184,10 +176,7 @@ fn no_message(contestant: Contestant, subscriber: usize) -> CheckError {
 }
 
 impl Publisher {
-    /// Publishes; when this returns, it is on its way.
-    ///
-    /// # Errors
-    /// When the server is gone.
+    /// Publishes a message. Returns once it is sent.
     pub async fn send(&mut self, text: &str) -> CheckResult {
         match self {
             Publisher::Http(http) => http.publish(text).await,
@@ -200,10 +189,7 @@ impl Publisher {
         }
     }
 
-    /// Takes what comes back, if anything does: the publisher is one of everyone.
-    ///
-    /// # Errors
-    /// When the server is gone.
+    /// Receives the next broadcast. Never returns for a publisher that gets none back.
     pub async fn receive(&mut self) -> CheckResult<String> {
         match self {
             Publisher::Http(_) | Publisher::Client(_) => std::future::pending().await,
@@ -214,10 +200,8 @@ impl Publisher {
 }
 
 impl Subscriber {
-    /// The next message that is pushed, and when it was there. Those who ask hear nothing by themselves.
-    ///
-    /// # Errors
-    /// When the server is gone.
+    /// Waits for the next pushed message. Returns it with the time of its arrival. Never returns
+    /// for a poller.
     pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         match self {
             Subscriber::Short(..) | Subscriber::Long(..) => std::future::pending().await,
@@ -242,15 +226,15 @@ impl Subscriber {
     }
 }
 
-/// What was said, of what came back.
+/// Removes the prefix that a WebSocket server puts before each message.
 fn unprefixed(text: String) -> String {
     text.strip_prefix(PREFIX).map(str::to_string).unwrap_or(text)
 }
 
-/// What a long poll asks for.
+/// The `wait` of a long poll.
 pub const WAIT: Option<Duration> = Some(LONG_WAIT);
 
-/// Says of a trouble whose it was.
+/// Puts the contestant's name before the reason of an inconclusive result.
 pub fn name_contestant(contestant: Contestant) -> impl Fn(CheckError) -> CheckError {
     move |error| match error {
         CheckError::Inconclusive(reason) => {

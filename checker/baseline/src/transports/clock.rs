@@ -1,6 +1,6 @@
-//! An alarm clock that is on time.
+//! A timer with microsecond precision.
 //!
-//! The runtime's timers count whole milliseconds; next to what is measured here that is long.
+//! tokio's timers count whole milliseconds, which is long compared to the latencies measured here.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,27 +9,25 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// So long before its moment a task is woken, to spend the rest awake: systems wake late, never early.
+/// A task is woken this long before its deadline and spins for the rest. Systems wake threads late,
+/// never early.
 const EARLY: Duration = Duration::from_micros(200);
 
-/// Wakes tasks at moments given to the microsecond. It runs as long as it, or a clone, lives.
+/// Wakes tasks at deadlines with microsecond precision. Its thread ends with its last clone.
 #[derive(Clone)]
 pub struct Clock {
     calls: Sender<(Instant, oneshot::Sender<()>)>,
 }
 
 impl Clock {
-    /// A clock with a thread of its own.
-    ///
-    /// # Errors
-    /// When the system has no thread left.
+    /// Starts the clock's thread.
     pub fn start() -> std::io::Result<Self> {
         let (calls, incoming) = channel();
         std::thread::Builder::new().name("clock".to_string()).spawn(move || run(&incoming))?;
         Ok(Clock { calls })
     }
 
-    /// Waits until then.
+    /// Waits until this moment.
     pub async fn sleep_until(&self, moment: Instant) {
         let early = moment.checked_sub(EARLY).unwrap_or(moment);
         if early > Instant::now() {
@@ -41,7 +39,7 @@ impl Clock {
         self.spin_until(moment).await;
     }
 
-    /// Waits until then without letting the thread fall asleep.
+    /// Waits until this moment without putting the thread to sleep.
     pub async fn spin_until(&self, moment: Instant) {
         while Instant::now() < moment {
             tokio::task::yield_now().await;

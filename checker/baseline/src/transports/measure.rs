@@ -1,4 +1,4 @@
-//! The race itself: the same events to all contestants, and when each arrived where.
+//! The race: all contestants publish the same events, and each arrival is timed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use super::plan::{Contestant, Plan};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
-/// How long everybody stays awake after an event, so that waking up is not what is measured.
+/// The publisher spins this long after each event. An idle core adds its wake-up to the latency.
 const ALERT: Duration = Duration::from_micros(500);
 
-/// How long one event took to one subscriber.
+/// The latency of one event to one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// The event's number, from 0.
     pub event: usize,
-    /// The subscriber's, from 0.
+    /// The subscriber's number, from 0.
     pub subscriber: usize,
-    /// From the moment it was to be sent to its arrival. If the sending was late, that counts too: a stall is not
-    /// hidden.
+    /// Time from the scheduled sending to the arrival. A late sending counts, so that a stall is
+    /// not hidden (coordinated omission).
     pub latency: Duration,
 }
 
-/// Something heard in a client.
+/// A message that a subscriber received.
 struct Arrival {
     index: usize,
     subscriber: usize,
@@ -51,10 +51,8 @@ impl ArrivalSender {
     }
 }
 
-/// Lets the clients race from `began` on, which should still be to come; what was measured of each, in the order of the clients, each in the order of arrival.
-///
-/// # Errors
-/// When a server goes away, or loses messages.
+/// Runs the race from `began` on, which should be in the future. Returns the samples of each client
+/// in the order of `clients`, sorted by arrival. Fails if a server disconnects or loses messages.
 pub async fn run_race(
     clients: Vec<TransportClient>,
     plan: &Arc<Plan>,
@@ -95,7 +93,7 @@ pub async fn run_race(
                 biased;
                 Some(arrival) = arrivals.recv() => {
                     let Arrival { index, subscriber, text, at } = arrival;
-                    // Whatever else a server says is for other checks to judge.
+                    // Other messages are judged by other checks.
                     let Some(&event) = numbers.get(text.as_str()) else { continue };
                     if std::mem::take(&mut missing[index][subscriber][event]) {
                         let moment = began + plan.events[event].moment(contestants[index]);
@@ -105,7 +103,9 @@ pub async fn run_race(
                     }
                 }
                 Some(ended) = tasks.join_next() => {
-                    ended.map_err(|error| CheckError::Inconclusive(format!("the race broke off: {error}")))??;
+                    ended.map_err(|error| {
+                        CheckError::Inconclusive(format!("the race broke off: {error}"))
+                    })??;
                 }
             }
         }
@@ -169,7 +169,7 @@ async fn publish(
             }
         }
         match &mut publisher {
-            // Whether an answer takes long must not delay the next event.
+            // A slow response must not delay the next event.
             Publisher::Http(http) => {
                 let (http, text) = (http.clone(), text.clone());
                 posting.spawn(async move { http.publish(&text).await });
@@ -206,7 +206,8 @@ async fn listen(
                         Some(asked) = asking.join_next() => asked.unwrap_or(Ok(()))?,
                     }
                 }
-                // It asks by the clock even if the last answer is still on its way, as a timer in a page does.
+                // Polls by the clock, even while the last response is pending, as a page's timer
+                // does.
                 let (http, arrivals, next) = (http.clone(), arrivals.clone(), next.clone());
                 asking.spawn(async move {
                     let batch = http.poll(next.load(Ordering::Relaxed), None).await?;
@@ -232,7 +233,8 @@ async fn listen(
                 missing.remove(text.as_str());
                 arrivals.send(text, at);
             }
-            // Who has heard all stays until the others have, and takes their silence for nobody's failure.
+            // A subscriber that has received everything keeps its connection open, without a
+            // timeout, until the race ends.
             std::future::pending().await
         }
     }

@@ -1,7 +1,7 @@
-//! Push against polling: who takes part, over which lines, and how fast each is.
+//! Push against polling: the contestants, the proxies they connect through, and their latency.
 //!
-//! [`measure::race`] lets [`lane`]s race in real time by a [`plan`]; the check of latency does so for a second, and
-//! `cargo checker race` for longer.
+//! [`measure::run_race`] runs [`client::TransportClient`]s in real time by a [`plan`]. The check of
+//! latency does so for a second, and `cargo checker race` for longer.
 
 pub mod client;
 pub mod clock;

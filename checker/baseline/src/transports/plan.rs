@@ -1,4 +1,4 @@
-//! Who races, and what happens when: all of it follows from a seed.
+//! The contestants, and the schedule of a race, which follows from a seed.
 
 use std::time::Duration;
 
@@ -7,26 +7,27 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use serde::{Serialize, Serializer};
 
-/// What lies between the moments at which two contestants publish the same event, so that none is in another's way.
+/// Time between two contestants' publishing of the same event, so that they don't compete for the
+/// processor.
 const SLOT: Duration = Duration::from_millis(2);
 
-/// A way of learning what others say.
+/// A transport that takes part in the race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contestant {
-    /// Asking over and over, with this period.
+    /// Short polling with this period.
     Short(Duration),
-    /// Asking, and being answered when there is something to tell.
+    /// Long polling.
     Long,
     /// Server-sent events.
     Events,
     /// A WebSocket.
     Push,
-    /// A bare TCP connection: the floor.
+    /// A TCP connection without a protocol: the lower bound.
     Relay,
 }
 
 impl Contestant {
-    /// All, slowest first, the floor last.
+    /// All contestants, slowest first, the lower bound last.
     pub const ALL: [Contestant; 7] = [
         Contestant::Short(Duration::from_secs(1)),
         Contestant::Short(Duration::from_millis(100)),
@@ -37,7 +38,7 @@ impl Contestant {
         Contestant::Relay,
     ];
 
-    /// What people call it.
+    /// Returns the name for people.
     pub fn name(self) -> String {
         match self {
             Contestant::Short(period) if period >= Duration::from_secs(1) => {
@@ -51,7 +52,7 @@ impl Contestant {
         }
     }
 
-    /// The same, for programs.
+    /// Returns the name for programs.
     pub fn key(self) -> String {
         match self {
             Contestant::Short(period) => format!("short-{}", period.as_millis()),
@@ -62,23 +63,24 @@ impl Contestant {
         }
     }
 
-    /// The period, of those who ask by the clock.
+    /// Returns the period of a short poller.
     pub fn period(self) -> Option<Duration> {
         if let Contestant::Short(period) = self { Some(period) } else { None }
     }
 
-    /// What theory says about the median from sending to arrival, on a machine that takes no time, with events so far
-    /// apart on the average, over a line of which a round trip takes so long and a request so long: twice as much
-    /// if it must connect first.
+    /// Computes the median latency from sending to arrival on an infinitely fast machine. `rtt` is
+    /// one round trip, `request` is the time of a request (two round trips if it connects first),
+    /// and `apart` is the mean time between events.
     ///
-    /// A message travels to the server, and from there to who listens. Who asks every T finds it after T/2 at the
-    /// median. A long poll that was answered is a request away: what happens meanwhile waits for the rest of it.
+    /// A message takes half a round trip to the server and half to the subscriber. A short poller
+    /// with period T finds it after T/2 at the median. A long poller needs one request to ask
+    /// again; events in that time wait for the rest of it.
     pub fn theory(self, rtt: Duration, request: Duration, apart: Duration) -> Duration {
         match self {
             Contestant::Short(period) => period / 2 + request,
             Contestant::Long => {
                 let events = request.as_secs_f64() / apart.as_secs_f64();
-                // Of each cycle's events, those that find somebody waiting.
+                // Share of the events of a cycle that find a poll waiting.
                 let at_once = (-events).exp() / (events + (-events).exp());
                 let waiting = if at_once < 0.5 { (0.5 - at_once) / (1.0 - at_once) } else { 0.0 };
                 request + request.mul_f64(waiting)
@@ -98,35 +100,35 @@ impl Serialize for Contestant {
 /// One message and when it is sent.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// When, since the beginning.
+    /// The time since the start of the race.
     pub at: Duration,
-    /// What; no two are the same.
+    /// The text, unique in the plan.
     pub text: String,
     order: [u8; Contestant::ALL.len()],
 }
 
 impl Event {
-    /// When this contestant publishes it: it is the same event to all, but not at the same instant.
-    /// Who is first changes from event to event.
+    /// Returns the time at which this contestant publishes the event. Contestants publish one after
+    /// another, in an order that changes from event to event.
     pub fn moment(&self, contestant: Contestant) -> Duration {
         let place = Contestant::ALL.iter().position(|one| *one == contestant).unwrap_or_default();
         self.at + SLOT * u32::from(self.order[place])
     }
 }
 
-/// What happens when.
+/// The schedule of a race.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The events, in order.
     pub events: Vec<Event>,
-    /// How long it goes on.
+    /// The length of the race.
     pub window: Duration,
     seed: u64,
 }
 
 impl Plan {
-    /// A Poisson process: events so far apart on the average, at moments that know nothing of each other nor of
-    /// any poller's rhythm.
+    /// Plans events as a Poisson process with this mean time between them. Their times
+    /// are independent of each other and of a poller's period.
     pub fn new(seed: u64, window: Duration, apart: Duration) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut events = Vec::new();
@@ -145,7 +147,8 @@ impl Plan {
         }
     }
 
-    /// When in its period a subscriber asks: each at another moment, as people who came at different times.
+    /// Returns the offset of a subscriber's polls within the period. Each subscriber has its own,
+    /// as clients that started at different times.
     pub fn phase(&self, period: Duration, subscriber: usize) -> Duration {
         let stream = (subscriber as u64) << 32 | u64::from(period.subsec_micros());
         period.mul_f64(

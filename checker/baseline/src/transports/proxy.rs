@@ -1,4 +1,4 @@
-//! The line between clients and a server: it counts what goes over it, and may be long.
+//! A TCP proxy between clients and a server. It counts bytes and can add a round trip time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,23 +14,21 @@ use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 
-/// How long a refused connection is tried again: some servers announce themselves a moment too early.
+/// How long a refused connection is retried: some servers print their ready line before they
+/// listen.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
-/// Where a server listens; all addresses are tried in turn.
+/// The addresses of a server, which are tried in turn.
 #[derive(Debug, Clone)]
 pub struct Endpoint(pub Vec<SocketAddr>);
 
 impl Endpoint {
-    /// This port of the loopback interface, in either family.
+    /// Returns the loopback addresses, IPv4 and IPv6, with this port.
     pub fn loopback(port: u16) -> Self {
         Endpoint(vec![([127, 0, 0, 1], port).into(), ([0, 0, 0, 0, 0, 0, 0, 1], port).into()])
     }
 
-    /// Connects.
-    ///
-    /// # Errors
-    /// When nothing accepts.
+    /// Connects to the first address that accepts.
     pub async fn connect(&self) -> io::Result<TcpStream> {
         let since = Instant::now();
         loop {
@@ -47,7 +45,7 @@ impl Endpoint {
     }
 }
 
-/// Bytes that went over a line.
+/// Bytes that went through a proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Bytes {
     /// To the server.
@@ -79,20 +77,17 @@ pub struct Proxy {
     listening: JoinHandle<()>,
 }
 
-/// How long a line is.
+/// The simulated distance between a proxy and its server.
 #[derive(Clone)]
 pub struct Distance {
-    /// What a byte there and one back take, beyond what the machine takes itself.
+    /// The round trip time, added to what the machine takes itself.
     pub rtt: Duration,
-    /// Keeps the time.
+    /// The clock that delays bytes.
     pub clock: Clock,
 }
 
 impl Proxy {
-    /// A line to this server.
-    ///
-    /// # Errors
-    /// When no loopback port can be had.
+    /// Starts a proxy to this server.
     pub async fn to(server: Endpoint, distance: Distance) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -103,7 +98,7 @@ impl Proxy {
                 let (server, counts, distance) =
                     (server.clone(), counting.clone(), distance.clone());
                 tokio::spawn(async move {
-                    // A server that doesn't accept is, to the client, one that hangs up.
+                    // If the server doesn't accept, the client sees its connection end.
                     if let Ok(far) = server.connect().await {
                         let _ = forward_both_ways(near, far, &counts, distance).await;
                     }
@@ -113,7 +108,7 @@ impl Proxy {
         Ok(Proxy { address, counts, listening })
     }
 
-    /// What has gone over it by now.
+    /// Returns the bytes so far.
     pub fn bytes(&self) -> Bytes {
         Bytes {
             up: self.counts.up.load(Ordering::SeqCst),
@@ -121,7 +116,7 @@ impl Proxy {
         }
     }
 
-    /// Waits until so many bytes have gone to the server.
+    /// Waits until this many bytes have gone to the server.
     pub async fn wait_for_upload(&self, up: u64) {
         loop {
             let changed = self.counts.changed.notified();
@@ -162,7 +157,7 @@ async fn forward_both_ways(
         tokio::spawn(forward(from_client, to_server, up));
         forward(from_server, to_client, down).await;
     } else {
-        // The far side's SYN and its answer have to travel too before the first byte can leave.
+        // The TCP handshake takes one round trip before the first byte can leave.
         tokio::spawn(forward_delayed(
             from_client,
             to_server,
@@ -186,7 +181,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, count: impl Fn
     let _ = to.shutdown().await;
 }
 
-/// The same, half a round trip later.
+/// Forwards bytes half a round trip later.
 async fn forward_delayed(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -210,7 +205,7 @@ async fn forward_delayed(
             let read = from.read(&mut buffer).await.unwrap_or(0);
             let moment = Instant::now().max(not_before) + distance.rtt / 2;
             count(read as u64);
-            // An empty write would end nothing; the end travels as the end of the channel does, in its turn.
+            // The end of the stream is the end of the channel, and so is delayed like the bytes.
             if read == 0 || sent.send((moment, buffer[..read].to_vec())).is_err() {
                 return;
             }

@@ -1,4 +1,4 @@
-//! The floor of what can be measured: bytes sent on to everyone, with no protocol at all.
+//! A relay that broadcasts bytes without a protocol: the lower bound of the latency.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,15 +10,12 @@ use tokio::sync::broadcast;
 
 use harness::verdict::{CheckError, CheckResult};
 
-/// What the relay says to a newcomer as soon as it will miss nothing.
+/// The first bytes to a new client. The client has subscribed when they arrive.
 const HELLO: &[u8] = b"+\n";
-/// How many pieces may wait for a slow client before it is dropped.
+/// The number of chunks that may wait for a slow client before it is disconnected.
 const BACKLOG: usize = 4096;
 
-/// Serves on this listener until it is dropped.
-///
-/// # Errors
-/// When the listener fails for good.
+/// Serves the relay on this listener until the future is dropped.
 pub async fn serve(listener: TcpListener) -> io::Result<()> {
     let everyone = broadcast::Sender::<Vec<u8>>::new(BACKLOG);
     loop {
@@ -48,7 +45,7 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
     }
 }
 
-/// A client of the relay: a message is a line.
+/// A client of the relay. A message is a line.
 pub struct RelayClient {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -56,10 +53,7 @@ pub struct RelayClient {
 }
 
 impl RelayClient {
-    /// Calls the relay, and waits until it will miss nothing.
-    ///
-    /// # Errors
-    /// When the relay doesn't answer.
+    /// Connects to the relay and waits until it has subscribed.
     pub async fn connect(address: SocketAddr) -> CheckResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -68,18 +62,12 @@ impl RelayClient {
         Ok(client)
     }
 
-    /// Says a line.
-    ///
-    /// # Errors
-    /// When the relay is gone.
+    /// Sends a line.
     pub async fn send(&mut self, text: &str) -> CheckResult {
         Ok(self.stream.write_all(format!("{text}\n").as_bytes()).await?)
     }
 
-    /// The next line, and when it was there. Nothing is lost if it isn't waited for.
-    ///
-    /// # Errors
-    /// When the relay is gone.
+    /// Waits for the next line. Returns it with the time of its arrival. Cancel-safe.
     pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! Where the contestants' servers run: each in a process of its own, so that the system can tell what each costs.
+//! The contestants' servers. Each runs in its own process, so that its CPU time can be measured.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,34 +20,34 @@ use harness::server::usage::cpu_time;
 use harness::server::{Environment, Program, Server, StartError};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
-/// Where the servers of the baseline and the relay come from.
+/// Where the servers of the baseline and of the relay run.
 #[derive(Debug, Clone)]
 pub enum Baseline {
-    /// They run inside of this process; nobody can tell what they cost.
+    /// In this process. Their CPU time is unknown.
     Inside,
-    /// They are processes: `checker polling`, at this path.
+    /// In processes of their own: `checker polling`, the program at this path.
     Program(PathBuf),
 }
 
 /// The WebSocket server that takes part.
 #[derive(Clone)]
 pub enum PushServer {
-    /// It is started.
+    /// The server is started from this program.
     Program(Program),
-    /// It runs already, somewhere.
+    /// The server already runs elsewhere.
     Far {
-        /// Where.
+        /// Its addresses.
         endpoint: Endpoint,
-        /// Its name and port, as in its address.
+        /// The host and port of its URL.
         host: String,
-        /// Its path, as in its address.
+        /// The path of its URL.
         path: String,
     },
 }
 
-/// A server that runs as long as this lives.
+/// A running server. It is stopped on drop.
 pub struct TransportServer {
-    /// Where it listens.
+    /// The addresses on which it listens.
     pub endpoint: Endpoint,
     handle: Handle,
 }
@@ -61,9 +61,6 @@ enum Handle {
 
 impl TransportServer {
     /// Starts a contestant's server.
-    ///
-    /// # Errors
-    /// When it doesn't come up.
     pub async fn start(
         contestant: Contestant,
         pushed: &PushServer,
@@ -75,10 +72,7 @@ impl TransportServer {
         }
     }
 
-    /// Starts the WebSocket server, with this heartbeat interval or its own.
-    ///
-    /// # Errors
-    /// When it doesn't come up.
+    /// Starts the WebSocket server with this heartbeat interval, or with its default.
     pub async fn push(pushed: &PushServer, interval: Option<Duration>) -> CheckResult<Self> {
         match pushed {
             PushServer::Program(program) => match Server::start(program, Environment { interval, ci: false }).await {
@@ -102,10 +96,7 @@ impl TransportServer {
         }
     }
 
-    /// The server of a contestant other than push, inside of this process.
-    ///
-    /// # Errors
-    /// When no loopback port can be had.
+    /// Starts the server of a contestant other than push in this process.
     pub async fn inside(contestant: Contestant) -> CheckResult<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let endpoint = Endpoint(vec![listener.local_addr()?]);
@@ -135,7 +126,7 @@ impl TransportServer {
                     .map_err(|error| failed(&format!("can't be started: {error}")))?;
                 let id = process.id();
                 let handle = Handle::Ours { id, _process: process };
-                // From here on it is killed if something goes wrong.
+                // From here on an early return kills the process.
                 let mut server = TransportServer { endpoint: Endpoint(Vec::new()), handle };
                 let mut lines =
                     BufReader::new(stdout.ok_or_else(|| failed("has no output"))?).lines();
@@ -153,7 +144,7 @@ impl TransportServer {
         }
     }
 
-    /// Processor time that the server has used by now, `None` where nobody tells.
+    /// Returns the CPU time that the server has used, `None` if it is unknown.
     pub fn cpu(&self) -> Option<Duration> {
         match &self.handle {
             Handle::Ours { id, .. } => cpu(*id),
@@ -162,7 +153,7 @@ impl TransportServer {
         }
     }
 
-    /// How its process ended, if it did.
+    /// Returns the exit status of its process, if it has ended.
     pub fn ended(&self) -> Option<String> {
         if let Handle::Server(server) = &self.handle {
             server.ended().map(|status| status.to_string())
@@ -207,7 +198,7 @@ fn not_started(command: &str, error: StartError, last: &str) -> CheckError {
     Failure::new(FailureKind::DoesNotStart, summary).into()
 }
 
-/// What a process that is gone has used, nobody tells any more.
+/// Returns the CPU time of a process. Zero means that the process has ended: its time is unknown.
 fn cpu(id: u32) -> Option<Duration> {
     cpu_time(id).filter(|time| !time.is_zero())
 }

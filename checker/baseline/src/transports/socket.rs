@@ -1,4 +1,4 @@
-//! A WebSocket client with nothing between the measurement and the socket.
+//! A WebSocket client that times each message where the socket is read.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 use harness::wire::frame::{Control, Data, Decoder, Frame, Item, OpCode};
 
-/// The request that opens a connection; `host` and `path` as in a `ws:` address.
+/// Makes the upgrade request; `host` and `path` are those of a `ws:` URL.
 pub fn upgrade_request(host: &str, path: &str, key: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -28,24 +28,21 @@ pub struct Socket {
     events: VecDeque<SocketEvent>,
     message: Vec<u8>,
     arrived: Instant,
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub written: u64,
 }
 
-/// What came.
+/// A received message or ping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketEvent {
-    /// A whole message.
+    /// A complete message.
     Message(String),
-    /// A ping; it has been answered when this is handed over.
+    /// A ping, already answered.
     Ping,
 }
 
 impl Socket {
-    /// Connects, and waits for the welcome. `name` is the server's in what may go wrong.
-    ///
-    /// # Errors
-    /// When the server doesn't speak WebSocket.
+    /// Connects and waits for the welcome.
     pub async fn connect(address: SocketAddr, host: &str, path: &str) -> CheckResult<Self> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -73,10 +70,7 @@ impl Socket {
         }
     }
 
-    /// Sends a text message, masked.
-    ///
-    /// # Errors
-    /// When the server is gone.
+    /// Sends a masked text message.
     pub async fn send(&mut self, text: &str) -> CheckResult {
         self.send_frame(Frame::new(OpCode::Data(Data::Text), text)).await
     }
@@ -87,10 +81,7 @@ impl Socket {
         self.stream.write_all(&bytes).await.map_err(|error| disconnected(&error.to_string()))
     }
 
-    /// The next text message, and when it was there.
-    ///
-    /// # Errors
-    /// When the server ends the connection, or breaks the rules.
+    /// Waits for the next text message. Returns it with the time of its arrival.
     pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let (SocketEvent::Message(text), at) = self.next().await? {
@@ -99,10 +90,8 @@ impl Socket {
         }
     }
 
-    /// The next message or ping, and when it was there. Nothing is lost if it isn't waited for.
-    ///
-    /// # Errors
-    /// As [`Socket::receive`].
+    /// Waits for the next message or ping. Returns it with the time of its arrival. Cancel-safe,
+    /// except while it answers a ping.
     pub async fn next(&mut self) -> CheckResult<(SocketEvent, Instant)> {
         loop {
             if let Some(event) = self.events.pop_front() {

@@ -40,7 +40,7 @@ pub async fn serve<F: Future<Output = Response> + Send + 'static>(
     }
 }
 
-/// Tells if only the client that was being accepted failed, and not the listener.
+/// Returns whether only the client that was being accepted failed, and not the listener.
 fn client_failed(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

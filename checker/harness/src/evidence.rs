@@ -1,14 +1,15 @@
-//! What a check has seen. A check that saw too little has not passed, whatever it thinks.
+//! Counts what a check has received. A check that received too little does not pass (no vacuous
+//! pass).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::ClientEvent;
 
-/// Counters of what a check has heard from the server, over all of its clients: what it took from them, not what was on
-/// its way when it was over.
+/// Counters of the events that a check took from all of its clients. Events that were still queued
+/// when the check ended don't count.
 #[derive(Debug, Default)]
 pub struct Evidence {
-    /// TCP connections that the server took.
+    /// TCP connections that the server accepted.
     pub connections: AtomicU64,
     /// Text and binary messages.
     pub messages: AtomicU64,
@@ -22,7 +23,7 @@ pub struct Evidence {
     pub ends: AtomicU64,
 }
 
-/// The least of each that a check must have seen to pass.
+/// The minimum of each counter that a check needs to pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MinimumEvidence {
     /// TCP connections.
@@ -40,9 +41,9 @@ pub struct MinimumEvidence {
 }
 
 impl Evidence {
-    /// Counts something that a client has heard.
-    pub fn add(&self, heard: &ClientEvent) {
-        let counter = match heard {
+    /// Counts an event.
+    pub fn add(&self, event: &ClientEvent) {
+        let counter = match event {
             ClientEvent::Text(_) | ClientEvent::Binary(_) => &self.messages,
             ClientEvent::Ping(_) => &self.pings,
             ClientEvent::Pong(_) => &self.pongs,
@@ -53,7 +54,7 @@ impl Evidence {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What is missing to `minimum`, in words.
+    /// Describes the first counter that is below `minimum`.
     pub fn lacks(&self, minimum: MinimumEvidence) -> Option<String> {
         let rows = [
             ("connections", &self.connections, minimum.connections),

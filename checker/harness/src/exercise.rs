@@ -5,15 +5,15 @@ use std::fmt;
 /// One exercise of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exercise {
-    /// A server that welcomes and echoes.
+    /// A server that sends a welcome and echoes messages.
     Echo,
-    /// The same with heartbeats.
+    /// The echo server with heartbeats.
     Heartbeat,
-    /// The same with the reply sent to everyone.
+    /// The heartbeat server, with each reply sent to all clients.
     Broadcast,
 }
 
-/// Whose servers are graded.
+/// The servers to be graded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Target {
     /// The student's, in `day1/`.
@@ -24,10 +24,10 @@ pub enum Target {
 }
 
 impl Exercise {
-    /// All of them, in the order of the day.
+    /// All exercises, in the order of the day.
     pub const ALL: [Exercise; 3] = [Exercise::Echo, Exercise::Heartbeat, Exercise::Broadcast];
 
-    /// The exercise's name, which is also its folder's and its package's.
+    /// Returns the name of the exercise, its folder and its package.
     pub fn name(self) -> &'static str {
         match self {
             Exercise::Echo => "echo",
@@ -36,12 +36,12 @@ impl Exercise {
         }
     }
 
-    /// The exercise of this name.
+    /// Finds the exercise with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|exercise| exercise.name() == name)
     }
 
-    /// The page of the lessons that leads to it.
+    /// Returns the path of its lesson.
     pub fn lesson(self) -> &'static str {
         match self {
             Exercise::Echo => "lessons/03-echo.md",
@@ -50,7 +50,7 @@ impl Exercise {
         }
     }
 
-    /// The cargo package that holds the target's server.
+    /// Returns the cargo package of the target's server.
     pub fn package(self, target: Target) -> &'static str {
         match (target, self) {
             (Target::Day1, _) => self.name(),
@@ -60,7 +60,7 @@ impl Exercise {
         }
     }
 
-    /// The file to edit, from the workspace's root.
+    /// Returns the source file, relative to the workspace's root.
     pub fn source(self, target: Target) -> String {
         let folder = match target {
             Target::Day1 => "day1",
@@ -77,7 +77,7 @@ impl fmt::Display for Exercise {
 }
 
 impl Target {
-    /// The target of this name.
+    /// Finds the target with this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "day1" => Some(Target::Day1),

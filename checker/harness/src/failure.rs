@@ -1,4 +1,4 @@
-//! What a server did wrong, as data. The checker's `report` puts it into words.
+//! Failures of a server, as data. The checker's `report` renders them in words.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
-/// What a client waited for.
+/// The event that a client waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {
     /// The response to the upgrade request.
@@ -34,7 +34,7 @@ pub enum Awaited {
     Disconnect,
 }
 
-/// What the server did instead of what a client waited for.
+/// The event that came instead of the awaited one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instead {
     /// It sent nothing for this long.
@@ -50,14 +50,14 @@ pub enum Instead {
 pub enum Cause {
     /// Something that a client waited for did not come.
     Missing {
-        /// What the client waited for.
+        /// The awaited event.
         awaited: Awaited,
-        /// What the server did instead.
+        /// The event that came instead.
         instead: Instead,
     },
     /// A text differs from the expected one.
     WrongText {
-        /// What the client waited for.
+        /// The awaited event.
         awaited: Awaited,
         /// The expected text.
         expected: String,
@@ -75,7 +75,7 @@ pub enum Cause {
     ProcessEnded {
         /// Its exit status.
         status: String,
-        /// What a client noticed of it.
+        /// The failure that a client saw.
         noticed: Box<Cause>,
     },
     /// The server did not end the TCP connection.
@@ -86,7 +86,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The sort of failure.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> FailureKind {
         match self {
             Cause::Missing { instead: Instead::Nothing(_), .. } => FailureKind::Silence,

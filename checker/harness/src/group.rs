@@ -13,15 +13,15 @@ pub async fn all<T>(
     join_all(futures).await.into_iter().collect()
 }
 
-/// Every client receives this next. A failure shows the conversation of all clients, and says
-/// whether it concerns every client.
+/// Waits until every client has received this event. A failure shows the conversation of all
+/// clients, and records if it concerns every client.
 pub async fn all_expect(clients: &mut [Client], expectation: &Expectation) -> CheckResult {
     let results =
         join_all(clients.iter_mut().map(|client| client.expect(expectation.clone()))).await;
     together(results).map(|_| ())
 }
 
-/// The first failure of several clients, with the conversation of all of them.
+/// Returns the first failure of several clients, with the conversation of all of them.
 pub fn together<T>(results: Vec<CheckResult<T>>) -> CheckResult<Vec<T>> {
     let kind = |result: &CheckResult<T>| match result {
         Err(CheckError::Failed(failure)) => Some(failure.kind),

@@ -19,17 +19,17 @@ pub const PROMPT: f64 = 1.25;
 pub struct Interval(pub Duration);
 
 impl Interval {
-    /// This many intervals.
+    /// Returns this many intervals.
     pub fn times(self, factor: f64) -> Duration {
         self.0.mul_f64(factor)
     }
 
-    /// A measured time in intervals.
+    /// Returns a measured time in intervals.
     pub fn ratio(self, time: Duration) -> f64 {
         time.as_secs_f64() / self.0.as_secs_f64()
     }
 
-    /// Whether a measured time lies in this band.
+    /// Returns whether a measured time lies in this band.
     pub fn is_within(self, time: Duration, band: &RangeInclusive<f64>) -> bool {
         band.contains(&self.ratio(time))
     }

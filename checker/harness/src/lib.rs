@@ -1,7 +1,7 @@
-//! What a check is made of: a server process, clients that speak frames, and a recorder.
+//! The parts of a check: a server process, clients that send frames, and a recorder.
 //!
-//! A server is a process with a port; nothing here knows how it is written. A check talks to it
-//! through a [`client`], and the [`wire::recorder`] sees every byte.
+//! A server is a process with a port (black box). A check talks to it through a [`client`], and the
+//! [`wire::recorder`] records every byte.
 
 pub mod client;
 pub mod context;

@@ -1,5 +1,5 @@
-//! The reference peer: two threads and a TCP connection over loopback. How long the one takes to answer the other
-//! is how long any server on this machine may take now, however it is written.
+//! The loopback probe: two threads that exchange a byte over TCP. Their round trip time is the
+//! least that any server on this machine can take now.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ type Calls = mpsc::Sender<oneshot::Sender<Duration>>;
 
 static CALLS: LazyLock<Option<Calls>> = LazyLock::new(|| start().ok());
 
-/// Asks the peer, and waits for its answer: how long that took. Nothing where no loopback connection can be had.
+/// Measures one round trip. Returns zero if no loopback connection can be made.
 pub async fn round_trip() -> Duration {
     let (answer, answered) = oneshot::channel();
     let asked = CALLS.as_ref().is_some_and(|calls| calls.send(answer).is_ok());
@@ -25,7 +25,7 @@ fn start() -> io::Result<Calls> {
     let mut caller = TcpStream::connect(listener.local_addr()?)?;
     let mut peer = loop {
         let (peer, address) = listener.accept()?;
-        // Any process of this machine may connect; only our own call is answered.
+        // Any process of this machine may connect. Only our own connection is served.
         if address == caller.local_addr()? {
             break peer;
         }
@@ -45,7 +45,7 @@ fn start() -> io::Result<Calls> {
             let since = Instant::now();
             caller.write_all(&[0])?;
             caller.read_exact(&mut [0])?;
-            // Whoever asked may have stopped waiting.
+            // The receiver may have been dropped.
             let _ = answer.send(since.elapsed());
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! How late things happen on this machine right now. What is judged by time is judged only as sharply as
-//! the machine allows.
+//! Measures how late tasks run on this machine. A verdict by time is only as precise as the machine
+//! allows.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,56 +8,56 @@ use crate::loopback_probe;
 use crate::sync::lock;
 use crate::threads::{Waits, Workers};
 
-/// How often the gauge samples. A wait that begins between two samples may have been longer than it saw, by so much.
+/// Time between two samples. A stall that begins between two samples may be longer than measured by
+/// this much.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// How late things happened on this machine while heartbeats were judged.
+/// The lateness of this machine while heartbeats were judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Lateness {
-    /// The longest that the checker or its reference peer was kept waiting.
+    /// The longest stall of the checker or of the loopback probe.
     pub worst: Duration,
-    /// From when on no failure would have been believed.
+    /// The longest stall at which a failure counts.
     pub limit: Duration,
 }
 
-/// Remembers when the checker, or a peer that does nothing but answer, was kept waiting for the processor, and when a
-/// single thread of the checker was.
+/// Records the stalls of the checker, of the loopback probe, and of each thread of the checker.
 #[derive(Clone)]
 pub struct StallMonitor {
     samples: Arc<Mutex<Samples>>,
 }
 
 struct Samples {
-    over: Vec<Sample>,
-    /// When the present one began.
+    finished: Vec<Sample>,
+    /// The start of the unfinished sample.
     began: Instant,
     workers: Workers,
-    /// What they had waited for when it did.
+    /// The run-queue delays of the workers at that time.
     waits: Waits,
 }
 
-/// A sample that is over.
+/// A finished sample.
 struct Sample {
     ended: Instant,
-    /// How late it was.
+    /// The lateness of its timer, or of the loopback probe.
     late: Duration,
-    /// The longest that one thread waited meanwhile.
-    waited: Duration,
+    /// The longest run-queue delay of one thread in this time.
+    run_queue_delay: Duration,
 }
 
 impl StallMonitor {
-    /// A gauge that samples until it is dropped.
+    /// Starts a monitor that samples until its last clone is dropped.
     pub fn start() -> Self {
         let (workers, waits) = <(Workers, Waits)>::default();
         let samples = Arc::new(Mutex::new(Samples {
-            over: Vec::new(),
+            finished: Vec::new(),
             began: Instant::now(),
             workers,
             waits,
         }));
         let ours = Arc::downgrade(&samples);
         tokio::spawn(async move {
-            // Here they run, and have their names.
+            // On a worker: only now do all workers run and have their names.
             if let Some(samples) = ours.upgrade() {
                 let mut samples = lock(&samples);
                 samples.workers = Workers::running();
@@ -71,42 +71,42 @@ impl StallMonitor {
                 let Some(samples) = ours.upgrade() else { return };
                 let mut samples = lock(&samples);
                 let (ended, waits) = (Instant::now(), samples.workers.waits());
-                let waited = waits.longest_since(&samples.waits);
-                samples.over.push(Sample { ended, late, waited });
+                let run_queue_delay = waits.longest_since(&samples.waits);
+                samples.finished.push(Sample { ended, late, run_queue_delay });
                 (samples.began, samples.waits) = (ended, waits);
             }
         });
         StallMonitor { samples }
     }
 
-    /// The longest that anyone was kept waiting since then.
+    /// Returns the longest stall since then.
     ///
-    /// The sample that is not over counts as well: after a stall of the whole machine the check may be the first to go
-    /// on, and would not be told of the stall otherwise.
+    /// The unfinished sample counts, too. After a stall of the whole machine the check may run
+    /// first, and would miss the stall otherwise.
     pub fn worst_since(&self, since: Instant) -> Duration {
         let samples = lock(&self.samples);
         samples.worst(since, samples.began.elapsed().saturating_sub(TICK), |sample| sample.late)
     }
 
-    /// The longest that a single thread of the checker has waited for a processor since then, where the system tells: it
-    /// may hold what is due to one client while all others have their turn.
+    /// Returns the longest run-queue delay of a single thread since then, zero where it is unknown.
+    /// A waiting thread may hold the events of one client while all other clients make progress.
     pub fn longest_wait_since(&self, since: Instant) -> Duration {
         let samples = lock(&self.samples);
         samples.worst(since, samples.workers.waits().longest_since(&samples.waits), |sample| {
-            sample.waited
+            sample.run_queue_delay
         })
     }
 }
 
 impl Samples {
-    /// Of those that ended since then, and the present one.
+    /// Returns the maximum over the samples that ended since then and the unfinished one.
     fn worst(
         &self,
         since: Instant,
         present: Duration,
         of: impl Fn(&Sample) -> Duration,
     ) -> Duration {
-        self.over
+        self.finished
             .iter()
             .rev()
             .take_while(|sample| sample.ended >= since)

@@ -1,24 +1,25 @@
-//! How long the threads of this program that run tasks wait for a processor.
+//! Run-queue delay of this program's worker threads: how long they wait for a processor.
 //!
-//! A task that is due on one thread may be kept waiting while all others have their turn: what a runtime can't take from
-//! a thread waits with it. Nobody else is late then, so the scheduler's own schedstats are read.
+//! A runtime can't move every task to another thread. Such a task waits with its thread while all
+//! other tasks run on time. The scheduler's statistics show this wait; a timer does not.
 
 use std::fs::File;
 use std::time::Duration;
 
-/// The threads of tokio's runtimes: none where the system doesn't tell about them.
+/// The threads of tokio's runtimes. Empty where the system has no such statistics.
 #[derive(Default)]
 pub struct Workers {
-    /// What the scheduler says of each (Linux: proc_pid_schedstat).
+    /// The `/proc/self/task/TID/schedstat` of each (`man 5 proc_pid_schedstat`).
     schedstats: Vec<File>,
 }
 
-/// What each of these threads has run_queue_delay for in all, until some moment.
+/// The total run-queue delay of each thread up to some moment.
 #[derive(Default)]
 pub struct Waits(Vec<Duration>);
 
 impl Workers {
-    /// Those that run now. Others may wait as long as they like: a soak keeps the processors busy by threads of its own.
+    /// Finds the worker threads that run now. Other threads don't matter: a stress test keeps the
+    /// processors busy with threads of its own.
     pub fn running() -> Self {
         #[cfg(target_os = "linux")]
         {
@@ -36,7 +37,7 @@ impl Workers {
         Workers { schedstats: Vec::new() }
     }
 
-    /// What they have run_queue_delay for until now.
+    /// Reads the run-queue delays up to now.
     pub fn waits(&self) -> Waits {
         Waits(
             self.schedstats
@@ -47,7 +48,7 @@ impl Workers {
     }
 }
 
-/// The second number, in nanoseconds.
+/// Reads the second number: the run-queue delay in nanoseconds.
 #[cfg(target_os = "linux")]
 fn run_queue_delay(schedstat: &File) -> Option<Duration> {
     use std::os::unix::fs::FileExt;
@@ -63,7 +64,7 @@ fn run_queue_delay(_schedstat: &File) -> Option<Duration> {
 }
 
 impl Waits {
-    /// The longest that one thread has run_queue_delay since then.
+    /// Returns the longest delay of one thread since then.
     pub fn longest_since(&self, before: &Waits) -> Duration {
         let since = self.0.iter().zip(&before.0).map(|(now, then)| now.saturating_sub(*then));
         since.max().unwrap_or_default()

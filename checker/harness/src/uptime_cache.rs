@@ -1,8 +1,8 @@
-//! Which programs were seen to be right when they were no longer young.
+//! Caches which programs have passed a check after the minimum uptime.
 //!
-//! A server that is right only in its first second is found by a check that waits for longer than that. Of the same
-//! program this need not be seen twice: who grades again what has not changed, or changed in its comments only, or was
-//! changed back, is spared the wait, and nothing else.
+//! Some faults show only after the first second, so checks wait for that long. The same program is
+//! waited for once. A program that is unchanged, changed in its comments only, or changed back, is
+//! graded again without the wait.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::store;
 
 const FILE: &str = "ages.json";
 
-/// A program, and whether it has been waited for before.
+/// The cache entry of a program.
 #[derive(Debug, Clone)]
 pub struct UptimeCache {
     digest: String,
@@ -23,12 +23,12 @@ pub struct UptimeCache {
 }
 
 impl UptimeCache {
-    /// Of the program that is at this path now; `None` if it can't be read. It is known not by its time, which is new
-    /// whenever cargo builds, but by its bytes, which are the same if nothing that is compiled has changed.
+    /// Looks up the program at this path; `None` if it can't be read. The key is a digest of its
+    /// bytes: cargo renews the modification time at each build, but equal code gives equal bytes.
     pub fn of(path: &Path) -> Option<Self> {
         let mut hasher = Sha1::new();
         let mut file = File::open(path).ok()?;
-        // Read whole, its memory would cost more than its digest.
+        // In parts: memory for the whole program would cost more time than its digest.
         let mut part = vec![0; 64 << 10];
         loop {
             match file.read(&mut part).ok()? {
@@ -40,15 +40,12 @@ impl UptimeCache {
         Some(UptimeCache { seen: digests().contains(&digest), digest })
     }
 
-    /// Whether this program has been seen to be right after its first second.
+    /// Returns whether this program has passed after the minimum uptime.
     pub fn seen(&self) -> bool {
         self.seen
     }
 
-    /// Remembers that it has.
-    ///
-    /// # Errors
-    /// When `target/checker/` can't be written.
+    /// Stores that this program has passed.
     pub fn remember(&self) -> io::Result<()> {
         let mut digests = digests();
         digests.insert(self.digest.clone());

@@ -1,4 +1,4 @@
-//! What a check may find: a failure of the server, or that it could not be judged.
+//! The results of a check: a failure of the server, or a reason why it could not be judged.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::wire::transcript::Highlight;
 pub enum CheckError {
     /// The server broke its contract.
     Failed(Box<Failure>),
-    /// Nobody is to blame: the check could not be carried out, for the reason given.
+    /// The check could not be carried out, for this reason.
     Inconclusive(String),
-    /// As `Unknown`, but with more time it may be judged.
+    /// The host was too busy to judge. A repetition may succeed.
     HostBusy(String),
 }
 
 impl CheckError {
-    /// Says of a failure in what circumstances it came about.
+    /// Adds a circumstance to a failure.
     pub fn context(mut self, circumstances: &str) -> Self {
         if let CheckError::Failed(failure) = &mut self {
             if failure.cause.is_some() {
@@ -41,7 +41,7 @@ impl CheckError {
         self
     }
 
-    /// Gives a failure this headline; what was expected and what came stay.
+    /// Replaces the headline of a failure.
     pub fn headed(mut self, headline: impl Into<String>) -> Self {
         if let CheckError::Failed(failure) = &mut self {
             failure.summary = headline.into();
@@ -49,12 +49,12 @@ impl CheckError {
         self
     }
 
-    /// Whether it is a failure of this kind.
+    /// Returns whether this is a failure of this kind.
     pub fn is(&self, kind: FailureKind) -> bool {
         matches!(self, CheckError::Failed(failure) if failure.kind == kind)
     }
 
-    /// Gives advice for a failure of this kind.
+    /// Sets a hint for a failure of this kind.
     pub fn hint_for(self, kind: FailureKind, hint: &str) -> Self {
         match self {
             CheckError::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
@@ -62,7 +62,7 @@ impl CheckError {
         }
     }
 
-    /// Gives advice for a failure of any kind.
+    /// Adds a hint to a failure.
     pub fn hinted(mut self, hint: &str) -> Self {
         if let CheckError::Failed(failure) = &mut self {
             failure.hint = Some(hint.to_string());
@@ -70,7 +70,7 @@ impl CheckError {
         self
     }
 
-    /// Shows everybody's conversation and not only that of the client that noticed.
+    /// Shows the conversation of all clients, not only of the one that saw the failure.
     pub fn show_all_clients(mut self) -> Self {
         if let CheckError::Failed(failure) = &mut self {
             failure.clients = Vec::new();
@@ -78,7 +78,7 @@ impl CheckError {
         self
     }
 
-    /// Takes the conversation of a failure from this tap, which is not that of the check's own server.
+    /// Shows the conversation from this recorder instead of the one of the check's own server.
     pub fn recorded_by(mut self, recorder: &Recorder) -> Self {
         if let CheckError::Failed(failure) = &mut self {
             failure.events = Some(recorder.events());
@@ -87,37 +87,37 @@ impl CheckError {
     }
 }
 
-/// What a check returns.
+/// The result of a check.
 pub type CheckResult<T = ()> = Result<T, CheckError>;
 
-/// How far a check has come, as those that stand on it need to know.
+/// The progress of a check, for the checks that depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It is not known yet whether what others stand on is sound.
+    /// The gate has not been passed yet: dependent checks wait.
     Pending,
-    /// It is sound; the check goes on to finer points.
+    /// The gate is passed: dependent checks may start. The check goes on with details.
     GatePassed,
     /// It passed.
     Passed,
-    /// It failed, on a finer point or on one that everything stands on.
+    /// It failed.
     Failed {
-        /// Whether everything stands on it.
+        /// Every dependent check must fail with it.
         fundamental: bool,
     },
-    /// It did not run to a verdict because of the check named.
+    /// It has no verdict because this other check failed.
     Blocked(&'static str),
     /// It could not be judged.
     Inconclusive,
 }
 
 impl Progress {
-    /// Whether there is a verdict.
+    /// Returns whether the check has ended.
     pub fn is_over(&self) -> bool {
         !matches!(self, Progress::Pending | Progress::GatePassed)
     }
 }
 
-/// The sort of a failure; part of the signature by which a familiar mistake is recognised.
+/// The kind of a failure. Known mistakes are recognised by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
     /// The skeleton is untouched.
@@ -132,7 +132,7 @@ pub enum FailureKind {
     WrongMessage,
     /// Nothing came.
     Silence,
-    /// A message came that nobody expected.
+    /// An unexpected message came.
     Unexpected,
     /// The connection ended too early.
     EndedEarly,
@@ -152,39 +152,39 @@ pub enum FailureKind {
     Log,
 }
 
-/// A failure of the server, told so that its author can mend it.
+/// A failure of the server, with the evidence that its author needs to fix it.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The sort of failure.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What the server did, as data; the words below are empty then.
+    /// The server's fault as data. `summary`, `expected` and `got` are empty then.
     pub cause: Option<Cause>,
     /// The circumstances, outermost first: "while other clients join and leave".
     pub when: Vec<Cow<'static, str>>,
-    /// Whether every client of a group found the same.
+    /// Every client of a group saw the same kind of failure.
     pub every_client: bool,
-    /// One sentence that says what is wrong.
+    /// One sentence that names the fault.
     pub summary: String,
-    /// What the contract wants; exact text where there is one.
+    /// The expected behaviour, or the exact text.
     pub expected: String,
-    /// What came instead.
+    /// The actual behaviour, or the exact text.
     pub got: String,
-    /// Whether `expected` and `got` are texts to be compared character by character.
+    /// `expected` and `got` are texts, compared character by character.
     pub literal: bool,
-    /// Which clients the conversation is about, by number; empty for all.
+    /// The numbers of the clients to show; empty for all.
     pub clients: Vec<usize>,
-    /// Which event of the conversation is the offending one.
+    /// The offending event.
     pub mark: Option<Highlight>,
-    /// Whether everything that stands on this check must fail with it.
+    /// Every check that depends on this one must fail with it.
     pub fundamental: bool,
-    /// The conversation, where it is not that of the check's own server.
+    /// The conversation, if it is not the one of the check's own server.
     pub events: Option<Vec<Event>>,
-    /// Advice for this very failure, where the check's own hint would miss.
+    /// A hint for this failure, in place of the check's own hint.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure of this kind.
+    /// Makes a failure of this kind.
     pub fn new(kind: FailureKind, summary: impl Into<String>) -> Self {
         Failure {
             kind,
@@ -203,18 +203,18 @@ impl Failure {
         }
     }
 
-    /// A failure with this cause.
+    /// Makes a failure with this cause.
     pub fn caused(cause: Cause) -> Self {
         Failure { cause: Some(cause.clone()), ..Failure::new(cause.kind(), "") }
     }
 
-    /// What was expected and what came, in words.
+    /// Sets the expected and the actual behaviour, in words.
     pub fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
         (self.expected, self.got) = (expected.into(), got.into());
         self
     }
 
-    /// What was expected and what came, as texts to compare.
+    /// Sets the expected and the actual text, to be compared character by character.
     pub fn literally(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
         self.literal = true;
         self.expected(expected, got)
@@ -232,7 +232,7 @@ impl Failure {
         self
     }
 
-    /// Gives advice for this very failure.
+    /// Sets a hint for this failure.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -260,9 +260,9 @@ impl From<std::io::Error> for CheckError {
     }
 }
 
-/// Says of a failure that everything which stands on this check falls with it.
+/// Marks failures with which every dependent check must fail.
 pub trait Fundamental {
-    /// The same, with the failure marked as fundamental.
+    /// Marks the failure as fundamental.
     fn fundamental(self) -> Self;
 }
 
@@ -278,7 +278,7 @@ impl<T> Fundamental for CheckResult<T> {
     }
 }
 
-/// Words that a check adds to a failure.
+/// Adds circumstances to the failure in a result.
 pub trait ResultExt: Sized {
     /// Adds a circumstance: "while other clients join and leave".
     fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self;
@@ -290,8 +290,7 @@ impl<T> ResultExt for CheckResult<T> {
     }
 }
 
-/// The result of something that another check judges. `None` if the server failed it: this check
-/// then has nothing to say about it.
+/// Drops a failure that another check judges: returns `None` in its place.
 pub fn judged_elsewhere<T>(result: CheckResult<T>) -> CheckResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

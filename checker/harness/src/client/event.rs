@@ -1,25 +1,25 @@
-//! What a client hears.
+//! The events of a client.
 
 use std::time::Instant;
 
 use crate::wire::transcript::{hex, quoted};
 
-/// Something that a client heard from the server.
+/// An event that a client received from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientEvent {
-    /// The HTTP response's head.
+    /// The head of the HTTP response.
     Head(String),
     /// The beginning of a body after a refused upgrade.
     Body(String),
-    /// A whole text message.
+    /// A complete text message.
     Text(String),
-    /// A whole binary message.
+    /// A complete binary message.
     Binary(Vec<u8>),
     /// A ping with its payload.
     Ping(Vec<u8>),
     /// A pong with its payload.
     Pong(Vec<u8>),
-    /// A close frame: its status code, if it has one.
+    /// A close frame, with its status code if it has one.
     Close(Option<u16>),
     /// Bytes or frames that RFC 6455 forbids a server to send.
     Violation(String),
@@ -27,21 +27,21 @@ pub enum ClientEvent {
     End(bool),
 }
 
-/// Something heard, when, and in which frame.
+/// An event, with its time and its frame.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// What.
+    /// The event.
     pub event: ClientEvent,
-    /// When the client read it.
+    /// The time at which the client read it.
     pub at: Instant,
     /// The number (from 0) of the frame that completed it.
     pub frame: usize,
-    /// Whether it was a ping, and the client answered it.
+    /// It was a ping, and the client answered it.
     pub answered: bool,
 }
 
 impl Received {
-    /// What it takes to remember, in bytes, or nearly.
+    /// Estimates the memory that the event takes, in bytes.
     pub(super) fn size(&self) -> usize {
         let payload = match &self.event {
             ClientEvent::Head(text)
@@ -57,7 +57,7 @@ impl Received {
     }
 }
 
-/// What was heard, in words.
+/// Describes an event in words.
 pub fn describe(event: &ClientEvent) -> String {
     match event {
         ClientEvent::Head(head) => head.lines().next().unwrap_or_default().to_string(),

@@ -1,4 +1,4 @@
-//! What a client has heard and the check has not yet asked for.
+//! The queue of events between the read task and the check.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use tokio::sync::{Notify, mpsc};
 use super::Received;
 use crate::evidence::Evidence;
 
-/// So many bytes wait for the check before the client stops reading: more than any check asks for, and no more
-/// than a machine can spare for a server that talks without end.
+/// The client stops reading when this many bytes are queued. No check needs as many, and the memory
+/// for a server that sends without end stays bounded.
 const ROOM: usize = 8 << 20;
 
 #[derive(Default)]
@@ -18,20 +18,21 @@ struct Backlog {
     taken: Notify,
 }
 
-/// The end that the ear fills.
+/// The sending half, held by the read task.
 pub(super) struct EventSender {
     received: mpsc::UnboundedSender<Received>,
     backlog: Arc<Backlog>,
 }
 
-/// The end that the check empties.
+/// The receiving half, held by the check.
 pub(super) struct EventQueue {
     received: mpsc::UnboundedReceiver<Received>,
     backlog: Arc<Backlog>,
     evidence: Arc<Evidence>,
 }
 
-/// Both ends. What the check takes out is evidence; what only came is not, or it would be chance whether it is counted.
+/// Makes a queue. Events count as evidence when the check takes them out. Counting them on arrival
+/// would make the evidence depend on timing.
 pub(super) fn events(evidence: Arc<Evidence>) -> (EventSender, EventQueue) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let backlog = Arc::<Backlog>::default();
@@ -44,11 +45,11 @@ pub(super) fn events(evidence: Arc<Evidence>) -> (EventSender, EventQueue) {
 impl EventSender {
     pub(super) fn send(&self, received: Received) {
         self.backlog.bytes.fetch_add(received.size(), Ordering::Relaxed);
-        // The check may be over before the connection is.
+        // Fails if the check has ended before the connection.
         let _ = self.received.send(received);
     }
 
-    /// Waits until there is room.
+    /// Waits until the queue has room.
     pub(super) async fn wait_for_room(&self) {
         while self.backlog.bytes.load(Ordering::Relaxed) > ROOM {
             tokio::select! {
@@ -60,14 +61,14 @@ impl EventSender {
 }
 
 impl EventQueue {
-    /// The next moment; `None` when there will be none.
+    /// Waits for the next event; `None` at the end.
     pub(super) async fn next(&mut self) -> Option<Received> {
         let received = self.received.recv().await?;
         self.count_taken(&received);
         Some(received)
     }
 
-    /// The next moment, if it is there.
+    /// Takes the next event, if there is one.
     pub(super) fn try_next(&mut self) -> Option<Received> {
         let received = self.received.try_recv().ok()?;
         self.count_taken(&received);

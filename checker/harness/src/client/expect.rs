@@ -1,4 +1,4 @@
-//! Waiting for what the server says, and saying what went wrong.
+//! Waits for events of the server, and makes failures of unexpected ones.
 
 use std::time::Instant;
 
@@ -9,10 +9,7 @@ use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
 use crate::wire::transcript::{Highlight, quoted};
 
 impl Client {
-    /// The next thing the server says, whatever it is.
-    ///
-    /// # Errors
-    /// When it says nothing; `wanted` names what was waited for.
+    /// Waits for the next event. `wanted` names the awaited event in the failure.
     pub async fn next(&mut self, wanted: &str) -> CheckResult<Received> {
         if let Some(received) = self.held_back.pop_front() {
             return Ok(received);
@@ -32,7 +29,7 @@ impl Client {
         }
     }
 
-    /// The next event; `None` after the end of the connection.
+    /// Waits for the next event, without a timeout; `None` after the end of the connection.
     pub(super) async fn next_event(&mut self) -> Option<Received> {
         let received = match self.held_back.pop_front() {
             Some(received) => received,
@@ -42,12 +39,10 @@ impl Client {
         Some(received)
     }
 
-    /// The next thing that is neither ping nor pong; pings are noted in `pings`.
-    ///
-    /// # Errors
-    /// When nothing comes.
+    /// Waits for the next event that is neither ping nor pong. The times of pings are kept in
+    /// `pings`.
     pub async fn next_except_heartbeats(&mut self, wanted: &str) -> CheckResult<Received> {
-        let passing_over = async {
+        let waiting = async {
             loop {
                 let received = self.next(wanted).await?;
                 match received.event {
@@ -57,36 +52,30 @@ impl Client {
                 }
             }
         };
-        // Heartbeats that go on keep nobody waiting for ever.
-        match timeout_on_busy_host(RESPONSE_TIMEOUT, passing_over).await {
-            Some(heard) => heard,
+        // Heartbeats alone must not extend the timeout.
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
+            Some(result) => result,
             None => Err(self.timed_out(wanted)),
         }
     }
 
-    /// The head of the server's HTTP response.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
+    /// Waits for the head of the HTTP response.
     pub async fn response(&mut self) -> CheckResult<String> {
         let received = self.next("the answer to the upgrade request").await?;
         match received.event {
             ClientEvent::Head(head) => Ok(head),
-            heard => Err(self
+            event => Err(self
                 .failure(
                     FailureKind::Handshake,
                     "the upgrade request was not answered with an HTTP response",
                 )
-                .expected("HTTP/1.1 101 Switching Protocols", describe(&heard))
+                .expected("HTTP/1.1 101 Switching Protocols", describe(&event))
                 .at(Highlight::Last { connection: self.number() })
                 .into()),
         }
     }
 
     /// Waits for a text message and returns it.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
     pub async fn text(&mut self, wanted: &str) -> CheckResult<String> {
         let received = self.next_except_heartbeats(wanted).await?;
         match received.event {
@@ -95,10 +84,7 @@ impl Client {
         }
     }
 
-    /// Waits for a text message that must be `expected`; `wanted` names it in a sentence.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
+    /// Waits for a text message that must equal `expected`; `wanted` names it in the failure.
     pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> CheckResult {
         let received = self.next_except_heartbeats(wanted).await.map_err(|error| match error {
             CheckError::Failed(mut failure) => {
@@ -121,10 +107,7 @@ impl Client {
         }
     }
 
-    /// Waits for the same text message so many times in a row.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
+    /// Waits for the same text message `times` times in a row.
     pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
         for _ in 0..times {
             match self.events.try_next() {
@@ -139,63 +122,46 @@ impl Client {
         Ok(())
     }
 
-    /// Waits for the server's answer to `message`.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
+    /// Waits for the reply to `message`.
     pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
         let wanted = format!("the reply to {}", quoted(message));
         self.expect_text(&reply_to(message), &wanted).await
     }
 
-    /// Sends a text and waits for the answer.
-    ///
-    /// # Errors
-    /// When something else comes, or nothing.
+    /// Sends a text message and waits for the reply.
     pub async fn exchange(&mut self, message: &str) -> CheckResult {
         self.send_text(message);
         self.expect_reply(message).await
     }
 
-    /// Waits for the next ping and says when it came. Messages are no fault here, and are passed over.
-    ///
-    /// # Errors
-    /// When the connection ends or nothing comes.
+    /// Waits for the next ping and returns its time. Messages are passed over.
     pub async fn ping(&mut self) -> CheckResult<Instant> {
         self.ping_and_payload().await.map(|(at, _)| at)
     }
 
-    /// The same, and what has to be in its pong (section 5.5.3).
-    ///
-    /// # Errors
-    /// As [`Client::ping`].
+    /// Waits for the next ping and returns its time and its payload, which the pong must repeat
+    /// (section 5.5.3). Messages are passed over.
     pub async fn ping_and_payload(&mut self) -> CheckResult<(Instant, Vec<u8>)> {
-        self.ping_that(|_| true, true).await
+        self.next_ping(|_| true, true).await
     }
 
-    /// The same for a client to which no message is due, and to which one that comes is one too many.
-    ///
-    /// # Errors
-    /// As [`Client::ping`], and when a message comes.
+    /// Waits for the next ping and returns its time. Fails if a message comes first.
     pub async fn expect_only_ping(&mut self) -> CheckResult<Instant> {
-        self.ping_that(|_| true, false).await.map(|(at, _)| at)
+        self.next_ping(|_| true, false).await.map(|(at, _)| at)
     }
 
-    /// Waits for the first ping that this client, which has stopped answering them, did not answer, and says when it
-    /// came. Where the check is late, some may have been answered after the last one that it took.
-    ///
-    /// # Errors
-    /// As [`Client::ping`].
+    /// Waits for the first ping that this client did not answer, and returns its time. Answered
+    /// pings may still be queued when the client stops answering; they are passed over.
     pub async fn unanswered_ping(&mut self) -> CheckResult<Instant> {
-        self.ping_that(|received| !received.answered, true).await.map(|(at, _)| at)
+        self.next_ping(|received| !received.answered, true).await.map(|(at, _)| at)
     }
 
-    async fn ping_that(
+    async fn next_ping(
         &mut self,
         counts: impl Fn(&Received) -> bool,
-        passes_messages: bool,
+        skip_messages: bool,
     ) -> CheckResult<(Instant, Vec<u8>)> {
-        let passing_over = async {
+        let waiting = async {
             loop {
                 let received = self.next("a ping").await?;
                 let counts = counts(&received);
@@ -207,25 +173,22 @@ impl Client {
                         }
                     }
                     ClientEvent::Pong(_) => {}
-                    ClientEvent::Text(_) | ClientEvent::Binary(_) if passes_messages => {}
+                    ClientEvent::Text(_) | ClientEvent::Binary(_) if skip_messages => {}
                     _ => return Err(self.unexpected(&received, "a ping")),
                 }
             }
         };
-        match timeout_on_busy_host(RESPONSE_TIMEOUT, passing_over).await {
-            Some(heard) => heard,
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
+            Some(result) => result,
             None => Err(self.timed_out("a ping")),
         }
     }
 
-    /// Waits until the TCP connection ends, whatever is said until then, and says when it did. The first message that
-    /// came meanwhile is [overheard](Client::overheard).
-    ///
-    /// # Errors
-    /// When it goes on and nothing is said.
+    /// Waits until the TCP connection ends, and returns the time. Other events are passed over. The
+    /// first message among them is kept for [`drain`](Client::drain).
     pub async fn end(&mut self) -> CheckResult<Instant> {
         let mut message = None;
-        let passing_over = async {
+        let waiting = async {
             loop {
                 let Ok(received) = self.next("the end of the TCP connection").await else {
                     return None;
@@ -240,7 +203,7 @@ impl Client {
                 }
             }
         };
-        let ended = timeout_on_busy_host(RESPONSE_TIMEOUT, passing_over).await;
+        let ended = timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await;
         self.held_back.extend(message);
         if let Some(Some(ended)) = ended {
             return Ok(ended);
@@ -253,7 +216,7 @@ impl Client {
             .into())
     }
 
-    /// What has been heard by now and not yet been asked for.
+    /// Takes all events that have arrived and not been taken yet.
     pub fn drain(&mut self) -> Vec<Received> {
         let mut all: Vec<Received> = self.held_back.drain(..).collect();
         while let Some(received) = self.events.try_next() {
@@ -262,14 +225,14 @@ impl Client {
         all
     }
 
-    // Saying what went wrong
+    // Failures
 
-    /// A failure that shows this client's conversation.
+    /// Makes a failure that shows this client's conversation.
     pub fn failure(&self, kind: FailureKind, summary: impl Into<String>) -> Failure {
         Failure::new(kind, summary).about([self.number()])
     }
 
-    /// The mark for what was just heard.
+    /// Returns the highlight for this event.
     pub fn mark(&self, received: &Received) -> Highlight {
         match received.event {
             ClientEvent::End(_)
@@ -287,7 +250,7 @@ impl Client {
             .into()
     }
 
-    /// The failure for something that came in place of what was `wanted`.
+    /// Makes the failure for an event that came in place of the `wanted` one.
     pub fn unexpected(&self, received: &Received, wanted: &str) -> CheckError {
         let got = describe(&received.event);
         let (kind, summary) = match &received.event {

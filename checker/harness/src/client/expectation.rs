@@ -1,4 +1,4 @@
-//! What a client expects to receive next. An expectation that is not met renders its own failure.
+//! Expectations: the event that a client must receive next. An unmet one makes its own failure.
 
 use std::borrow::Cow;
 
@@ -21,38 +21,38 @@ enum ExpectedEvent {
     Close(Option<u16>),
 }
 
-/// The welcome.
+/// Expects the welcome.
 pub fn welcome() -> Expectation {
     Expectation { event: ExpectedEvent::Text(WELCOME.to_string()), awaited: Awaited::Welcome }
 }
 
-/// The reply to `message`.
+/// Expects the reply to `message`.
 pub fn reply(message: &str) -> Expectation {
     let awaited = Awaited::ReplyTo(message.to_string());
     Expectation { event: ExpectedEvent::Text(reply_to(message)), awaited }
 }
 
-/// A pong with this payload. Pongs with another payload are passed over: they are legal (RFC 6455,
-/// section 5.5.3).
+/// Expects a pong with this payload. Pongs with another payload are passed over: they are legal
+/// (RFC 6455, section 5.5.3).
 pub fn pong(payload: impl Into<Vec<u8>>) -> Expectation {
     let payload = payload.into();
     Expectation { event: ExpectedEvent::Pong(payload.clone()), awaited: Awaited::Pong(payload) }
 }
 
-/// A close frame with this code. `None` accepts any legal code, or no code.
+/// Expects a close frame with this code. `None` accepts any legal code, or no code.
 pub fn close(code: impl Into<Option<u16>>) -> Expectation {
     let code = code.into();
     Expectation { event: ExpectedEvent::Close(code), awaited: Awaited::Close(code) }
 }
 
 impl Expectation {
-    /// Names what is awaited, as a noun phrase: "the reply to a binary message".
+    /// Names the awaited event, as a noun phrase: "the reply to a binary message".
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.awaited = Awaited::Named(name.into());
         self
     }
 
-    /// The reply to message `number` of `of`.
+    /// Names the awaited event as the reply to message `number` of `of`.
     pub fn numbered(mut self, number: usize, of: usize) -> Self {
         self.awaited = Awaited::ReplyNumber { number, of };
         self
@@ -101,12 +101,13 @@ impl Client {
         self.end().await.map(|_| ())
     }
 
-    /// A failure with this cause, which this event shows.
+    /// Makes a failure with this cause, and marks this event.
     pub fn fails(&self, cause: Cause, received: &Received) -> CheckError {
         Failure::caused(cause).about([self.number()]).at(self.mark(received)).into()
     }
 
-    /// A failure with this cause, for something that should have followed the last event.
+    /// Makes a failure with this cause, and marks the last event: the missing one should have
+    /// followed it.
     pub fn fails_after_last(&self, cause: Cause) -> CheckError {
         let last = Highlight::Last { connection: self.number() };
         Failure::caused(cause).about([self.number()]).at(last).into()

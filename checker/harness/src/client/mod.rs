@@ -1,7 +1,7 @@
-//! The client a check talks through: connect, send, expect.
+//! The client of a check: connect, send, expect.
 //!
-//! It speaks frames and not messages, since half of the checks are about frames that no well-behaved
-//! library would send; and it answers pings only as long as it is told to.
+//! It sends frames, not messages: half of the checks send frames that a WebSocket library would
+//! refuse to send. It answers pings until it is told to stop.
 
 mod event;
 mod event_queue;
@@ -28,25 +28,24 @@ use crate::wire::frame::{Control, Data, Frame, OpCode};
 use crate::wire::recorder::{Connection, Recorder, SocketOptions};
 use crate::wire::{Incoming, Outgoing};
 
-/// How long a client waits for anything at all before it calls the server silent. Long enough to end only a
-/// hang: no right server comes near it.
+/// Timeout of a client that waits for an event. It ends a hang only: no right server comes near it.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The first message of every server.
 pub const WELCOME: &str = "Welcome! Connection established.";
-/// What a server puts before the text it sends back.
+/// The prefix of a reply.
 pub const PREFIX: &str = "Server received: ";
 
-/// What a server answers to `message`.
+/// Returns the reply to `message`.
 pub fn reply_to(message: &str) -> String {
     format!("{PREFIX}{message}")
 }
 
-/// Waits for `event`, but no longer than `limit` as a busy machine counts it: time in which the checker itself did not
-/// get to run, or in which even a peer that only answers gave no answer, is not held against the server.
+/// Waits for `event` with a timeout that stretches on a busy host. Time in which the checker did
+/// not run, or in which the loopback probe got no answer, doesn't count.
 pub async fn timeout_on_busy_host<T>(limit: Duration, event: impl Future<Output = T>) -> Option<T> {
     const TICK: Duration = Duration::from_millis(50);
     let ticks = (limit.as_millis() / TICK.as_millis()).max(1);
-    let patience = async {
+    let timeout = async {
         for _ in 0..ticks {
             tokio::time::sleep(TICK).await;
             loopback_probe::round_trip().await;
@@ -55,13 +54,13 @@ pub async fn timeout_on_busy_host<T>(limit: Duration, event: impl Future<Output 
     tokio::select! {
         biased;
         event = event => Some(event),
-        () = patience => None,
+        () = timeout => None,
     }
 }
 
 /// A client of the server under test.
 pub struct Client {
-    /// Its connection as the tap sees it.
+    /// The recorded connection.
     pub connection: Arc<Connection>,
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     written: watch::Receiver<u64>,
@@ -70,16 +69,13 @@ pub struct Client {
     held_back: VecDeque<Received>,
     answers_pings: Arc<AtomicBool>,
     hang_up: Arc<Notify>,
-    /// When each ping was heard that the client passed while waiting for something else.
+    /// The times of the pings that were passed over while waiting for another event.
     pub pings: Vec<Instant>,
     frame: usize,
 }
 
 impl Client {
-    /// Opens a TCP connection to the server and says nothing.
-    ///
-    /// # Errors
-    /// When the server doesn't accept.
+    /// Opens a TCP connection to the server and sends nothing.
     pub async fn open(
         recorder: &Recorder,
         options: SocketOptions,
@@ -113,9 +109,9 @@ impl Client {
         let answers_pings = Arc::new(AtomicBool::new(true));
         let hang_up = Arc::new(Notify::new());
         let hanging_up = hang_up.clone();
-        let its = connection.clone();
+        let reset = connection.clone();
         tokio::spawn(async move {
-            let speaking = async {
+            let writing = async {
                 loop {
                     let next = tokio::select! {
                         biased;
@@ -128,7 +124,7 @@ impl Client {
                 }
                 to_server.finish().await;
             };
-            its.until_reset(speaking).await;
+            reset.until_reset(writing).await;
             to_server.close();
         });
         let task = ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone());
@@ -147,36 +143,36 @@ impl Client {
         }
     }
 
-    /// The client's number in the conversation, from 1.
+    /// Returns the client's number in the conversation, from 1.
     pub fn number(&self) -> usize {
         self.connection.number()
     }
 
-    /// From now on pings go unanswered, as with a client whose machine is gone.
+    /// Stops answering pings, as a client does after its machine has lost power.
     pub fn stop_answering_pings(&self) {
         self.answers_pings.store(false, Ordering::Relaxed);
     }
 
-    // Saying things
+    // Sending
 
     /// Sends bytes as they are.
     pub fn send_bytes(&mut self, bytes: Vec<u8>) {
         self.queued += bytes.len() as u64;
-        // When the server is gone the send is lost, and the client hears of the end by reading.
+        // Lost if the connection has ended; the client then reads its end.
         let _ = self.outgoing.send(bytes);
     }
 
-    /// Ends the connection without a word: FIN, when all that was sent is on its way.
+    /// Ends the connection with FIN once everything is sent, without a close frame.
     pub fn hang_up(self) {
         self.hang_up.notify_one();
     }
 
-    /// Sends a frame, masked.
+    /// Sends a masked frame.
     pub fn send(&mut self, frame: Frame) {
         self.send_bytes(frame.masked(rand::random()).encode());
     }
 
-    /// Sends frames, masked, in one go: the server finds them together.
+    /// Sends masked frames in one write, so that the server can read them together.
     pub fn send_all(&mut self, frames: impl IntoIterator<Item = Frame>) {
         self.send_bytes(
             frames.into_iter().flat_map(|frame| frame.masked(rand::random()).encode()).collect(),
@@ -188,25 +184,26 @@ impl Client {
         self.send(Frame::new(OpCode::Data(Data::Text), text.into()));
     }
 
-    /// Sends a close frame with this code, and from then on answers no ping: a server that has said goodbye need not
-    /// read any more, and would meet a late pong with a reset.
+    /// Sends a close frame with this code and stops answering pings. A server need not read after
+    /// its own close frame, and would answer a late pong with a reset.
     pub fn send_close(&mut self, code: u16, reason: &str) {
         self.stop_answering_pings();
         self.send(close_frame(code, reason));
     }
 
-    /// Sends a text message and a close frame in one go: the server finds them together.
+    /// Sends a text message and a close frame in one write.
     pub fn send_last(&mut self, words: &str, code: u16) {
         self.stop_answering_pings();
         self.send_all([Frame::new(OpCode::Data(Data::Text), words), close_frame(code, "")]);
     }
 
-    /// A way to speak for this client while somebody else listens.
+    /// Returns a handle that sends for this client while another task reads.
     pub fn frame_sender(&self) -> FrameSender {
         FrameSender { outgoing: self.outgoing.clone() }
     }
 
-    /// Waits until the system has taken all but `rest` bytes. Never ends when the server doesn't read.
+    /// Waits until the kernel has taken all but `rest` bytes. May wait for ever if the server
+    /// doesn't read.
     pub async fn wait_until_sent(&mut self, rest: u64) {
         let enough = self.queued.saturating_sub(rest);
         if self.written.wait_for(|written| *written >= enough).await.is_err() {
@@ -219,7 +216,7 @@ fn close_frame(code: u16, reason: &str) -> Frame {
     Frame::new(OpCode::Control(Control::Close), [&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
-/// The request that opens a WebSocket connection with this key (section 4.1), with further header lines if any.
+/// Makes an upgrade request with this key (section 4.1) and these additional header lines.
 pub fn request(key: &str, more: &[&str]) -> String {
     let mut head = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -232,13 +229,13 @@ pub fn request(key: &str, more: &[&str]) -> String {
     head + "\r\n"
 }
 
-/// Speaks for a client.
+/// Sends frames for a client.
 pub struct FrameSender {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
 }
 
 impl FrameSender {
-    /// Sends a frame, masked.
+    /// Sends a masked frame.
     pub fn send(&self, frame: Frame) {
         let _ = self.outgoing.send(frame.masked(rand::random()).encode());
     }

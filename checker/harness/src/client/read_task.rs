@@ -13,7 +13,7 @@ use crate::wire::recorder::Connection;
 use crate::wire::transcript::hex;
 use crate::wire::{Incoming, LONGEST};
 
-/// Listens to one connection: puts messages together, answers pings, and holds the server to RFC 6455.
+/// Reads one connection: reassembles messages, answers pings, and enforces RFC 6455.
 pub(super) struct ReadTask {
     events: EventSender,
     pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
@@ -31,7 +31,7 @@ impl ReadTask {
         ReadTask { events, pongs, answers_pings, message: None, frame: 0 }
     }
 
-    /// Listens until the connection ends.
+    /// Reads until the connection ends.
     pub(super) async fn run(mut self, connection: Arc<Connection>, mut incoming: Incoming) {
         let reading = async {
             loop {
@@ -114,7 +114,7 @@ impl ReadTask {
     }
 }
 
-/// What RFC 6455 has against this frame of a server, if anything.
+/// Returns how this frame violates RFC 6455, if it does.
 fn violation(frame: &Frame, in_message: bool) -> Option<String> {
     let name = opcode_name(frame.opcode);
     let control = matches!(frame.opcode, OpCode::Control(_));

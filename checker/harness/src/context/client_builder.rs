@@ -1,4 +1,4 @@
-//! How a client connects: one that answers no pings, or one with small buffers.
+//! Options of a client: without pongs, or with small buffers.
 
 use super::TestContext;
 use crate::client::Client;
@@ -6,7 +6,7 @@ use crate::group;
 use crate::verdict::CheckResult;
 use crate::wire::recorder::SocketOptions;
 
-/// A client that is yet to connect.
+/// The options of a client that will connect.
 #[derive(Clone, Copy)]
 pub struct ClientBuilder<'a> {
     ctx: &'a TestContext,
@@ -15,21 +15,21 @@ pub struct ClientBuilder<'a> {
 }
 
 impl TestContext {
-    /// A client that answers pings and has the system's buffers, unless told otherwise.
+    /// Starts with a client that answers pings and has the system's buffers.
     pub fn client(&self) -> ClientBuilder<'_> {
         ClientBuilder { ctx: self, options: SocketOptions::default(), answers_pings: true }
     }
 }
 
 impl ClientBuilder<'_> {
-    /// The client never answers a ping.
+    /// Lets the client answer no ping.
     pub fn no_pongs(mut self) -> Self {
         self.answers_pings = false;
         self
     }
 
-    /// Both kernels buffer little for this connection. When the client stops reading, the server's
-    /// writes block after kilobytes, not megabytes.
+    /// Makes the kernels buffer little for this connection. When the client stops reading, the
+    /// server's writes block after kilobytes, not megabytes.
     pub fn small_buffers(mut self) -> Self {
         self.options = SocketOptions { receive_buffer: Some(8 * 1024), max_segment: Some(536) };
         self
@@ -54,7 +54,7 @@ impl ClientBuilder<'_> {
         self.ctx.welcomed(self.connect().await?).await
     }
 
-    /// Several such clients join at the same time. Their connections are numbered in order.
+    /// Lets several such clients join at the same time. Their connections are numbered in order.
     pub async fn join_many(self, count: usize) -> CheckResult<Vec<Client>> {
         let mut clients = Vec::with_capacity(count);
         for _ in 0..count {

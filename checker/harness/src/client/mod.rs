@@ -244,5 +244,8 @@ impl FrameSender {
 fn refused(summary: &str) -> Failure {
     Failure::new(FailureKind::DoesNotStart, summary)
         .expected("a server that accepts connections", "connection refused")
-        .hint("The port in the ready line must be the one of listener.local_addr(), and accept() must be called again after each connection.")
+        .hint(
+            "The port in the ready line must be the one of listener.local_addr(), \
+             and accept() must be called again after each connection.",
+        )
 }

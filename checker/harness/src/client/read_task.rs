@@ -122,7 +122,8 @@ fn violation(frame: &Frame, in_message: bool) -> Option<String> {
         format!("a masked {name} frame; only clients mask (section 5.1)")
     } else if frame.reserved_bits {
         format!(
-            "a {name} frame with a reserved bit set, though no extension was agreed on (section 5.2)"
+            "a {name} frame with a reserved bit set, \
+             though no extension was agreed on (section 5.2)"
         )
     } else if frame.overlong {
         format!(

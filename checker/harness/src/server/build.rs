@@ -26,9 +26,10 @@ pub struct CargoError {
     error: io::Error,
 }
 
-/// The root of the workbook's workspace.
+/// Returns the root of the workbook's workspace.
 pub fn workspace() -> PathBuf {
-    // Cargo sets it for `cargo run` and `cargo test`; the second serves a checker that is run by hand.
+    // `cargo run` and `cargo test` set the variable. The constant serves a checker that is run by
+    // hand.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let ours = manifest.filter(|dir| dir.join("tests/day1.rs").is_file());
     let checker = ours.as_deref().or(Path::new(env!("CARGO_MANIFEST_DIR")).parent());
@@ -38,13 +39,13 @@ pub fn workspace() -> PathBuf {
         .to_path_buf()
 }
 
-/// The cargo that runs this, or the one in the path.
+/// Returns the cargo that runs this process, or the one in `PATH`.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Builds these packages of the workspace in one run of cargo, so that one that doesn't compile keeps no
-/// other from being built.
+/// Builds these packages of the workspace in one run of cargo. A package that doesn't compile does
+/// not stop the others.
 pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     let cargo = cargo();
     let mut command = Command::new(&cargo);
@@ -64,7 +65,7 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     let mut stderr = child.stderr.take().expect("it is piped");
     let reading_stderr = tokio::spawn(async move {
         let mut words = Vec::new();
-        // Words that break off are better than none.
+        // A read error keeps the part that was read.
         let _ = stderr.read_to_end(&mut words).await;
         words
     });
@@ -74,7 +75,7 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     while stdout.read_until(b'\n', &mut line).await.map_err(cargo_error)? > 0 {
         messages.read(&line);
         if messages.finished {
-            // All is built. That cargo takes some time more to end is nobody's business.
+            // Everything is built. Cargo takes some more time to exit, and need not be waited for.
             tokio::spawn(async move { child.wait().await });
             return Ok(messages.outcomes(b"", packages));
         }
@@ -83,19 +84,19 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
     Ok(messages.outcomes(&reading_stderr.await.unwrap_or_default(), packages))
 }
 
-/// What became of each package, from what `cargo build --message-format=json` printed.
+/// Parses the output of `cargo build --message-format=json` into the result of each package.
 pub fn outcomes(stdout: &[u8], stderr: &[u8], packages: &[&str]) -> Built {
     let mut messages = CargoMessages::default();
     stdout.split(|byte| *byte == b'\n').for_each(|line| messages.read(line));
     messages.outcomes(stderr, packages)
 }
 
-/// What cargo has messages so far.
+/// The messages of cargo so far.
 #[derive(Default)]
 struct CargoMessages {
     programs: HashMap<String, PathBuf>,
     errors: HashMap<String, String>,
-    /// Whether everything has been built.
+    /// Everything has been built.
     finished: bool,
 }
 

@@ -1,13 +1,13 @@
-//! How many files may be open at a time: a connection is one, and so are a server's output and its error output.
+//! The limit of open file descriptors. Each connection and each pipe of a server takes one.
 
 use std::io;
 
-/// As many as a grading has open at most, all checks side by side, several times over.
+/// Several times the most that a grading has open with all checks in parallel.
 #[cfg(unix)]
 const WANTED: u64 = 4096;
 
-/// Raises this process's limit, and by that the limit of what it starts, if the system lets it. Some grant 256 unless
-/// asked for more, as macOS does; that is too few for rooms of a hundred. Windows has no such limit.
+/// Raises the limit of this process, which child processes inherit. macOS defaults to 256, too few
+/// for checks with a hundred clients. Windows has no such limit.
 #[cfg(unix)]
 pub(super) fn allow_many() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -18,7 +18,7 @@ pub(super) fn allow_many() {
     }
 }
 
-/// The error, and what helps if it is that no more files can be opened.
+/// Renders an error, with advice if the process is out of file descriptors.
 pub(crate) fn explained(error: &io::Error) -> String {
     #[cfg(unix)]
     if error.raw_os_error() == Some(nix::errno::Errno::EMFILE as i32) {

@@ -1,29 +1,26 @@
-//! Processes that don't outlive the checker: each server leads a process group (a job on Windows) that is
-//! killed whole.
+//! Processes that don't outlive the checker. Each server leads a process group (a job on Windows),
+//! which is killed as a whole.
 //!
-//! On Unix a guard, one `sh` a checker, outlives even a `kill -9` of the checker: it reads the groups from
-//! a pipe, and when that pipe ends it kills those that are left. On Windows the system does this, since a
-//! job ends with its last handle.
+//! On Unix a guard process (`sh`) survives even a `kill -9` of the checker. It reads the groups
+//! from a pipe, and kills the remaining ones at the pipe's end. On Windows a job ends with its last
+//! handle.
 
 use std::io;
 use std::process::ExitStatus;
 
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
-/// The variable that marks a server and every process it starts, even one that left the group.
+/// The variable that marks a server and its child processes, even those that left the group.
 pub const MARK: &str = "WORKBOOK_SERVER";
 
-/// A running process and all that it starts.
+/// A running process and its child processes.
 pub struct Process {
     child: platform::Child,
     id: u32,
 }
 
 impl Process {
-    /// Starts the command in a group of its own; `mark` tells its descendants from all others.
-    ///
-    /// # Errors
-    /// When the program can't be started.
+    /// Starts the command in a group of its own. Its descendants are recognised by `mark`.
     pub fn spawn(
         mut command: Command,
         mark: &str,
@@ -35,15 +32,12 @@ impl Process {
         Ok((Process { child, id }, stdout, stderr))
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.id
     }
 
     /// Waits until the process has ended by itself.
-    ///
-    /// # Errors
-    /// When the system can't notify_guard.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -71,10 +65,12 @@ mod platform {
 
     pub(super) type Child = tokio::process::Child;
 
-    /// Kills what is left when its input ends, which it does with the checker, however that ends.
+    /// Kills the remaining groups when its input ends, which happens when the checker ends in any
+    /// way.
     ///
-    /// Of a server that is being started only the mark is known yet, and its group is 0: should the checker end right
-    /// then, the server may not carry its mark for a moment, so it is looked for more than once.
+    /// A server that is being started is announced with its mark and group 0. If the checker ends
+    /// at that moment, the server may carry its mark only after `exec`, so the guard looks ten
+    /// times.
     const GUARD: &str = r#"
         trap '' INT TERM HUP QUIT
         left=' '
@@ -101,17 +97,17 @@ mod platform {
         done
     "#;
 
-    /// How long the end of the killed is waited for.
+    /// The longest wait for the end of killed processes.
     const GONE_WITHIN: Duration = Duration::from_secs(2);
 
     static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
 
     struct Groups {
         running: BTreeMap<u32, String>,
-        /// What was there before any server.
+        /// The processes that existed before any server.
         before: Before,
         guard: Option<ChildStdin>,
-        /// Set when the checker is about to end: nothing is started any more.
+        /// The checker is ending and starts no process any more.
         closed: bool,
     }
 
@@ -126,7 +122,7 @@ mod platform {
                 .stderr(Stdio::null())
                 .process_group(0)
                 .spawn();
-            // Without `sh` servers still end with the checker, unless it is killed with signal 9.
+            // Without `sh`, servers outlive the checker only if it is killed with SIGKILL.
             Groups {
                 running: BTreeMap::new(),
                 before: Before::now(),
@@ -142,7 +138,6 @@ mod platform {
         }
     }
 
-    /// A panic elsewhere must not keep anything from being killed.
     fn groups() -> MutexGuard<'static, Groups> {
         lock(&GROUPS)
     }
@@ -168,7 +163,7 @@ mod platform {
         (child.stdout.take(), child.stderr.take())
     }
 
-    /// Kills a process, its group, and on Linux whatever else carries its mark.
+    /// Kills a process, its group, and on Linux all processes with its mark.
     pub fn kill(id: u32) {
         let mut groups = groups();
         let Some(mark) = groups.running.remove(&id) else { return };
@@ -179,8 +174,8 @@ mod platform {
         groups.notify_guard('-', id, &mark);
     }
 
-    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet; from then on it
-    /// starts nothing more.
+    /// Kills all remaining processes of [`Process::spawn`](super::Process::spawn), which fails from
+    /// then on.
     pub fn kill_all() {
         let running: Vec<u32> = {
             let mut groups = groups();
@@ -188,14 +183,15 @@ mod platform {
             groups.running.keys().copied().collect()
         };
         running.iter().copied().for_each(kill);
-        // A signal is sent sooner than a process is gone, and whoever asked wants it gone.
+        // `kill` returns before the process has ended, and the caller relies on its end.
         let since = Instant::now();
         while running.iter().any(|id| group_exists(*id)) && since.elapsed() < GONE_WITHIN {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// From now on a daemon's parent is the checker, and so it can be found whatever it did to its environment.
+    /// Makes the checker the parent of orphaned descendants. So a daemon is found even if it
+    /// cleared its environment.
     #[cfg(target_os = "linux")]
     fn adopt_orphans() {
         let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -204,7 +200,7 @@ mod platform {
     #[cfg(not(target_os = "linux"))]
     fn adopt_orphans() {}
 
-    /// Kills children that the checker never had: daemons in a session of their own, without a server's mark.
+    /// Kills adopted orphans: daemons in a session of their own, without a server's mark.
     #[cfg(target_os = "linux")]
     fn kill_orphans(running: &BTreeMap<u32, String>, before: &Before) {
         use crate::server::proc::Ancestry;
@@ -272,9 +268,9 @@ mod platform {
         (child.stdout().take(), child.stderr().take())
     }
 
-    /// Nothing to do: the job ends when its [`Process`](super::Process) is dropped.
+    /// Does nothing: the job ends when its [`Process`](super::Process) is dropped.
     pub fn kill(_id: u32) {}
 
-    /// Nothing to do: all jobs end with the checker.
+    /// Does nothing: all jobs end with the checker.
     pub fn kill_all() {}
 }

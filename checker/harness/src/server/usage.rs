@@ -1,4 +1,4 @@
-//! What a server, with all that it starts, takes of the machine.
+//! Resource usage of a server and its child processes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 use super::proc::Ancestry;
 use super::proc::Before;
 
-/// Resident memory of a process and what it started, in bytes; `None` where the system doesn't tell.
+/// Returns the resident memory of a process group in bytes; `None` where it is unknown.
 pub fn memory(id: u32, before: &Before) -> Option<u64> {
     #[cfg(target_os = "linux")]
     return linux_memory(id, before);
@@ -42,18 +42,18 @@ pub fn memory(id: u32, before: &Before) -> Option<u64> {
     }
 }
 
-/// How long the threads of a process and what it started have waited for a processor, all together; `None` where the
-/// system doesn't tell.
+/// Returns the total run-queue delay of the threads of a process group; `None` where it is unknown.
 pub fn waited(id: u32, before: &Before) -> Option<Duration> {
     schedstat_sum(id, before, 1)
 }
 
-/// How long they have run on one; `None` where the system doesn't tell.
+/// Returns the total CPU time of a process group; `None` where it is unknown.
 pub fn cpu_time(id: u32) -> Option<Duration> {
     schedstat_sum(id, &Before::default(), 0)
 }
 
-/// One column of the scheduler's statistics, in nanoseconds, summed up: time on a processor, time waiting for one.
+/// Sums up one column of the threads' `schedstat`, in nanoseconds: 0 is CPU time, 1 is run-queue
+/// delay.
 fn schedstat_sum(id: u32, before: &Before, column: usize) -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
@@ -85,7 +85,7 @@ fn linux_memory(group: u32, before: &Before) -> Option<u64> {
     (total > 0).then_some(total)
 }
 
-/// The folders below `/proc` of all processes of this group.
+/// Returns the folders in `/proc` of all processes of this group.
 #[cfg(target_os = "linux")]
 fn members(group: u32, before: &Before) -> impl Iterator<Item = PathBuf> {
     let new = before.newer().map(|(_, process)| process);

@@ -1,4 +1,4 @@
-//! The two directions of a tapped connection, each with its half of the socket.
+//! The two directions of a recorded connection, each with its half of the socket.
 
 use std::io;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use super::frame::{Decoder, Item};
 use super::recorder::{Connection, Direction, EventKind, REMEMBERED_PAYLOAD, ReadMode};
 
-/// No message that a check asks for is nearly as long, in bytes; what is longer is not kept.
+/// The longest message that is kept, in bytes. No check needs one nearly as long.
 pub(crate) const LONGEST: usize = 16 << 20;
-/// How much is read or written at once, in bytes.
-const PIECE: usize = 64 * 1024;
+/// The most bytes of one read or write.
+const CHUNK: usize = 64 * 1024;
 
-/// What the server says.
+/// The bytes from the server.
 pub struct Incoming {
     half: OwnedReadHalf,
     connection: Arc<Connection>,
@@ -32,14 +32,12 @@ impl Incoming {
             connection,
             mode,
             decoder: Decoder::new(LONGEST + 1),
-            buffer: vec![0; PIECE],
+            buffer: vec![0; CHUNK],
         }
     }
 
-    /// Waits for the next bytes, and hands over what they complete; `false` at the end.
-    ///
-    /// # Errors
-    /// When the connection was broken from the other side.
+    /// Reads the next bytes and emits the items that they complete. Returns `false` at the end, and
+    /// fails if the server reset the connection.
     pub async fn read(&mut self, mut emit: impl FnMut(Item)) -> io::Result<bool> {
         let _ = self.mode.wait_for(|mode| *mode != ReadMode::NotReading).await;
         let read = self.half.read(&mut self.buffer).await;
@@ -67,7 +65,7 @@ impl Incoming {
         }
     }
 
-    /// Lets go of the socket.
+    /// Closes this half of the socket.
     pub fn close(self) {
         if self.connection.is_reset() {
             let _ = self.half.as_ref().set_zero_linger();
@@ -77,12 +75,12 @@ impl Incoming {
     }
 }
 
-/// What is said to the server.
+/// The bytes to the server.
 pub struct Outgoing {
     half: OwnedWriteHalf,
     connection: Arc<Connection>,
     decoder: Decoder,
-    /// The server no longer takes anything.
+    /// A write has failed.
     refused: bool,
 }
 
@@ -91,23 +89,24 @@ impl Outgoing {
         Outgoing { half, connection, decoder: Decoder::new(REMEMBERED_PAYLOAD), refused: false }
     }
 
-    /// Writes all of this. What the server doesn't take is lost, and nobody is told: a client hears of that by reading.
+    /// Writes all bytes. A failed write is no error here: the client reads the end of the
+    /// connection.
     pub async fn write(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(PIECE) {
+        for chunk in bytes.chunks(CHUNK) {
             if self.refused {
                 return;
             }
             let connection = &self.connection;
             self.decoder
-                .feed(piece, |item| connection.record(Direction::ToServer, EventKind::of(&item)));
-            if self.half.write_all(piece).await.is_err() {
+                .feed(chunk, |item| connection.record(Direction::ToServer, EventKind::of(&item)));
+            if self.half.write_all(chunk).await.is_err() {
                 self.refused = true;
                 self.connection.mark_lost();
             }
         }
     }
 
-    /// Says that nothing more will be said (FIN).
+    /// Ends the sending direction (FIN).
     pub async fn finish(&mut self) {
         if !self.refused {
             self.connection.record(Direction::ToServer, EventKind::Ended);
@@ -115,11 +114,11 @@ impl Outgoing {
         }
     }
 
-    /// Lets go of the socket.
+    /// Closes this half of the socket.
     pub fn close(self) {
         if self.connection.is_reset() {
             let _ = self.half.as_ref().set_zero_linger();
-            // Dropped, it says FIN first.
+            // Dropping the half would send a FIN before the reset.
             self.half.forget();
         } else {
             drop(self.half);

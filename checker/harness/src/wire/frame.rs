@@ -5,9 +5,9 @@ use std::io::Cursor;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 pub use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// The longest HTTP head that is still taken for one, in bytes.
+/// The longest HTTP head, in bytes. Longer input is garbage.
 const LONGEST_HEAD: usize = 16 * 1024;
-/// So many bytes of a payload have their place before they come.
+/// The most memory that is allocated for a payload in advance, in bytes.
 const PREPARED: usize = 4 * 1024;
 
 /// One frame as it was on the wire, its payload unmasked.
@@ -15,22 +15,22 @@ const PREPARED: usize = 4 * 1024;
 pub struct Frame {
     /// FIN: the last frame of its message.
     pub fin: bool,
-    /// One of RSV1 to RSV3 is set, although no extension was agreed on.
+    /// One of RSV1 to RSV3 is set, although no extension was negotiated.
     pub reserved_bits: bool,
-    /// What kind of frame it is.
+    /// The opcode.
     pub opcode: OpCode,
-    /// The masking key; clients mask, servers don't.
+    /// The masking key. Clients mask, servers don't.
     pub mask: Option<[u8; 4]>,
     /// Length of the payload in bytes.
     pub len: u64,
-    /// The length is written in more bytes than it needs.
+    /// The length is not encoded in the fewest bytes.
     pub overlong: bool,
-    /// The payload, or as much of its beginning as the [`Decoder`] was asked to keep.
+    /// The payload, or the part of it that the [`Decoder`] was asked to keep.
     pub payload: Vec<u8>,
 }
 
 impl Frame {
-    /// A frame that carries a whole message, or a control frame.
+    /// Makes a frame that holds a complete message, or a control frame.
     pub fn new(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
         let payload = payload.into();
         Frame {
@@ -44,17 +44,17 @@ impl Frame {
         }
     }
 
-    /// A frame of a message that goes on in the next one.
+    /// Makes a fragment: its message continues in the next frame.
     pub fn unfinished(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
         Frame { fin: false, ..Frame::new(opcode, payload) }
     }
 
-    /// The same frame, masked with `key` as a client must (section 5.3).
+    /// Masks the frame with `key`, as a client must (section 5.3).
     pub fn masked(self, key: [u8; 4]) -> Self {
         Frame { mask: Some(key), ..self }
     }
 
-    /// The frame's bytes on the wire.
+    /// Encodes the frame for the wire.
     pub fn encode(&self) -> Vec<u8> {
         let header = FrameHeader {
             is_final: self.fin,
@@ -74,7 +74,7 @@ impl Frame {
         bytes
     }
 
-    /// Status code and reason of a close frame; `None` if it has none.
+    /// Returns the status code of a close frame; `None` if it has none.
     pub fn close_code(&self) -> Option<u16> {
         match self.payload.as_slice() {
             [high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
@@ -83,7 +83,7 @@ impl Frame {
     }
 }
 
-/// The opcode's name as RFC 6455 has it.
+/// Returns the opcode's name in RFC 6455.
 pub fn opcode_name(opcode: OpCode) -> &'static str {
     match opcode {
         OpCode::Data(Data::Continue) => "continuation",
@@ -96,7 +96,8 @@ pub fn opcode_name(opcode: OpCode) -> &'static str {
     }
 }
 
-/// Masks or unmasks, which is the same (section 5.3); by words, since 1 MiB by bytes takes a debug build long.
+/// Masks or unmasks a payload (section 5.3). Works on 8 bytes at a time: byte by byte, 1 MiB takes
+/// long in a debug build.
 pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
     let [a, b, c, d] = key;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -109,40 +110,40 @@ pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// What a [`Decoder`] found in the bytes of one direction.
+/// An item that a [`Decoder`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// The HTTP request or response that opens the connection, up to and with its blank line.
+    /// The head of the HTTP request or response, including its blank line.
     Head(String),
-    /// The beginning of what follows an HTTP response that is not a `101`.
+    /// The beginning of the body of an HTTP response other than `101`.
     Body(String),
     /// A frame.
     Frame(Frame),
-    /// Bytes that are none of these: the first of them, and why they can't be read as a frame.
+    /// The first bytes that are none of these, and the reason why they are no frame.
     Garbage(Vec<u8>, String),
 }
 
 enum Phase {
     Head(Vec<u8>),
-    /// What has come of a header, if it came in pieces.
+    /// The received part of a header.
     Header(Vec<u8>),
     Payload(Frame, u64),
     Unreadable,
 }
 
-/// Reads one direction of a WebSocket connection, in pieces of any size.
+/// Decodes one direction of a WebSocket connection, in chunks of any size.
 pub struct Decoder {
     phase: Phase,
     keep: usize,
 }
 
 impl Decoder {
-    /// A decoder that keeps the first `keep` bytes of each payload.
+    /// Makes a decoder that keeps the first `keep` bytes of each payload.
     pub fn new(keep: usize) -> Self {
         Decoder { phase: Phase::Head(Vec::new()), keep }
     }
 
-    /// Takes the next bytes of the stream and hands over what they complete.
+    /// Decodes the next bytes of the stream and emits the items that they complete.
     pub fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Item)) {
         while !bytes.is_empty() {
             let phase = std::mem::replace(&mut self.phase, Phase::Unreadable);
@@ -239,7 +240,7 @@ fn read_header<'a>(
                 mask: header.mask,
                 len,
                 overlong: size > header.len(len),
-                // What is announced need not come.
+                // The announced length is not trusted: the payload need not follow.
                 payload: Vec::with_capacity(
                     usize::try_from(len).unwrap_or(usize::MAX).min(keep).min(PREPARED),
                 ),

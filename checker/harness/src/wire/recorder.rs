@@ -1,7 +1,7 @@
-//! The tap: where a client's bytes meet the socket to the server under test. It lets every byte through
-//! untouched, and remembers what it saw.
+//! The recorder: holds the sockets between the clients and the server under test. It forwards every
+//! byte unchanged and keeps a log of the events.
 //!
-//! It can also do what clients and networks do: stop taking what the server sends, or reset the connection.
+//! It can also stop reading from a connection, or reset it, as clients and networks do.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,15 +17,15 @@ use super::ends::{Incoming, Outgoing};
 use super::frame::{Frame, Item};
 use crate::sync::lock;
 
-/// Of each payload this many bytes are remembered.
+/// The number of bytes kept of each payload.
 pub(super) const REMEMBERED_PAYLOAD: usize = 160;
-/// Of each connection this many of the first events are remembered, and of the last.
+/// The number of first events, and of last events, kept of each connection.
 const REMEMBERED_FIRST: usize = 24;
 const REMEMBERED_LAST: usize = 48;
-/// How long a refused connection is tried again.
+/// How long a refused connection is retried.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
-/// Which way bytes went.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -34,7 +34,7 @@ pub enum Direction {
     ToClient,
 }
 
-/// What happened on a connection.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// An HTTP head.
@@ -43,20 +43,20 @@ pub enum EventKind {
     Body(String),
     /// A frame.
     Frame(Frame),
-    /// Bytes that are not WebSocket, and why not.
+    /// Bytes that are no frame, and the reason why.
     Garbage(Vec<u8>, String),
-    /// The sender ended its side in good order (FIN).
+    /// The sender ended its direction (FIN).
     Ended,
-    /// The connection broke (RST).
+    /// The connection was reset (RST).
     Reset,
     /// The client stopped reading.
     StoppedReading,
-    /// The client reads again.
+    /// The client resumed reading.
     ResumedReading,
 }
 
 impl EventKind {
-    /// What is remembered of it.
+    /// Converts an item and truncates its payload.
     pub(super) fn of(item: &Item) -> Self {
         match item {
             Item::Head(head) => EventKind::Head(head.clone()),
@@ -70,24 +70,24 @@ impl EventKind {
     }
 }
 
-/// Something that happened on a tapped connection.
+/// An event on a recorded connection.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Position among all events of the tap.
+    /// The position among all events of the recorder.
     pub number: u64,
-    /// Time since the tap began.
+    /// The time since the recorder's start.
     pub at: Duration,
     /// The connection's number, from 1 in the order of connecting.
     pub connection: usize,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// What.
+    /// The kind of event.
     pub what: EventKind,
-    /// For a frame from the server: how many it sent on this connection before.
+    /// The number of a frame from the server, from 0, on this connection.
     pub received: Option<usize>,
 }
 
-/// Stands before one server.
+/// Records all connections to one server.
 pub struct Recorder {
     port: u16,
     clock: Arc<Clock>,
@@ -99,20 +99,20 @@ struct Clock {
     events: AtomicU64,
 }
 
-/// How a connection to the server is made.
+/// The socket options of a connection to the server.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SocketOptions {
-    /// Size of the socket's receive buffer in bytes, `None` for the system's choice. A small one lets a
-    /// client that doesn't read push back on the server after kilobytes, not megabytes.
+    /// The size of the receive buffer in bytes, `None` for the system's default. With a small one,
+    /// a client that doesn't read blocks the server's writes after kilobytes, not megabytes.
     pub receive_buffer: Option<u32>,
-    /// The most payload of a TCP segment in bytes (RFC 9293, section 3.7.1), `None` for the system's choice. Linux sizes
-    /// the server's send buffer by it: tens of kilobytes instead of megabytes. Where a system doesn't let it be set, the
-    /// choice is the system's.
+    /// The maximum segment size in bytes (RFC 9293, section 3.7.1), `None` for the system's
+    /// default. Linux sizes the server's send buffer by it: tens of kilobytes instead of megabytes.
+    /// Ignored where the system doesn't allow it.
     pub max_segment: Option<u32>,
 }
 
 impl Recorder {
-    /// A tap before the server that listens on this port of the loopback interface.
+    /// Makes a recorder for the server on this loopback port.
     pub fn new(port: u16) -> Self {
         Recorder {
             port,
@@ -121,10 +121,7 @@ impl Recorder {
         }
     }
 
-    /// Connects to the server: what is heard of it, what is said to it, and the connection as the tap sees it.
-    ///
-    /// # Errors
-    /// When the server doesn't accept, or no socket can be had.
+    /// Connects to the server. Returns both directions and the recorded connection.
     pub async fn dial(
         &self,
         options: SocketOptions,
@@ -145,8 +142,8 @@ impl Recorder {
         ))
     }
 
-    /// Connects to the server; a refusal is tried again for a while, since some servers announce
-    /// themselves a moment too early.
+    /// Connects to the server. Retries a refused connection for a while: some servers print their
+    /// ready line before they listen.
     async fn connect_with_retries(&self, options: SocketOptions) -> io::Result<TcpStream> {
         let since = Instant::now();
         loop {
@@ -177,7 +174,7 @@ impl Recorder {
         socket.connect(SocketAddr::new(host, self.port)).await
     }
 
-    /// All that the tap remembers, in order.
+    /// Returns all kept events in order.
     pub fn events(&self) -> Vec<Event> {
         let connections = lock(&self.connections);
         let mut events: Vec<Event> =
@@ -198,7 +195,7 @@ impl Drop for Recorder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadMode {
     Open,
-    /// Nothing is taken from the server.
+    /// Nothing is read from the server.
     NotReading,
     /// The socket is to be reset.
     Reset,
@@ -211,7 +208,7 @@ pub struct Connection {
     log: Mutex<Log>,
     pub(super) mode: watch::Sender<ReadMode>,
     lost: watch::Sender<Option<Instant>>,
-    /// How many of the two halves of the socket are held.
+    /// The number of socket halves that are open.
     halves: watch::Sender<u8>,
 }
 
@@ -234,25 +231,24 @@ impl Connection {
         })
     }
 
-    /// The connection's number, from 1 in the order of connecting.
+    /// Returns the connection's number, from 1 in the order of connecting.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Takes nothing more from the server, as a client that stops reading. What the client sends still
-    /// goes to the server.
+    /// Stops reading from the server. The client's frames are still sent.
     pub fn stop_reading(&self) {
         self.record(Direction::ToServer, EventKind::StoppedReading);
         self.mode.send_replace(ReadMode::NotReading);
     }
 
-    /// Takes again what the server sends, and what it has sent meanwhile.
+    /// Resumes reading.
     pub fn resume_reading(&self) {
         self.record(Direction::ToServer, EventKind::ResumedReading);
         self.mode.send_replace(ReadMode::Open);
     }
 
-    /// Breaks the connection with a TCP reset; when this returns, the reset is out.
+    /// Resets the TCP connection. Returns once the reset is sent.
     pub async fn reset(&self) {
         self.record(Direction::ToServer, EventKind::Reset);
         self.mode.send_replace(ReadMode::Reset);
@@ -260,11 +256,11 @@ impl Connection {
         let _ = halves.wait_for(|held| *held == 0).await;
     }
 
-    /// Does something with one half of the socket, but only until the connection is reset.
-    pub(crate) async fn until_reset<T>(&self, something: impl Future<Output = T>) -> Option<T> {
+    /// Awaits a future that uses one half of the socket, until the connection is reset.
+    pub(crate) async fn until_reset<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut mode = self.mode.subscribe();
         tokio::select! {
-            done = something => Some(done),
+            output = future => Some(output),
             _ = mode.wait_for(|mode| *mode == ReadMode::Reset) => None,
         }
     }
@@ -277,8 +273,8 @@ impl Connection {
         self.halves.send_modify(|held| *held -= 1);
     }
 
-    /// When the server's end of the connection was found to be gone, by its FIN or RST or because it
-    /// no longer takes bytes; waits for it.
+    /// Waits until the server has ended the connection, by FIN, RST, or a failing write. Returns
+    /// the time at which it was noticed.
     pub async fn wait_until_lost(&self) -> Instant {
         let mut lost = self.lost.subscribe();
         let lost = lost.wait_for(Option::is_some).await.expect("the sender is ours");

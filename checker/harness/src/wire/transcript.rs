@@ -1,4 +1,4 @@
-//! The conversation as a reader wants it: numbered lines, one an event, the offending one marked.
+//! The transcript of a conversation: one numbered line per event, with the offending one marked.
 
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -6,27 +6,27 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::frame::{Frame, opcode_name};
 use super::recorder::{Direction, Event, EventKind};
 
-/// Of a payload this many characters are shown.
+/// The most characters shown of a payload.
 const SHOWN: usize = 40;
-/// How many lines of a conversation are shown at most.
+/// The most lines shown of a conversation.
 const LINES: usize = 26;
 
-/// Names the event that a failure is about.
+/// The event that a failure is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Highlight {
     /// The n-th frame (from 0) that the server sent on this connection.
     Received {
         /// The connection's number.
         connection: usize,
-        /// Which frame.
+        /// The frame's number.
         frame: usize,
     },
-    /// The server's answer to the upgrade request.
+    /// The response to the upgrade request.
     Response {
         /// The connection's number.
         connection: usize,
     },
-    /// The last thing that happened on this connection: what is missing was to follow it.
+    /// The last event on this connection: the missing one should have followed it.
     Last {
         /// The connection's number.
         connection: usize,
@@ -36,7 +36,7 @@ pub enum Highlight {
 /// One event of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TranscriptLine {
-    /// Number of the event, from 1.
+    /// The number of the event, from 1.
     pub n: usize,
     /// Milliseconds since the check's first connection.
     pub millis: f64,
@@ -44,26 +44,26 @@ pub struct TranscriptLine {
     pub client: usize,
     /// `to-server` or `to-client`.
     pub direction: &'static str,
-    /// `text`, `ping`, … for a frame; `request`, `response`, `end`, … for what is none.
+    /// `text`, `ping`, … for a frame; `request`, `response`, `end`, … for another event.
     pub kind: &'static str,
-    /// Whether the frame ends its message; `null` for what is no frame.
+    /// The frame ends its message; `null` for another event.
     pub fin: Option<bool>,
-    /// Length of the payload in bytes; `null` for what is no frame.
+    /// The length of the payload in bytes; `null` for another event.
     pub length: Option<u64>,
-    /// The payload or what else there is to say, shortened.
+    /// The payload or a description, shortened.
     pub text: String,
-    /// Whether this is what the failure is about.
+    /// This is the event that the failure is about.
     pub marked: bool,
 }
 
-/// The conversation of these clients (all, if none is named).
+/// Renders the conversation of these clients, or of all if the list is empty.
 pub fn lines(events: &[Event], clients: &[usize], mark: Option<Highlight>) -> Vec<TranscriptLine> {
     let mut shown: Vec<&Event> = events
         .iter()
         .filter(|event| clients.is_empty() || clients.contains(&event.connection))
         .collect();
     let marked = mark.and_then(|mark| position(&shown, mark));
-    // What came after that is not what the failure is about, and may or may not have come yet.
+    // Later events are cut. They have nothing to do with the failure, and depend on timing.
     shown.truncate(marked.map_or(shown.len(), |marked| marked + 1));
     let start = shown.first().map(|event| event.at).unwrap_or_default();
     let line = |(i, event): (usize, &&Event)| {
@@ -87,7 +87,7 @@ pub fn lines(events: &[Event], clients: &[usize], mark: Option<Highlight>) -> Ve
     abridge(lines.collect(), marked)
 }
 
-/// The beginning, the end, and what surrounds the mark.
+/// Keeps the beginning and the lines around the mark, or the end if there is no mark.
 fn abridge(lines: Vec<TranscriptLine>, marked: Option<usize>) -> Vec<TranscriptLine> {
     if lines.len() <= LINES {
         return lines;
@@ -106,7 +106,7 @@ fn abridge(lines: Vec<TranscriptLine>, marked: Option<usize>) -> Vec<TranscriptL
 fn position(shown: &[&Event], mark: Highlight) -> Option<usize> {
     match mark {
         Highlight::Received { connection, frame } => {
-            // Only the first and the last events of a connection are remembered, so count what the tap counted.
+            // The recorder drops events in the middle, so its own count is compared.
             shown
                 .iter()
                 .position(|event| event.connection == connection && event.received == Some(frame))
@@ -162,7 +162,7 @@ fn payload(frame: &Frame) -> String {
             String::new()
         };
     }
-    // The tap keeps only a beginning, which may end in the middle of a character, and so may a fragment.
+    // The recorder keeps the beginning only, which may end within a character. So may a fragment.
     let cut_short = !frame.fin || frame.len > frame.payload.len() as u64;
     match std::str::from_utf8(&frame.payload) {
         Ok(text) => quoted(text),
@@ -173,7 +173,7 @@ fn payload(frame: &Frame) -> String {
     }
 }
 
-/// A text in quotes on one line, what can't be seen escaped, the middle of a long one left out.
+/// Quotes a text on one line. Escapes invisible characters and cuts the middle of a long text.
 pub fn quoted(text: &str) -> String {
     shorten(&format!("{text:?}"))
 }
@@ -189,7 +189,7 @@ fn shorten(text: &str) -> String {
     format!("{start}…{end}")
 }
 
-/// At most `most` bytes in hexadecimal.
+/// Renders at most `most` bytes in hexadecimal.
 pub fn hex(bytes: &[u8], most: usize) -> String {
     let mut shown: Vec<String> =
         bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect();

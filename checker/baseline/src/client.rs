@@ -82,7 +82,7 @@ impl Http {
 
     /// Opens this many connections in advance, unless each request opens its own. A frequent poller
     /// with a long round trip has several requests in flight, each on its own connection.
-    pub async fn warm_up(&self, connections: usize) -> CheckResult {
+    pub(crate) async fn warm_up(&self, connections: usize) -> CheckResult {
         if !self.reconnect {
             try_join_all((0..connections).map(|_| self.poll(0, None))).await?;
         }

@@ -42,7 +42,7 @@ pub struct MinimumEvidence {
 
 impl Evidence {
     /// Counts an event.
-    pub fn add(&self, event: &ClientEvent) {
+    pub(crate) fn add(&self, event: &ClientEvent) {
         let counter = match event {
             ClientEvent::Text(_) | ClientEvent::Binary(_) => &self.messages,
             ClientEvent::Ping(_) => &self.pings,

@@ -14,7 +14,7 @@ type Calls = mpsc::Sender<oneshot::Sender<Duration>>;
 static CALLS: LazyLock<Option<Calls>> = LazyLock::new(|| start().ok());
 
 /// Measures one round trip. Returns zero if no loopback connection can be made.
-pub async fn round_trip() -> Duration {
+pub(crate) async fn round_trip() -> Duration {
     let (answer, answered) = oneshot::channel();
     let asked = CALLS.as_ref().is_some_and(|calls| calls.send(answer).is_ok());
     if asked { answered.await.unwrap_or_default() } else { Duration::ZERO }

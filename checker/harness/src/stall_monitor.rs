@@ -10,7 +10,7 @@ use crate::threads::{Waits, Workers};
 
 /// Time between two samples. A stall that begins between two samples may be longer than measured by
 /// this much.
-pub const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// The lateness of this machine while heartbeats were judged.
 #[derive(Debug, Clone, Copy)]

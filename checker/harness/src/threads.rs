@@ -8,19 +8,19 @@ use std::time::Duration;
 
 /// The threads of tokio's runtimes. Empty where the system has no such statistics.
 #[derive(Default)]
-pub struct Workers {
+pub(crate) struct Workers {
     /// The `/proc/self/task/TID/schedstat` of each (`man 5 proc_pid_schedstat`).
     schedstats: Vec<File>,
 }
 
 /// The total run-queue delay of each thread up to some moment.
 #[derive(Default)]
-pub struct Waits(Vec<Duration>);
+pub(crate) struct Waits(Vec<Duration>);
 
 impl Workers {
     /// Finds the worker threads that run now. Other threads don't matter: a stress test keeps the
     /// processors busy with threads of its own.
-    pub fn running() -> Self {
+    pub(crate) fn running() -> Self {
         #[cfg(target_os = "linux")]
         {
             let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
@@ -38,7 +38,7 @@ impl Workers {
     }
 
     /// Reads the run-queue delays up to now.
-    pub fn waits(&self) -> Waits {
+    pub(crate) fn waits(&self) -> Waits {
         Waits(
             self.schedstats
                 .iter()
@@ -65,7 +65,7 @@ fn run_queue_delay(_schedstat: &File) -> Option<Duration> {
 
 impl Waits {
     /// Returns the longest delay of one thread since then.
-    pub fn longest_since(&self, before: &Waits) -> Duration {
+    pub(crate) fn longest_since(&self, before: &Waits) -> Duration {
         let since = self.0.iter().zip(&before.0).map(|(now, then)| now.saturating_sub(*then));
         since.max().unwrap_or_default()
     }

@@ -25,7 +25,7 @@ pub struct UptimeCache {
 impl UptimeCache {
     /// Looks up the program at this path; `None` if it can't be read. The key is a digest of its
     /// bytes: cargo renews the modification time at each build, but equal code gives equal bytes.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let mut hasher = Sha1::new();
         let mut file = File::open(path).ok()?;
         // In parts: memory for the whole program would cost more time than its digest.
@@ -46,7 +46,7 @@ impl UptimeCache {
     }
 
     /// Stores that this program has passed.
-    pub fn remember(&self) -> io::Result<()> {
+    pub(crate) fn remember(&self) -> io::Result<()> {
         let mut digests = digests();
         digests.insert(self.digest.clone());
         store::write(FILE, &digests)

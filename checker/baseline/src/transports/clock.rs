@@ -28,7 +28,7 @@ impl Clock {
     }
 
     /// Waits until this moment.
-    pub async fn sleep_until(&self, moment: Instant) {
+    pub(crate) async fn sleep_until(&self, moment: Instant) {
         let early = moment.checked_sub(EARLY).unwrap_or(moment);
         if early > Instant::now() {
             let (wake, woken) = oneshot::channel();
@@ -40,7 +40,7 @@ impl Clock {
     }
 
     /// Waits until this moment without putting the thread to sleep.
-    pub async fn spin_until(&self, moment: Instant) {
+    pub(crate) async fn spin_until(&self, moment: Instant) {
         while Instant::now() < moment {
             tokio::task::yield_now().await;
         }

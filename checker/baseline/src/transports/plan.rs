@@ -110,7 +110,7 @@ pub struct Event {
 impl Event {
     /// Returns the time at which this contestant publishes the event. Contestants publish one after
     /// another, in an order that changes from event to event.
-    pub fn moment(&self, contestant: Contestant) -> Duration {
+    pub(crate) fn moment(&self, contestant: Contestant) -> Duration {
         let place = Contestant::ALL.iter().position(|one| *one == contestant).unwrap_or_default();
         self.at + SLOT * u32::from(self.order[place])
     }

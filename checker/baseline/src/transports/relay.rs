@@ -63,12 +63,12 @@ impl RelayClient {
     }
 
     /// Sends a line.
-    pub async fn send(&mut self, text: &str) -> CheckResult {
+    pub(crate) async fn send(&mut self, text: &str) -> CheckResult {
         Ok(self.stream.write_all(format!("{text}\n").as_bytes()).await?)
     }
 
     /// Waits for the next line. Returns it with the time of its arrival. Cancel-safe.
-    pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
+    pub(crate) async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();

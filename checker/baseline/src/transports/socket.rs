@@ -71,7 +71,7 @@ impl Socket {
     }
 
     /// Sends a masked text message.
-    pub async fn send(&mut self, text: &str) -> CheckResult {
+    pub(crate) async fn send(&mut self, text: &str) -> CheckResult {
         self.send_frame(Frame::new(OpCode::Data(Data::Text), text)).await
     }
 
@@ -82,7 +82,7 @@ impl Socket {
     }
 
     /// Waits for the next text message. Returns it with the time of its arrival.
-    pub async fn receive(&mut self) -> CheckResult<(String, Instant)> {
+    pub(crate) async fn receive(&mut self) -> CheckResult<(String, Instant)> {
         loop {
             if let (SocketEvent::Message(text), at) = self.next().await? {
                 return Ok((text, at));

@@ -13,7 +13,7 @@ pub struct Before(
 
 impl Before {
     /// Lists the processes that exist now.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Before(processes().map(|(id, _)| id).collect())
     }
 

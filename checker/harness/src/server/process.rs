@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
 /// The variable that marks a server and its child processes, even those that left the group.
-pub const MARK: &str = "WORKBOOK_SERVER";
+pub(crate) const MARK: &str = "WORKBOOK_SERVER";
 
 /// A running process and its child processes.
 pub struct Process {

@@ -38,7 +38,7 @@ impl Incoming {
 
     /// Reads the next bytes and emits the items that they complete. Returns `false` at the end, and
     /// fails if the server reset the connection.
-    pub async fn read(&mut self, mut emit: impl FnMut(Item)) -> io::Result<bool> {
+    pub(crate) async fn read(&mut self, mut emit: impl FnMut(Item)) -> io::Result<bool> {
         let _ = self.mode.wait_for(|mode| *mode != ReadMode::NotReading).await;
         let read = self.half.read(&mut self.buffer).await;
         let connection = &self.connection;
@@ -91,7 +91,7 @@ impl Outgoing {
 
     /// Writes all bytes. A failed write is no error here: the client reads the end of the
     /// connection.
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(CHUNK) {
             if self.refused {
                 return;
@@ -107,7 +107,7 @@ impl Outgoing {
     }
 
     /// Ends the sending direction (FIN).
-    pub async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         if !self.refused {
             self.connection.record(Direction::ToServer, EventKind::Ended);
             let _ = self.half.shutdown().await;

@@ -75,7 +75,7 @@ impl Frame {
     }
 
     /// Returns the status code of a close frame; `None` if it has none.
-    pub fn close_code(&self) -> Option<u16> {
+    pub(crate) fn close_code(&self) -> Option<u16> {
         match self.payload.as_slice() {
             [high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
             _ => None,
@@ -84,7 +84,7 @@ impl Frame {
 }
 
 /// Returns the opcode's name in RFC 6455.
-pub fn opcode_name(opcode: OpCode) -> &'static str {
+pub(crate) fn opcode_name(opcode: OpCode) -> &'static str {
     match opcode {
         OpCode::Data(Data::Continue) => "continuation",
         OpCode::Data(Data::Text) => "text",

@@ -113,7 +113,7 @@ pub struct SocketOptions {
 
 impl Recorder {
     /// Makes a recorder for the server on this loopback port.
-    pub fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         Recorder {
             port,
             clock: Arc::new(Clock { began: Instant::now(), events: AtomicU64::new(0) }),
@@ -122,7 +122,7 @@ impl Recorder {
     }
 
     /// Connects to the server. Returns both directions and the recorded connection.
-    pub async fn dial(
+    pub(crate) async fn dial(
         &self,
         options: SocketOptions,
     ) -> io::Result<(Incoming, Outgoing, Arc<Connection>)> {

@@ -190,7 +190,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Renders at most `most` bytes in hexadecimal.
-pub fn hex(bytes: &[u8], most: usize) -> String {
+pub(crate) fn hex(bytes: &[u8], most: usize) -> String {
     let mut shown: Vec<String> =
         bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect();
     if bytes.len() > most {

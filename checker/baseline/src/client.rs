@@ -54,7 +54,11 @@ impl Http {
         }
         let response =
             self.request(request.body(Full::from(body)).map_err(error)?).await.map_err(error)?;
-        if response.status().is_success() { Ok(response) } else { Err(failed(response.status())) }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(inconclusive(response.status()))
+        }
     }
 
     /// Sends a request. This is no `async fn`, so that hyper's futures are compiled in this crate.
@@ -159,9 +163,9 @@ fn error(error: impl Error) -> CheckError {
         words = format!("{words}: {cause}");
         source = cause.source();
     }
-    failed(words)
+    inconclusive(words)
 }
 
-fn failed(words: impl Display) -> CheckError {
+fn inconclusive(words: impl Display) -> CheckError {
     CheckError::Inconclusive(format!("the HTTP baseline fails: {words}"))
 }

@@ -9,46 +9,46 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-type Calls = mpsc::Sender<oneshot::Sender<Duration>>;
+type ProbeSender = mpsc::Sender<oneshot::Sender<Duration>>;
 
-static CALLS: LazyLock<Option<Calls>> = LazyLock::new(|| start().ok());
+static PROBES: LazyLock<Option<ProbeSender>> = LazyLock::new(|| start().ok());
 
 /// Measures one round trip. Returns zero if no loopback connection can be made.
 pub(crate) async fn round_trip() -> Duration {
     let (answer, answered) = oneshot::channel();
-    let asked = CALLS.as_ref().is_some_and(|calls| calls.send(answer).is_ok());
-    if asked { answered.await.unwrap_or_default() } else { Duration::ZERO }
+    let sent = PROBES.as_ref().is_some_and(|probes| probes.send(answer).is_ok());
+    if sent { answered.await.unwrap_or_default() } else { Duration::ZERO }
 }
 
-fn start() -> io::Result<Calls> {
+fn start() -> io::Result<ProbeSender> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let mut caller = TcpStream::connect(listener.local_addr()?)?;
-    let mut peer = loop {
-        let (peer, address) = listener.accept()?;
+    let mut client = TcpStream::connect(listener.local_addr()?)?;
+    let mut server = loop {
+        let (server, address) = listener.accept()?;
         // Any process of this machine may connect. Only our own connection is served.
-        if address == caller.local_addr()? {
-            break peer;
+        if address == client.local_addr()? {
+            break server;
         }
     };
-    caller.set_nodelay(true)?;
-    peer.set_nodelay(true)?;
-    thread::Builder::new().name("reference peer".into()).spawn(move || -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    thread::Builder::new().name("loopback echo".into()).spawn(move || -> io::Result<()> {
         let mut byte = [0];
         loop {
-            peer.read_exact(&mut byte)?;
-            peer.write_all(&byte)?;
+            server.read_exact(&mut byte)?;
+            server.write_all(&byte)?;
         }
     })?;
-    let (calls, waiting) = mpsc::channel::<oneshot::Sender<Duration>>();
-    thread::Builder::new().name("its caller".into()).spawn(move || -> io::Result<()> {
+    let (probes, waiting) = mpsc::channel::<oneshot::Sender<Duration>>();
+    thread::Builder::new().name("loopback probe".into()).spawn(move || -> io::Result<()> {
         for answer in waiting {
             let since = Instant::now();
-            caller.write_all(&[0])?;
-            caller.read_exact(&mut [0])?;
+            client.write_all(&[0])?;
+            client.read_exact(&mut [0])?;
             // The receiver may have been dropped.
             let _ = answer.send(since.elapsed());
         }
         Ok(())
     })?;
-    Ok(calls)
+    Ok(probes)
 }

@@ -153,7 +153,7 @@ impl TransportClient {
                 Ok::<_, CheckError>(())
             };
             match timeout_on_busy_host(RESPONSE_TIMEOUT, receiving).await {
-                Some(heard) => heard?,
+                Some(result) => result?,
                 None => return Err(no_message(self.contestant, number)),
             }
         }
@@ -193,7 +193,9 @@ impl Publisher {
     pub async fn receive(&mut self) -> CheckResult<String> {
         match self {
             Publisher::Http(_) | Publisher::Client(_) => std::future::pending().await,
-            Publisher::Socket(socket) => socket.receive().await.map(|(text, _)| unprefixed(text)),
+            Publisher::Socket(socket) => {
+                socket.receive().await.map(|(text, _)| without_prefix(text))
+            }
             Publisher::Relay(relay) => relay.receive().await.map(|(text, _)| text),
         }
     }
@@ -211,14 +213,14 @@ impl Subscriber {
                 }
             },
             Subscriber::Socket(socket) => {
-                socket.receive().await.map(|(text, at)| (unprefixed(text), at))
+                socket.receive().await.map(|(text, at)| (without_prefix(text), at))
             }
             Subscriber::Relay(relay) => relay.receive().await,
             Subscriber::Client(client) => {
                 let received =
                     client.next_except_heartbeats("the message of another client").await?;
                 match received.event {
-                    ClientEvent::Text(text) => Ok((unprefixed(text), received.at)),
+                    ClientEvent::Text(text) => Ok((without_prefix(text), received.at)),
                     _ => Err(client.unexpected(&received, "the message of another client")),
                 }
             }
@@ -227,7 +229,7 @@ impl Subscriber {
 }
 
 /// Removes the prefix that a WebSocket server puts before each message.
-fn unprefixed(text: String) -> String {
+fn without_prefix(text: String) -> String {
     text.strip_prefix(PREFIX).map(str::to_string).unwrap_or(text)
 }
 

@@ -85,13 +85,19 @@ impl Client {
             match timeout_on_busy_host(RESPONSE_TIMEOUT, recorder.dial(options)).await {
                 Some(Ok(dialled)) => dialled,
                 Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    return Err(refused("the port in the ready line refuses connections").into());
+                    return Err(
+                        not_accepting("the port in the ready line refuses connections").into()
+                    );
                 }
                 Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(refused("the server resets a connection while it is made").into());
+                    return Err(
+                        not_accepting("the server resets a connection while it is made").into()
+                    );
                 }
                 Some(Err(error)) => return Err(error.into()),
-                None => return Err(refused("the server no longer accepts connections").into()),
+                None => {
+                    return Err(not_accepting("the server no longer accepts connections").into());
+                }
             };
         evidence.connections.fetch_add(1, Ordering::Relaxed);
         Ok(Self::on(incoming, outgoing, connection, evidence))
@@ -241,7 +247,7 @@ impl FrameSender {
     }
 }
 
-fn refused(summary: &str) -> Failure {
+fn not_accepting(summary: &str) -> Failure {
     Failure::new(FailureKind::DoesNotStart, summary)
         .expected("a server that accepts connections", "connection refused")
         .hint(

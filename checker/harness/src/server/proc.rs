@@ -48,7 +48,7 @@ pub(super) struct Ancestry {
 #[cfg(target_os = "linux")]
 impl Ancestry {
     /// Reads the ids from a folder in `/proc`; `None` if the process has ended.
-    pub(super) fn of(process: &std::path::Path) -> Option<Ancestry> {
+    pub(super) fn read(process: &std::path::Path) -> Option<Ancestry> {
         let stat = fs::read_to_string(process.join("stat")).ok()?;
         // The name in parentheses may contain any character. State, parent, group and session
         // follow.

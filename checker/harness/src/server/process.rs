@@ -206,9 +206,9 @@ mod platform {
         use crate::server::proc::Ancestry;
 
         let ours = std::process::id();
-        let Some(own) = Ancestry::of(std::path::Path::new("/proc/self")) else { return };
+        let Some(own) = Ancestry::read(std::path::Path::new("/proc/self")) else { return };
         for (id, process) in before.newer() {
-            let Some(ids) = Ancestry::of(&process) else { continue };
+            let Some(ids) = Ancestry::read(&process) else { continue };
             if ids.parent != ours || ids.session == own.session {
                 continue;
             }

@@ -89,5 +89,5 @@ fn linux_memory(group: u32, before: &Before) -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn members(group: u32, before: &Before) -> impl Iterator<Item = PathBuf> {
     let new = before.newer().map(|(_, process)| process);
-    new.filter(move |process| Ancestry::of(process).is_some_and(|ids| ids.group == group))
+    new.filter(move |process| Ancestry::read(process).is_some_and(|ids| ids.group == group))
 }

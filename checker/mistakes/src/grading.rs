@@ -75,8 +75,9 @@ pub struct Settings {
 /// The compiler's messages, if one does not compile.
 pub async fn servers() -> Result<PathBuf, String> {
     let package = env!("CARGO_PKG_NAME");
-    let mut built = build(&[package]).await?;
-    let own = built.remove(package).unwrap_or_else(|| Err(format!("cargo built no {package}")))?;
+    let mut built = build(&[package]).await.map_err(|error| error.to_string())?;
+    let own = built.remove(package).ok_or_else(|| format!("cargo built no {package}"))?;
+    let own = own.map_err(|error| error.to_string())?;
     Ok(own.with_file_name(format!("{SERVERS}{EXE_SUFFIX}")))
 }
 

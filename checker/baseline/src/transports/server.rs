@@ -75,17 +75,21 @@ impl TransportServer {
     /// Starts the WebSocket server with this heartbeat interval, or with its default.
     pub async fn push(pushed: &PushServer, interval: Option<Duration>) -> CheckResult<Self> {
         match pushed {
-            PushServer::Program(program) => match Server::start(program, Environment { interval, ci: false }).await {
-                Ok(server) => Ok(TransportServer {
-                    endpoint: Endpoint::loopback(server.port),
-                    handle: Handle::Server(Box::new(server)),
-                }),
-                Err((error, output)) => {
-                    let last =
-                        output.lines().last().map(|(_, line)| format!("; its last line: {line}"));
-                    Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+            PushServer::Program(program) => {
+                match Server::start(program, Environment { interval, ci: false }).await {
+                    Ok(server) => Ok(TransportServer {
+                        endpoint: Endpoint::loopback(server.port),
+                        handle: Handle::Server(Box::new(server)),
+                    }),
+                    Err((error, output)) => {
+                        let last = output
+                            .lines()
+                            .last()
+                            .map(|(_, line)| format!("; its last line: {line}"));
+                        Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+                    }
                 }
-            },
+            }
             PushServer::Far { endpoint, host, .. } => {
                 let refused = |error| {
                     CheckError::Inconclusive(format!("nothing answers at ws://{host}: {error}"))

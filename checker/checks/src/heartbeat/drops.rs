@@ -437,7 +437,7 @@ async fn dropped_though_stalled(
         Ok::<_, CheckError>(())
     };
     tokio::select! {
-        _ = stalled.lost() => Ok(()),
+        _ = stalled.wait_until_lost() => Ok(()),
         clock = clock => {
             clock?;
             let summary = format!("a client that stopped reading is not dropped while {write} to it hangs");

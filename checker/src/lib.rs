@@ -7,16 +7,13 @@
 pub mod cli;
 pub mod foreign;
 pub mod grade;
-pub mod hints;
 pub mod interrupt;
 pub mod known_mistakes;
 pub mod museum;
 pub mod place;
 pub mod plan;
-pub mod points;
 pub mod report;
 pub mod reset;
 pub mod skeleton;
 pub mod state;
 pub mod stress;
-pub mod why;

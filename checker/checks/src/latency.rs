@@ -40,12 +40,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     hint: "Send a message on as soon as it is there: no timer, no collecting, TCP_NODELAY on the socket, and a flush after the last message that is ready.",
     lesson: "lessons/01-polling-and-pushing.md",
     minimum: MinimumEvidence { connections: 2, messages: FEWEST, ..MINIMUM },
-    ..check(
-        "latency::push",
-        Broadcast,
-        "The median time from a message's sending to its arrival at another client is at most a fifth of that of short polling at 100 ms.",
-        |ctx| Box::pin(push(ctx)),
-    )
+    ..check("latency::push", Broadcast, include_str!("latency/push.md"), |ctx| Box::pin(push(ctx)))
 }];
 
 /// The median time of what was measured.

@@ -4,6 +4,7 @@ pub mod broadcast;
 pub mod echo;
 pub mod heartbeat;
 pub mod latency;
+pub mod text;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,8 +25,6 @@ pub struct Check {
     pub id: &'static str,
     /// The exercise whose server it talks to.
     pub exercise: Exercise,
-    /// What the server must do, in one sentence.
-    pub contract: &'static str,
     /// Checks without which this one makes no sense: if what everything stands on fails there, this one is
     /// blocked.
     pub requires: &'static [&'static str],
@@ -47,7 +46,7 @@ pub struct Check {
     pub hint: &'static str,
     /// Where the lessons speak of it.
     pub lesson: &'static str,
-    /// The text beside it: points, hints and explanation; empty where it is still elsewhere.
+    /// The Markdown file beside the check: its row, points, hints and explanation.
     pub text: &'static str,
     /// What all checks that require this one stand on. If it fails, they are blocked; once it has
     /// passed, they may begin.
@@ -71,13 +70,12 @@ pub static ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CH
 pub const fn check(
     id: &'static str,
     exercise: Exercise,
-    contract: &'static str,
+    text: &'static str,
     details: Run,
 ) -> Check {
     Check {
         id,
         exercise,
-        contract,
         requires: &[],
         explained_by: &[],
         inconclusive_after: &[],
@@ -88,7 +86,7 @@ pub const fn check(
         minimum: MINIMUM,
         hint: "",
         lesson: "",
-        text: "",
+        text,
         gate: None,
         details,
     }

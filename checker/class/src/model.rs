@@ -1,6 +1,5 @@
 //! The one result model, from which all files and formats are written.
 
-use checker::points;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -198,7 +197,7 @@ impl Weights {
     }
 
     pub(crate) fn of(&self, id: &str) -> u32 {
-        self.0.get(id).copied().unwrap_or_else(|| points::of(id))
+        self.0.get(id).copied().unwrap_or_else(|| checks::find(id).map_or(0, checks::Check::points))
     }
 
     pub(crate) fn sum(&self) -> u32 {

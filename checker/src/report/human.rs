@@ -35,7 +35,7 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
         return out;
     }
     out.push('\n');
-    labelled(&mut out, "contract", graded.check.contract);
+    labelled(&mut out, "contract", graded.check.row());
     labelled(&mut out, "when", &report.words.when);
     if report.failure.kind == FailureKind::DoesNotCompile {
         let _ = writeln!(out, "\n{}", report.words.got);

@@ -23,12 +23,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Send the welcome on the newcomer's own socket before it joins the channel that everyone hears.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 59, messages: 59, ..MINIMUM },
-        ..check(
-            "broadcast::welcome",
-            Broadcast,
-            "The welcome goes to the newcomer alone, and is the first it hears.",
-            |ctx| Box::pin(talk::welcome(ctx)),
-        )
+        ..check("broadcast::welcome", Broadcast, include_str!("welcome.md"), |ctx| {
+            Box::pin(talk::welcome(ctx))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome"],
@@ -37,12 +34,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Every connection's task subscribes to one tokio::sync::broadcast channel; what a client sends goes into the channel, and what comes out of it goes to the client, its sender included.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 5, messages: 100, ..MINIMUM },
-        ..check(
-            "broadcast::everyone",
-            Broadcast,
-            "A text message M from any client reaches every connected client, its sender included, as \"Server received: M\", exactly once.",
-            |ctx| Box::pin(talk::everyone(ctx)),
-        )
+        ..check("broadcast::everyone", Broadcast, include_str!("everyone.md"), |ctx| {
+            Box::pin(talk::everyone(ctx))
+        })
     },
     Check {
         explained_by: SPREADS,
@@ -50,12 +44,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "One channel keeps the order of what goes in. A task spawned for each message, or each receiver, does not.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 4, messages: 400, ..MINIMUM },
-        ..check(
-            "broadcast::order",
-            Broadcast,
-            "One sender's messages arrive everywhere in the order sent.",
-            |ctx| Box::pin(talk::order(ctx)),
-        )
+        ..check("broadcast::order", Broadcast, include_str!("order.md"), |ctx| {
+            Box::pin(talk::order(ctx))
+        })
     },
     Check {
         explained_by: &[
@@ -68,12 +59,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Let everything go through one channel, the sender's own copy too; a reply sent to the sender directly arrives at another place in the order.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 36, messages: 12_000, ..MINIMUM },
-        ..check(
-            "broadcast::agreement",
-            Broadcast,
-            "All clients see all messages in the same order, whoever sent them.",
-            |ctx| Box::pin(talk::agreement(ctx)),
-        )
+        ..check("broadcast::agreement", Broadcast, include_str!("agreement.md"), |ctx| {
+            Box::pin(talk::agreement(ctx))
+        })
     },
     Check {
         explained_by: SPREADS,
@@ -81,12 +69,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 5, messages: 20, ..MINIMUM },
-        ..check(
-            "broadcast::latecomer",
-            Broadcast,
-            "A newcomer gets nothing from before it joined.",
-            |ctx| Box::pin(talk::latecomer(ctx)),
-        )
+        ..check("broadcast::latecomer", Broadcast, include_str!("latecomer.md"), |ctx| {
+            Box::pin(talk::latecomer(ctx))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
@@ -94,12 +79,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "A send that fails concerns one client: leave its loop and let the others go on. In a channel a receiver that is dropped is simply gone.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 8, messages: 40, ..MINIMUM },
-        ..check(
-            "broadcast::leaver",
-            Broadcast,
-            "Clients that leave, politely or not, disturb no one.",
-            |ctx| Box::pin(leaver::leaver(ctx)),
-        )
+        ..check("broadcast::leaver", Broadcast, include_str!("leaver.md"), |ctx| {
+            Box::pin(leaver::leaver(ctx))
+        })
     },
     Check {
         inconclusive_after: &["broadcast::slow"],
@@ -109,12 +91,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "A channel of capacity 16 loses the 17th message that waits. Give it room for more than 1,000, and look at what recv() says: Lagged means that messages were lost.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 106, messages: 26_000, ..MINIMUM },
-        ..check(
-            "broadcast::crowd",
-            Broadcast,
-            "It holds for a hundred clients, all talking; 1,000 messages or 1 MiB on their way to a client that reads are no reason to drop it or to lose any.",
-            |ctx| Box::pin(load::crowd(ctx)),
-        )
+        ..check("broadcast::crowd", Broadcast, include_str!("crowd.md"), |ctx| {
+            Box::pin(load::crowd(ctx))
+        })
     },
     Check {
         explained_by: &[
@@ -129,12 +108,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Never await one client's socket while others wait, and never queue without a limit: a bounded channel, and whoever lags behind it is dropped.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 3, messages: 40_000, ..MINIMUM },
-        ..check(
-            "broadcast::slow",
-            Broadcast,
-            "A client that stops reading delays no one, and costs the server at most 32 MiB of memory, however many 1 KiB messages are sent.",
-            |ctx| Box::pin(load::slow(ctx)),
-        )
+        ..check("broadcast::slow", Broadcast, include_str!("slow.md"), |ctx| {
+            Box::pin(load::slow(ctx))
+        })
     },
     Check {
         explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::leaver"],
@@ -143,11 +119,8 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and the channel.",
         lesson: "lessons/04-heartbeats.md",
         minimum: MinimumEvidence { connections: 7, messages: 20, pings: 14, ends: 2, ..MINIMUM },
-        ..check(
-            "broadcast::heartbeat",
-            Broadcast,
-            "Dead clients are dropped as in `heartbeat` (pings, dead, alive), and quiet ones kept.",
-            |ctx| Box::pin(beats::beats(ctx)),
-        )
+        ..check("broadcast::heartbeat", Broadcast, include_str!("heartbeat.md"), |ctx| {
+            Box::pin(beats::beats(ctx))
+        })
     },
 ];

@@ -24,24 +24,18 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "accept_async(stream).await does the whole handshake; await it inside the connection's own task.",
         lesson: "lessons/02-the-handshake.md",
         minimum: MinimumEvidence { connections: 13, ..MINIMUM },
-        ..check(
-            "echo::handshake",
-            Echo,
-            "A valid upgrade request gets 101 with Upgrade, Connection and the right Sec-WebSocket-Accept, and no subprotocol or extension that was not offered.",
-            |ctx| Box::pin(handshake::handshake(ctx)),
-        )
+        ..check("echo::handshake", Echo, include_str!("handshake.md"), |ctx| {
+            Box::pin(handshake::handshake(ctx))
+        })
     },
     Check {
         requires: &["echo::handshake"],
         hint: "Right after the handshake, and before anything is read, send Message::text(\"Welcome! Connection established.\").",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { connections: 4, messages: 4, ..MINIMUM },
-        ..check(
-            "echo::welcome",
-            Echo,
-            "The first message on every connection, unasked, is the text \"Welcome! Connection established.\".",
-            |ctx| Box::pin(talk::welcome(ctx)),
-        )
+        ..check("echo::welcome", Echo, include_str!("welcome.md"), |ctx| {
+            Box::pin(talk::welcome(ctx))
+        })
     },
     Check {
         explained_by: &["echo::welcome"],
@@ -50,12 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, the same for every message and client.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { connections: 15, messages: 55, ..MINIMUM },
-        ..check(
-            "echo::reply",
-            Echo,
-            "A text message M is answered to its sender with the text \"Server received: M\", M unchanged, white space at its ends included.",
-            |ctx| Box::pin(talk::reply(ctx)),
-        )
+        ..check("echo::reply", Echo, include_str!("reply.md"), |ctx| Box::pin(talk::reply(ctx)))
     },
     Check {
         explained_by: &["echo::welcome", "echo::reply"],
@@ -63,12 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Answer each message where you read it, in one loop; a task spawned for each message may overtake its neighbour.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { messages: 1_230, ..MINIMUM },
-        ..check(
-            "echo::order",
-            Echo,
-            "Pipelined messages are answered one for one, in order, none lost.",
-            |ctx| Box::pin(talk::order(ctx)),
-        )
+        ..check("echo::order", Echo, include_str!("order.md"), |ctx| Box::pin(talk::order(ctx)))
     },
     Check {
         explained_by: &[
@@ -84,12 +68,9 @@ pub(super) const CHECKS: &[Check] = &[
         lesson: "lessons/03-echo.md",
         heavy: true,
         minimum: MinimumEvidence { connections: 4, messages: 80, ..MINIMUM },
-        ..check(
-            "echo::payloads",
-            Echo,
-            "So are an empty message, multi-byte text, markup and JSON, 64 KiB and 1 MiB, and a message in several fragments with a ping in between.",
-            |ctx| Box::pin(payloads::payloads(ctx)),
-        )
+        ..check("echo::payloads", Echo, include_str!("payloads.md"), |ctx| {
+            Box::pin(payloads::payloads(ctx))
+        })
     },
     Check {
         explained_by: TALKS,
@@ -97,12 +78,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Message::Binary carries bytes: String::from_utf8_lossy turns them into text and puts U+FFFD where they are none.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { messages: 10, ..MINIMUM },
-        ..check(
-            "echo::binary",
-            Echo,
-            "A binary message is answered as text, its bytes read as UTF-8 with U+FFFD for what is not.",
-            |ctx| Box::pin(payloads::binary(ctx)),
-        )
+        ..check("echo::binary", Echo, include_str!("binary.md"), |ctx| {
+            Box::pin(payloads::binary(ctx))
+        })
     },
     Check {
         explained_by: TALKS,
@@ -110,12 +88,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "tokio::spawn a task for each accepted stream, and await the handshake inside it: the accept loop awaits accept() only.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { connections: 150, messages: 248, ..MINIMUM },
-        ..check(
-            "echo::concurrent",
-            Echo,
-            "Many clients are served at once; one that says nothing, and one that never finishes the handshake, hold up no one.",
-            |ctx| Box::pin(talk::concurrent(ctx)),
-        )
+        ..check("echo::concurrent", Echo, include_str!("concurrent.md"), |ctx| {
+            Box::pin(talk::concurrent(ctx))
+        })
     },
     Check {
         explained_by: &["echo::welcome"],
@@ -123,12 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "The library queues the pong by itself, and sends it when you go on polling; don't answer by hand, and don't leave the loop on Message::Ping.",
         lesson: "lessons/04-heartbeats.md",
         minimum: MinimumEvidence { pongs: 4, ..MINIMUM },
-        ..check(
-            "echo::ping",
-            Echo,
-            "A client's ping is answered by a pong with the same payload.",
-            |ctx| Box::pin(talk::ping(ctx)),
-        )
+        ..check("echo::ping", Echo, include_str!("ping.md"), |ctx| Box::pin(talk::ping(ctx)))
     },
     Check {
         explained_by: &["echo::welcome", "echo::concurrent"],
@@ -136,12 +106,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Don't leave the loop at Message::Close: the library's answer goes out when you poll on. Read until next() gives None, then drop the socket.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { closes: 8, ends: 8, ..MINIMUM },
-        ..check(
-            "echo::close",
-            Echo,
-            "A client's close frame is answered by a close frame with the same code, then the TCP connection ends.",
-            |ctx| Box::pin(ends::close(ctx)),
-        )
+        ..check("echo::close", Echo, include_str!("close.md"), |ctx| Box::pin(ends::close(ctx)))
     },
     Check {
         explained_by: TOGETHER,
@@ -149,12 +114,7 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "next() gives Some(Err(…)) when a client vanishes: leave that connection's loop, and let no unwrap() or `?` end anything else.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { connections: 27, messages: 66, ..MINIMUM },
-        ..check(
-            "echo::abrupt",
-            Echo,
-            "A client that vanishes (TCP reset, or in the middle of a frame) harms no other client.",
-            |ctx| Box::pin(ends::abrupt(ctx)),
-        )
+        ..check("echo::abrupt", Echo, include_str!("abrupt.md"), |ctx| Box::pin(ends::abrupt(ctx)))
     },
     Check {
         explained_by: TOGETHER,
@@ -162,14 +122,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "The library finds these errors for you: when next() gives an Err, end this connection by dropping it, and go on serving the others.",
         lesson: "lessons/02-the-handshake.md",
         minimum: MinimumEvidence { connections: 26, messages: 40, ends: 19, ..MINIMUM },
-        ..check(
-            "echo::violations",
-            Echo,
-            "A plain HTTP request is not upgraded; an unmasked frame, a reserved opcode or bit, a \
-             long or fragmented control frame, invalid UTF-8 or random bytes end that connection \
-             and no other.",
-            |ctx| Box::pin(ends::violations(ctx)),
-        )
+        ..check("echo::violations", Echo, include_str!("violations.md"), |ctx| {
+            Box::pin(ends::violations(ctx))
+        })
     },
     Check {
         explained_by: &[
@@ -184,11 +139,6 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",
         lesson: "lessons/03-echo.md",
         minimum: MinimumEvidence { connections: 11, messages: 14, ..MINIMUM },
-        ..check(
-            "echo::log",
-            Echo,
-            "stdout has one line for each event: `Client connected`, `Received: <message>`, `Client disconnected`.",
-            |ctx| Box::pin(log::log(ctx)),
-        )
+        ..check("echo::log", Echo, include_str!("log.md"), |ctx| Box::pin(log::log(ctx)))
     },
 ];

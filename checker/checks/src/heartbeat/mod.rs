@@ -65,12 +65,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Bring your echo server over as it was green, and let select! choose between the next message and the next beat.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 25, messages: 200, closes: 5, ends: 5, ..MINIMUM },
-        ..check(
-            "heartbeat::echo",
-            Heartbeat,
-            "The contract of `echo` still holds: handshake, welcome, reply, order, concurrent, close.",
-            |ctx| Box::pin(still_echo(ctx)),
-        )
+        ..check("heartbeat::echo", Heartbeat, include_str!("echo.md"), |ctx| {
+            Box::pin(still_echo(ctx))
+        })
     },
     Check {
         explained_by: &["heartbeat::echo", "heartbeat::steady"],
@@ -79,12 +76,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds and send Message::Ping at each tick.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 16, pings: 16, ..MINIMUM },
-        ..check(
-            "heartbeat::pings",
-            Heartbeat,
-            "Every connection gets its first ping, unasked, within about one interval of opening, also one that opens after all others have left.",
-            |ctx| Box::pin(beats::pings(ctx)),
-        )
+        ..check("heartbeat::pings", Heartbeat, include_str!("pings.md"), |ctx| {
+            Box::pin(beats::pings(ctx))
+        })
     },
     Check {
         explained_by: &["heartbeat::echo", "heartbeat::alive", "heartbeat::interval"],
@@ -93,12 +87,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Create the interval once, before the loop: made anew in each turn of select! it starts from zero each time.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 3, pings: 20, ..MINIMUM },
-        ..check(
-            "heartbeat::steady",
-            Heartbeat,
-            "After the first ping comes one each interval: none skipped, no bursts.",
-            |ctx| Box::pin(beats::steady(ctx)),
-        )
+        ..check("heartbeat::steady", Heartbeat, include_str!("steady.md"), |ctx| {
+            Box::pin(beats::steady(ctx))
+        })
     },
     Check {
         inconclusive_after: &["heartbeat::steady", "heartbeat::busy"],
@@ -108,12 +99,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "HEARTBEAT_INTERVAL_MS is in milliseconds: Duration::from_millis, used as it is, neither capped nor replaced.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 4, messages: 25, pings: 5, ..MINIMUM },
-        ..check(
-            "heartbeat::interval",
-            Heartbeat,
-            "The interval is the one configured: with a long one no ping comes early (one right at opening is allowed).",
-            |ctx| Box::pin(beats::interval(ctx)),
-        )
+        ..check("heartbeat::interval", Heartbeat, include_str!("interval.md"), |ctx| {
+            Box::pin(beats::interval(ctx))
+        })
     },
     Check {
         explained_by: BEATS,
@@ -122,12 +110,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 6, messages: 10, pings: 20, ..MINIMUM },
-        ..check(
-            "heartbeat::busy",
-            Heartbeat,
-            "Traffic neither postpones, replaces nor adds pings.",
-            |ctx| Box::pin(beats::busy(ctx)),
-        )
+        ..check("heartbeat::busy", Heartbeat, include_str!("busy.md"), |ctx| {
+            Box::pin(beats::busy(ctx))
+        })
     },
     Check {
         inconclusive_after: &["heartbeat::pings", "heartbeat::steady", "heartbeat::interval"],
@@ -137,12 +122,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next ping.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 4, messages: 5, pings: 27, ..MINIMUM },
-        ..check(
-            "heartbeat::alive",
-            Heartbeat,
-            "A client that answers pings is never dropped, though it never sends a message.",
-            |ctx| Box::pin(drops::alive(ctx)),
-        )
+        ..check("heartbeat::alive", Heartbeat, include_str!("alive.md"), |ctx| {
+            Box::pin(drops::alive(ctx))
+        })
     },
     Check {
         explained_by: HEARTS,
@@ -151,12 +133,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 9, pings: 11, ends: 4, ..MINIMUM },
-        ..check(
-            "heartbeat::dead",
-            Heartbeat,
-            "A client from which no pong came between one beat and the next is dropped at that next beat: the TCP connection ends, and not before it had a full interval to answer.",
-            |ctx| Box::pin(drops::dead(ctx)),
-        )
+        ..check("heartbeat::dead", Heartbeat, include_str!("dead.md"), |ctx| {
+            Box::pin(drops::dead(ctx))
+        })
     },
     Check {
         explained_by: DROPS,
@@ -165,12 +144,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "A pong counts for one beat: clear the flag each time you ping, not only the first time.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 2, pings: 5, ends: 1, ..MINIMUM },
-        ..check(
-            "heartbeat::relapse",
-            Heartbeat,
-            "So is one that answered for a while and then fell silent: a pong counts for one beat, not for ever.",
-            |ctx| Box::pin(signs::relapse(ctx)),
-        )
+        ..check("heartbeat::relapse", Heartbeat, include_str!("relapse.md"), |ctx| {
+            Box::pin(signs::relapse(ctx))
+        })
     },
     Check {
         explained_by: DROPS_AMID_TRAFFIC,
@@ -179,12 +155,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Only Message::Pong proves that the client answers; set the flag there and nowhere else.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 8, messages: 8, pings: 8, ends: 4, ..MINIMUM },
-        ..check(
-            "heartbeat::chatter",
-            Heartbeat,
-            "Messages are not pongs: a client that sends text but never a pong is dropped like a silent one.",
-            |ctx| Box::pin(signs::chatter(ctx)),
-        )
+        ..check("heartbeat::chatter", Heartbeat, include_str!("chatter.md"), |ctx| {
+            Box::pin(signs::chatter(ctx))
+        })
     },
     Check {
         inconclusive_after: &["heartbeat::dead"],
@@ -200,12 +173,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "Each connection has a flag and an end of its own: what one client leaves unanswered must touch no other.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 6, messages: 14, pings: 11, ends: 1, ..MINIMUM },
-        ..check(
-            "heartbeat::neighbours",
-            Heartbeat,
-            "Dropping one client disturbs no other.",
-            |ctx| Box::pin(drops::neighbours(ctx)),
-        )
+        ..check("heartbeat::neighbours", Heartbeat, include_str!("neighbours.md"), |ctx| {
+            Box::pin(drops::neighbours(ctx))
+        })
     },
     Check {
         explained_by: DROPS_AMID_TRAFFIC,
@@ -214,12 +184,9 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "While you await a send that hangs, no beat is looked at: give every write a limit (timeout, or select! against the beat), and drop the connection when it is over.",
         lesson: LESSON,
         minimum: MinimumEvidence { connections: 4, messages: 6, pings: 2, ..MINIMUM },
-        ..check(
-            "heartbeat::stalled",
-            Heartbeat,
-            "A client that also stops reading, so that the server's writes to it no longer go through, is dropped within about five intervals, whatever the write was.",
-            |ctx| Box::pin(drops::stalled(ctx)),
-        )
+        ..check("heartbeat::stalled", Heartbeat, include_str!("stalled.md"), |ctx| {
+            Box::pin(drops::stalled(ctx))
+        })
     },
 ];
 

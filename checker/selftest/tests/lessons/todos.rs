@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use checker::{hints, skeleton};
+use checker::skeleton;
 use harness::exercise::Exercise;
 
 use crate::ids;
@@ -63,7 +63,7 @@ fn a_hint_begins_with_a_todo_that_names_its_check() {
     let mut count = 0;
     for check in checks::all() {
         let todos = todos(check.exercise);
-        for rung in hints::ladder(check.id) {
+        for rung in check.hints() {
             for named in names(&rung, "TODO ", |c| c.is_ascii_digit()).filter_map(number) {
                 assert!(todos.contains_key(&named), "{}: {rung}", check.id);
             }

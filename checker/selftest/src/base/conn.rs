@@ -17,6 +17,8 @@ pub(crate) struct Conn {
     /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
     pub(crate) alive: AtomicBool,
     kill: Notify,
+    /// For twists: what the client's close frame said after its code.
+    pub(crate) reason: Mutex<String>,
     /// For twists: messages and pongs so far, a message since the last beat, a message of which the last fragment is still
     /// to come, the next beat to be left out, when the last ping was sent.
     pub(crate) messages: AtomicU32,
@@ -38,6 +40,7 @@ impl Conn {
             opened: Instant::now(),
             alive: AtomicBool::new(true),
             kill: Notify::new(),
+            reason: Mutex::default(),
             messages: AtomicU32::new(0),
             pongs: AtomicU32::new(0),
             talked: AtomicBool::new(false),

@@ -18,6 +18,8 @@ use super::{Server, Twist, answer, frame};
 /// A client that has more than this on its way is slow and is dropped.
 const SLOW: usize = 8 * 1024 * 1024;
 const MEBIBYTE: usize = 1024 * 1024;
+/// For a twist: the capacity of a channel that forgets the oldest messages.
+const FORGETFUL: usize = 4096;
 
 /// A message put off by a twist: to one client, or to everyone.
 struct Parcel {
@@ -54,6 +56,9 @@ impl Hub {
         if server.has(Twist::SixtyFourAtMost) && clients.len() >= 64 {
             return false;
         }
+        if server.has(Twist::JoinsAfterWelcome) {
+            return true;
+        }
         if !server.has(Twist::JoinsBeforeWelcome) {
             answer::welcome(server, conn);
         }
@@ -76,6 +81,13 @@ impl Hub {
         }
         clients.insert(conn.id, conn.clone());
         true
+    }
+
+    /// For a twist: the newcomer is put on the list once its welcome has been written.
+    pub(crate) async fn join_after_welcome(&self, server: &Server, conn: &Arc<Conn>) {
+        answer::welcome(server, conn);
+        conn.out.at_most(0).await;
+        lock(&self.clients).insert(conn.id, conn.clone());
     }
 
     pub(crate) fn leave(&self, server: &Server, conn: &Conn, end: &End) {
@@ -179,10 +191,13 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         });
         return;
     }
-    if [Twist::SlowDelaysAll, Twist::SlowDelaysAllOnce, Twist::StallsWhenFull]
-        .into_iter()
-        .any(|twist| server.has(twist))
-    {
+    let waiting = [
+        Twist::SlowDelaysAll,
+        Twist::SlowDelaysAllOnce,
+        Twist::SlowDelaysAllTwoSeconds,
+        Twist::StallsWhenFull,
+    ];
+    if waiting.into_iter().any(|twist| server.has(twist)) {
         return in_turn(server, frame).await;
     }
     let whole =
@@ -300,6 +315,7 @@ fn offer(server: &Server, to: &Conn, frame: &Bytes) {
             }
         }
         () if server.has(Twist::UnboundedQueue) => {}
+        () if server.has(Twist::ForgetsTheOldest) => to.out.keep_newest(FORGETFUL - 1),
         () if server.has(Twist::QueueOfSixteen) && frames >= 16 => return,
         () if server.has(Twist::QueueOf256) && frames >= 256 => return,
         () if server.has(Twist::QueueOf512) && frames >= 512 => return,
@@ -324,8 +340,10 @@ async fn in_turn(server: &Server, frame: Bytes) {
         to.out.push(frame.clone());
         if server.has(Twist::SlowDelaysAll) {
             drop(timeout(Duration::from_millis(50), to.out.at_most(MEBIBYTE / 16)).await);
-        } else if server.has(Twist::SlowDelaysAllOnce) {
-            if timeout(Duration::from_secs(1), to.out.at_most(MEBIBYTE)).await.is_err() {
+        } else if server.has(Twist::SlowDelaysAllOnce) || server.has(Twist::SlowDelaysAllTwoSeconds)
+        {
+            let seconds = if server.has(Twist::SlowDelaysAllOnce) { 1 } else { 2 };
+            if timeout(Duration::from_secs(seconds), to.out.at_most(MEBIBYTE)).await.is_err() {
                 to.kill();
             }
         } else {

@@ -88,7 +88,11 @@ pub(crate) async fn run_on(
         {
             4
         }
-        () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
+        () if twists.contains(&Twist::PoolOfSixtyFour)
+            || twists.contains(&Twist::HandshakesUpTo64) =>
+        {
+            64
+        }
         () => Semaphore::MAX_PERMITS,
     };
     let server = Arc::new(Server {
@@ -145,7 +149,7 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) {
             serve(server, stream).await;
         } else if server.has(Twist::HandshakeInAcceptLoop) {
             if let Some(rest) = handshake::shake(&server, &mut stream).await {
-                tokio::spawn(attend(server, stream, rest));
+                tokio::spawn(attend(server, stream, rest, None));
             }
         } else {
             tokio::spawn(serve(server, stream));
@@ -157,18 +161,23 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
     let Ok(seat) = server.seats.acquire().await else {
         return;
     };
+    let early = if server.has(Twist::JoinsBeforeHandshake) { join(&server) } else { None };
     if let Ok(Some(rest)) = timeout(PATIENCE, handshake::shake(&server, &mut stream)).await {
-        let _seat = (!server.has(Twist::FourHandshakesAtATime)).then_some(seat);
-        attend(server.clone(), stream, rest).await;
+        let only_for_handshakes =
+            server.has(Twist::FourHandshakesAtATime) || server.has(Twist::HandshakesUpTo64);
+        let _seat = (!only_for_handshakes).then_some(seat);
+        attend(server.clone(), stream, rest, early).await;
+    } else if let Some(conn) = early {
+        server.hub.leave(&server, &conn, &End::Dropped);
     }
 }
 
-/// One connection, from its handshake to its end.
-async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
+/// One connection, from its handshake to its end; `early` is set if it joined before.
+async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>, early: Option<Arc<Conn>>) {
     while server.has(Twist::SlowDelaysNewcomers) && server.hub.lags() {
         sleep(Duration::from_millis(5)).await;
     }
-    let Some(conn) = join(&server) else { return };
+    let Some(conn) = early.or_else(|| join(&server)) else { return };
     if server.has(Twist::JoinsBeforeWelcome) {
         sleep(Duration::from_millis(2)).await;
         answer::welcome(&server, &conn);
@@ -180,6 +189,9 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         let pieces = server.has(Twist::WritesInPieces);
         async move { outbox::write(&conn.out, &mut write, pace, pieces).await }
     });
+    if server.has(Twist::JoinsAfterWelcome) {
+        server.hub.join_after_welcome(&server, &conn).await;
+    }
     let beat = tokio::spawn(beat::run(server.clone(), conn.clone()));
     let mut reader = Reader::new(read, rest);
     let end = tokio::select! {

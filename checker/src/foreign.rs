@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::exercise::Exercise;
-use crate::server::Program;
-use crate::server::build::workspace;
+use harness::exercise::Exercise;
+use harness::server::Program;
+use harness::server::build::workspace;
 
 /// A language in which there are right servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

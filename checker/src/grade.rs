@@ -10,18 +10,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::arena::{Arena, Settings};
-use crate::checks::{self, Check};
-use crate::client::within;
-use crate::exercise::{Exercise, Target};
-use crate::gauge::Gauge;
-pub use crate::gauge::Lateness;
 use crate::plan::Plan;
-use crate::server::Program;
-use crate::server::output::Output;
-use crate::verdict::{Failure, Kind, Progress, Trouble};
-use crate::wire::tap::Event;
-use crate::wire::transcript::{self, Line};
+use crate::report::words::{Words, words};
+use checks::{self, Check};
+use harness::client::timeout_on_busy_host;
+use harness::context::{Settings, TestContext};
+use harness::exercise::{Exercise, Target};
+use harness::failure::Cause;
+use harness::server::Program;
+use harness::server::output::Output;
+pub use harness::stall_monitor::Lateness;
+use harness::stall_monitor::StallMonitor;
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Progress};
+use harness::wire::recorder::Event;
+use harness::wire::transcript::{self, TranscriptLine};
 
 /// The heartbeat interval that checks ask for, and how often it is doubled when the machine is too busy for it.
 const BEAT: Duration = Duration::from_millis(200);
@@ -84,7 +86,7 @@ pub enum Outcome {
     /// It makes no sense to judge this before the check named here passes.
     Blocked(&'static str),
     /// It could not be judged, for this reason.
-    Unknown(String),
+    Inconclusive(String),
 }
 
 /// A failure with all there is to show.
@@ -92,8 +94,10 @@ pub enum Outcome {
 pub struct Report {
     /// What is wrong.
     pub failure: Failure,
+    /// The failure in words.
+    pub words: Words,
     /// The conversation.
-    pub transcript: Vec<Line>,
+    pub transcript: Vec<TranscriptLine>,
     /// What the server printed last.
     pub printed: Vec<String>,
     /// The server's first panic, if it had one.
@@ -118,7 +122,7 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     let shared = Arc::new(Shared {
         progress,
         light_ones,
-        gauge: Gauge::start(),
+        stalls: StallMonitor::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
         target: plan.target,
         seed: plan.seed,
@@ -154,7 +158,7 @@ pub async fn grade_all(plan: Plan) -> Vec<Graded> {
 
 struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
-    gauge: Gauge,
+    stalls: StallMonitor,
     light: Semaphore,
     /// The checks that run with a permit of it, and that a timed one waits for.
     light_ones: Vec<&'static str>,
@@ -169,10 +173,9 @@ impl Shared {
         let mut lateness = None;
         // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
         // falls with it in the end. Likewise one that waits until its server is of age, which it becomes meanwhile.
-        let (beside, before): (Vec<_>, Vec<_>) = check
-            .needs
-            .iter()
-            .partition(|need| check.ages || checks::find(need).is_some_and(|need| need.beats));
+        let (beside, before): (Vec<_>, Vec<_>) = check.requires.iter().partition(|need| {
+            check.needs_uptime || checks::find(need).is_some_and(|need| need.uses_heartbeats)
+        });
         let outcome = match (self.blocked_by(&before).await, program) {
             (Some(outcome), _) => outcome,
             (None, Err(failure)) => Outcome::Failed(Box::new(bare(check, *failure))),
@@ -196,7 +199,7 @@ impl Shared {
             Outcome::Passed => Progress::Passed,
             Outcome::Failed(report) => Progress::Failed { fundamental: report.failure.fundamental },
             Outcome::Blocked(by) => Progress::Blocked(by),
-            Outcome::Unknown(_) => Progress::Unknown,
+            Outcome::Inconclusive(_) => Progress::Inconclusive,
         });
         let outcome = self.explained(check, outcome).await;
         Graded { check, outcome, millis: span.1.saturating_sub(span.0), span, lateness }
@@ -206,23 +209,26 @@ impl Shared {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Waits until a check has come far enough. A check outside of the plan is never waited for: it
+    /// counts as passed, so that it neither blocks nor explains anything.
     async fn progress_of(&self, id: &str, enough: impl FnMut(&Progress) -> bool) -> Progress {
-        let mut progress = self.progress[id].subscribe();
+        let Some(progress) = self.progress.get(id) else { return Progress::Passed };
         progress
+            .subscribe()
             .wait_for(enough)
             .await
             .map(|progress| progress.clone())
-            .unwrap_or(Progress::Unknown)
+            .unwrap_or(Progress::Inconclusive)
     }
 
     /// Waits for what a check needs; why it makes no sense to judge it, if so.
-    async fn blocked_by(&self, needs: &[&'static str]) -> Option<Outcome> {
-        for need in needs {
+    async fn blocked_by(&self, requires: &[&'static str]) -> Option<Outcome> {
+        for need in requires {
             match self.progress_of(need, |progress| *progress != Progress::Pending).await {
                 Progress::Failed { fundamental: true } => return Some(Outcome::Blocked(need)),
                 Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
-                Progress::Unknown => {
-                    return Some(Outcome::Unknown(format!(
+                Progress::Inconclusive => {
+                    return Some(Outcome::Inconclusive(format!(
                         "{need} could not be judged, and this stands on it"
                     )));
                 }
@@ -235,13 +241,13 @@ impl Shared {
     /// What comes out of a check that runs beside those it needs; it is given up when one of them blocks it.
     async fn unless_blocked(
         &self,
-        needs: &[&'static str],
+        requires: &[&'static str],
         run: impl Future<Output = Outcome>,
     ) -> Outcome {
         let mut run = pin!(run);
         tokio::select! {
-            outcome = &mut run => self.blocked_by(needs).await.unwrap_or(outcome),
-            blocked = self.blocked_by(needs) => match blocked {
+            outcome = &mut run => self.blocked_by(requires).await.unwrap_or(outcome),
+            blocked = self.blocked_by(requires) => match blocked {
                 Some(blocked) => blocked,
                 None => run.await,
             },
@@ -259,13 +265,14 @@ impl Shared {
     async fn explained(&self, check: &Check, outcome: Outcome) -> Outcome {
         let causes = match outcome {
             Outcome::Failed(_) => check.explained_by.iter().chain(&[]),
-            Outcome::Unknown(_) => check.explained_by.iter().chain(check.moot_after),
+            Outcome::Inconclusive(_) => check.explained_by.iter().chain(check.inconclusive_after),
             _ => return outcome,
         };
         for cause in causes {
             match self.progress_of(cause, Progress::is_over).await {
                 Progress::Failed { .. } => return Outcome::Blocked(cause),
-                Progress::Blocked(by) => return Outcome::Blocked(by),
+                // A cause that is blocked by this very check explains nothing.
+                Progress::Blocked(by) if by != check.id => return Outcome::Blocked(by),
                 _ => {}
             }
         }
@@ -292,7 +299,7 @@ impl Shared {
             }
         }
         drop(quiet);
-        Outcome::Unknown(reason)
+        Outcome::Inconclusive(reason)
     }
 
     async fn run_once(
@@ -306,13 +313,14 @@ impl Shared {
             program: program.clone(),
             seed: seed_of(self.seed, check.id),
             beat,
-            beats: check.beats,
-            gauge: self.gauge.clone(),
+            uses_heartbeats: check.uses_heartbeats,
+            ci: in_ci(self.seed, check),
+            stalls: self.stalls.clone(),
             progress: self.progress[check.id].clone(),
         };
-        let mut arena = match Arena::start(settings).await {
-            Ok(arena) => arena,
-            Err((Trouble::Failed(failure), output)) => {
+        let mut ctx = match TestContext::start(settings).await {
+            Ok(ctx) => ctx,
+            Err((CheckError::Failed(failure), output)) => {
                 let report = Report {
                     printed: last_lines(&output),
                     panic: output.panic(),
@@ -320,70 +328,75 @@ impl Shared {
                 };
                 return Ok(Outcome::Failed(Box::new(report)));
             }
-            Err((Trouble::Unknown(reason) | Trouble::Busy(reason), _)) => {
-                return Ok(Outcome::Unknown(reason));
+            Err((CheckError::Inconclusive(reason) | CheckError::HostBusy(reason), _)) => {
+                return Ok(Outcome::Inconclusive(reason));
             }
         };
         let began = Instant::now();
-        let run = within(CHECK_LIMIT, (check.run)(&mut arena)).await;
-        if check.beats {
-            *lateness = Some(arena.lateness(began));
+        let run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)).await;
+        if check.uses_heartbeats {
+            *lateness = Some(ctx.lateness(began));
         }
         // No pass without evidence: this is a fault of the check, unless it was kept from seeing more.
         let run = run.map(|ran| {
-            ran.and_then(|()| match arena.evidence.lacks(check.least) {
+            ran.and_then(|()| match ctx.evidence.lacks(check.minimum) {
                 None => Ok(()),
-                Some(lack) => {
-                    Err(Trouble::Unknown(format!("the check saw too little to pass: {lack}")))
-                }
+                Some(lack) => Err(CheckError::Inconclusive(format!(
+                    "the check saw too little to pass: {lack}"
+                ))),
             })
         });
         Ok(match run {
-            None => {
-                Outcome::Unknown(format!("the check came to no end in {} s", CHECK_LIMIT.as_secs()))
-            }
-            Some(Err(Trouble::Busy(reason))) => return Err(reason),
+            None => Outcome::Inconclusive(format!(
+                "the check came to no end in {} s",
+                CHECK_LIMIT.as_secs()
+            )),
+            Some(Err(CheckError::HostBusy(reason))) => return Err(reason),
             // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
-            Some(Err(trouble)) => {
-                match (arena.too_busy(began, &trouble).filter(|_| check.beats), trouble) {
+            Some(Err(error)) => {
+                match (ctx.too_busy(began, &error).filter(|_| check.uses_heartbeats), error) {
                     (Some(busy), _) => return Err(busy),
-                    (None, Trouble::Failed(failure)) => {
-                        Outcome::Failed(Box::new(self.report(check, &arena, *failure).await))
+                    (None, CheckError::Failed(failure)) => {
+                        Outcome::Failed(Box::new(self.report(check, &ctx, *failure).await))
                     }
-                    (None, Trouble::Unknown(reason) | Trouble::Busy(reason)) => {
-                        Outcome::Unknown(reason)
+                    (None, CheckError::Inconclusive(reason) | CheckError::HostBusy(reason)) => {
+                        Outcome::Inconclusive(reason)
                     }
                 }
             }
             Some(Ok(())) => {
-                arena.remember_age();
+                ctx.remember_uptime();
                 Outcome::Passed
             }
         })
     }
 
-    async fn report(&self, check: &Check, arena: &Arena, failure: Failure) -> Report {
+    async fn report(&self, check: &Check, ctx: &TestContext, failure: Failure) -> Report {
         // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
         // its process is later still.
-        let output = &arena.server.output;
+        let output = &ctx.server.output;
         let last_words =
             output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
-        within(Duration::from_millis(100), last_words).await;
+        timeout_on_busy_host(Duration::from_millis(100), last_words).await;
         if output.main_panicked() {
-            within(Duration::from_secs(2), arena.server.exit_status()).await;
+            timeout_on_busy_host(Duration::from_secs(2), ctx.server.exit_status()).await;
         }
-        let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| arena.tap.events());
+        let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| ctx.recorder.events());
         let failure = match output.todo() {
-            Some(todo) if check.needs.is_empty() && failure.fundamental => {
+            Some(todo) if check.requires.is_empty() && failure.fundamental => {
                 self.untouched(check, failure, &todo)
             }
             _ => failure,
         };
-        let failure = match arena.server.ended() {
+        let failure = match ctx.server.ended() {
             // Whatever the client noticed, this is why.
-            Some(status) if failure.kind != Kind::NotStarted => {
+            Some(status) if failure.kind != FailureKind::NotStarted => {
                 let summary = format!("the server's process ended ({status}): {}", failure.summary);
-                Failure { kind: Kind::Died, summary, ..failure }
+                let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
+                    status: status.to_string(),
+                    noticed: Box::new(noticed),
+                });
+                Failure { kind: FailureKind::Died, cause, summary, ..failure }
             }
             _ => failure,
         };
@@ -391,7 +404,7 @@ impl Shared {
             transcript: transcript::lines(&events, &failure.clients, failure.mark),
             printed: last_lines(output),
             panic: output.panic(),
-            ended: arena.server.ended().map(|status| status.to_string()),
+            ended: ctx.server.ended().map(|status| status.to_string()),
             ..bare(check, failure)
         }
     }
@@ -400,7 +413,8 @@ impl Shared {
         let source = self.target.map(|target| check.exercise.source(target));
         let place = source.unwrap_or_else(|| "the program".to_string());
         Failure {
-            kind: Kind::NotStarted,
+            kind: FailureKind::NotStarted,
+            cause: None,
             summary: format!("{}: not started", check.exercise),
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
@@ -414,9 +428,20 @@ impl Shared {
     }
 }
 
+/// Runs the gate, lets the checks that require this one begin, and runs the rest.
+async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
+    if let Some(gate) = check.gate {
+        let gated = gate(ctx).await;
+        gated.map_err(|error| error.map_failure(|failure| failure.fundamental = true))?;
+        ctx.gate_passed();
+    }
+    (check.details)(ctx).await
+}
+
 fn bare(check: &Check, failure: Failure) -> Report {
     let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
     Report {
+        words: words(&failure),
         failure,
         transcript: Vec::new(),
         printed: Vec::new(),
@@ -430,6 +455,14 @@ fn last_lines(output: &Output) -> Vec<String> {
     let boring = |line: &str| line.is_empty() || line.starts_with("note: run with `RUST_BACKTRACE");
     let lines: Vec<_> = output.lines().into_iter().filter(|(_, line)| !boring(line)).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|(_, line)| line.clone()).collect()
+}
+
+/// Whether a check's servers find `CI` in their environment: every second check of an exercise, so
+/// that no seed spares a server that is right in one environment only.
+fn in_ci(seed: u64, check: &Check) -> bool {
+    let of_exercise = checks::all().into_iter().filter(|other| other.exercise == check.exercise);
+    let before = of_exercise.take_while(|other| other.id != check.id).count() as u64;
+    seed.wrapping_add(before).is_multiple_of(2)
 }
 
 /// Each check has chances of its own, whichever others run.

@@ -1,6 +1,6 @@
 //! Ctrl-C: whatever the checker started ends before it does.
 
-use crate::server::process;
+use harness::server::process;
 
 /// Exit code of a program that was interrupted.
 pub const INTERRUPTED: u8 = 130;

@@ -10,13 +10,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::checks;
-use crate::exercise::Exercise;
-use crate::familiar::{Familiar, Signature, signature};
 use crate::grade::{self, Graded, Outcome};
+use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
-use crate::server::Program;
-use crate::server::build::{build, workspace};
+use harness::exercise::Exercise;
+use harness::server::Program;
+use harness::server::build::{build, workspace};
 
 /// The package whose program is all of the museum's servers.
 const PACKAGE: &str = "selftest";
@@ -83,9 +82,9 @@ pub struct Matrix {
 /// # Errors
 /// When it can't be built or read.
 pub async fn open() -> Result<(PathBuf, Catalogue), String> {
-    let mut built = build(&[PACKAGE]).await?;
-    let program =
-        built.remove(PACKAGE).unwrap_or_else(|| Err("cargo said nothing about it".to_string()))?;
+    let mut built = build(&[PACKAGE]).await.map_err(|error| error.to_string())?;
+    let program = built.remove(PACKAGE).ok_or("cargo said nothing about it")?;
+    let program = program.map_err(|error| error.to_string())?;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
     let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     let catalogue = serde_json::from_slice(&list.stdout)
@@ -168,12 +167,12 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             Outcome::Failed(report) => {
                 if !row.fault.violates.iter().any(|violated| violated == id) {
                     row.complaints
-                        .push(format!("{id} fails, and is innocent: {}", report.failure.summary));
+                        .push(format!("{id} fails, and is innocent: {}", report.words.headline));
                 }
                 "caught"
             }
             Outcome::Blocked(_) => "blocked",
-            Outcome::Unknown(reason) => {
+            Outcome::Inconclusive(reason) => {
                 row.complaints.push(format!("{id} could not be judged: {reason}"));
                 "unknown"
             }
@@ -195,9 +194,9 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
 
 impl Row {
     /// What a student's failure can be compared with, if it fails and could be judged.
-    pub fn familiar(&self) -> Option<Familiar> {
+    pub fn familiar(&self) -> Option<KnownMistake> {
         let Fault { name, exercise, sentence, .. } = self.fault.clone();
-        self.signature.clone().map(|signature| Familiar { name, exercise, sentence, signature })
+        self.signature.clone().map(|signature| KnownMistake { name, exercise, sentence, signature })
     }
 }
 

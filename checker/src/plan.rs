@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::age::Age;
-use crate::checks::{self, Check};
-use crate::exercise::{Exercise, Target};
-use crate::server::Program;
-use crate::server::build::{build, workspace};
-use crate::verdict::{Failure, Kind};
+use checks::{self, Check};
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
+use harness::server::build::{CompileError, build, workspace};
+use harness::uptime_cache::UptimeCache;
+use harness::verdict::{Failure, FailureKind};
 
 /// Which programs to grade, and by which checks.
 pub struct Plan {
@@ -37,8 +37,8 @@ impl Plan {
                 self.checks.iter().any(|check| check.exercise == *exercise && which(check))
             };
             // Where heartbeats are waited for, the first second is long over when they are judged.
-            if some(|check| check.ages)
-                && !some(|check| check.beats)
+            if some(|check| check.needs_uptime)
+                && !some(|check| check.uses_heartbeats)
                 && let Ok(program) = program
             {
                 program.remember();
@@ -49,7 +49,7 @@ impl Plan {
 
     /// The exercises that are spared the wait.
     pub fn spared(&self) -> Vec<Exercise> {
-        let seen = |program: &Program| program.age().is_some_and(Age::seen);
+        let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
     }
@@ -79,14 +79,16 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
     Ok(with_needs(wanted))
 }
 
-/// These checks and all that they need, in the contract's order.
+/// These checks and all that their verdicts depend on, in the contract's order.
 pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     let all = checks::all();
-    // Needs come earlier in the contract's order, so one pass from the end finds them all.
-    for check in all.iter().rev() {
-        if wanted.contains(check.id) {
-            wanted.extend(check.needs.iter().chain(check.explained_by).chain(check.moot_after));
-        }
+    // A check may be explained by a later one, so one pass does not find all of them.
+    let mut open: Vec<&'static str> = wanted.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        let Some(check) = all.iter().find(|check| check.id == id) else { continue };
+        let causes =
+            check.requires.iter().chain(check.explained_by).chain(check.inconclusive_after);
+        open.extend(causes.filter(|cause| wanted.insert(cause)));
     }
     all.into_iter().filter(|check| wanted.contains(check.id)).collect()
 }
@@ -98,19 +100,19 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
 pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
     let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await?;
+    let mut built = build(&packages).await.map_err(|error| error.to_string())?;
     let program = |exercise: Exercise| {
         let outcome = built
             .remove(exercise.package(target))
-            .unwrap_or_else(|| Err("cargo said nothing about it".to_string()));
+            .unwrap_or_else(|| Err(CompileError("cargo said nothing about it".to_string())));
         outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
             let hint = format!(
                 "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
                 exercise.source(target),
                 exercise.package(target)
             );
-            let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
-                .expected("a program that compiles", complaint.trim_end())
+            let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
+                .expected("a program that compiles", complaint.0.trim_end())
                 .hint(hint);
             Box::new(Failure { fundamental: true, ..failure })
         })

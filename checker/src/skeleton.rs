@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::checks;
-use crate::exercise::Exercise;
-use crate::server::build::workspace;
+use harness::exercise::Exercise;
+use harness::server::build::workspace;
 
 /// The untouched `main.rs` of this exercise.
 pub fn of(exercise: Exercise) -> &'static str {

@@ -7,12 +7,12 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-use contract::store::{read, write};
+use harness::store::{read, write};
 use serde::{Deserialize, Serialize};
 
-use crate::exercise::{Exercise, Target};
 use crate::grade::{Graded, Outcome};
-use crate::server::build::workspace;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 
 /// What the last grade said of one exercise.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -80,6 +80,6 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Passed => "passed",
         Outcome::Failed(_) => "failed",
         Outcome::Blocked(_) => "blocked",
-        Outcome::Unknown(_) => "unknown",
+        Outcome::Inconclusive(_) => "unknown",
     }
 }

@@ -7,15 +7,14 @@ use std::io::Write;
 use std::process::{ExitCode, exit};
 use std::sync::{Arc, Mutex, mpsc};
 
-use checker::checks;
 use checker::cli::fresh_seed;
-use checker::exercise::Target;
 use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
 use checker::plan;
 use checker::report::human;
 use checker::report::json::Totals;
 use checker::state;
+use harness::exercise::Target;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 const USAGE: u8 = 2;
@@ -143,6 +142,8 @@ fn trial_result(graded: &Graded) -> Result<Completion, Failed> {
         Outcome::Passed => Ok(Completion::Completed),
         Outcome::Failed(report) => Err(human::failure(graded, report).into()),
         Outcome::Blocked(by) => Ok(Completion::ignored_with(format!("blocked by {by}"))),
-        Outcome::Unknown(reason) => Ok(Completion::ignored_with(format!("not judged: {reason}"))),
+        Outcome::Inconclusive(reason) => {
+            Ok(Completion::ignored_with(format!("not judged: {reason}")))
+        }
     }
 }

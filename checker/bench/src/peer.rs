@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fmt, fs, io};
 
-use checker::exercise::{Exercise, Target};
 use checker::foreign::{self, Language};
-use checker::server::build::workspace;
-use checker::server::proc::Before;
-use checker::server::process::{self, Process};
-use checker::server::usage;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
+use harness::server::proc::Before;
+use harness::server::process::{self, Process};
+use harness::server::usage;
 
 use crate::machine;
 use crate::steps::{self, Step, StepError};
@@ -245,7 +245,7 @@ fn cargo_build(
     target: Option<&Path>,
     packages: &[&str],
 ) -> Result<(), BuildError> {
-    let mut cargo = Command::new(checker::server::build::cargo());
+    let mut cargo = Command::new(harness::server::build::cargo());
     cargo.current_dir(workspace).args(["build", "--quiet"]);
     if let Some(target) = target {
         cargo.arg("--target-dir").arg(target);
@@ -296,7 +296,7 @@ impl Server {
 
     /// Returns the CPU time the server has used, if the system reports it.
     pub fn processor_time(&self) -> Option<Duration> {
-        usage::ran(self.process.id())
+        usage::cpu_time(self.process.id())
     }
 
     /// Returns the CPU time the server has used since `before`.

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 use std::{env, process};
 
-use checker::exercise::Exercise;
+use harness::exercise::Exercise;
 use tokio::net::TcpListener;
 
 /// The first message on every connection.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use checker::exercise::Exercise;
+use harness::exercise::Exercise;
 
 use crate::drive::{self, DriveError, Tally, Window};
 use crate::peer::{Peer, Peers, StartError};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 
-use checker::exercise::Exercise;
+use harness::exercise::Exercise;
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::collect::Sources;

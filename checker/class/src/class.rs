@@ -6,8 +6,8 @@ use std::process::{ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use checker::exercise::Exercise;
-use checker::server::process::{self, Process};
+use harness::exercise::Exercise;
+use harness::server::process::{self, Process};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Semaphore, mpsc};
 

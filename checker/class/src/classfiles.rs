@@ -68,7 +68,7 @@ pub(crate) fn write(out: &Path, results: &[Submission], alike: Vec<Alike>) -> io
 /// A line a submission: its points, and each check's.
 pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let ids: Vec<&str> = checker::checks::all().iter().map(|check| check.id).collect();
+    let ids: Vec<&str> = checks::all().iter().map(|check| check.id).collect();
     let head = [
         "submission",
         "status",

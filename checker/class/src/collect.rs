@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use checker::exercise::Exercise;
+use harness::exercise::Exercise;
 use sha2::{Digest, Sha256};
 
 use crate::entry::{Content, Entry, FILE_LIMIT, entries};

@@ -37,7 +37,7 @@ pub(crate) struct Confine {
     /// With Landlock: nothing may be written but what lies below these
     #[arg(long)]
     write: Vec<PathBuf>,
-    /// With Landlock: listen on a free port only, and connect to nothing
+    /// With Landlock: listen only where `ADDR` may say, and connect to nothing
     #[arg(long)]
     no_connect: bool,
     /// The program and its arguments
@@ -121,6 +121,7 @@ fn limit(args: &Confine) {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use harness::server::{DEFAULT_PORT, OWN_PORTS};
     use landlock::{
         ABI, Access, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
         RulesetError, Scope, path_beneath_rules,
@@ -144,8 +145,11 @@ mod linux {
             .add_rules(path_beneath_rules(&args.read, AccessFs::from_read(WANTED)))?
             .add_rules(path_beneath_rules(&args.write, AccessFs::from_all(WANTED)))?;
         if args.no_connect {
-            // Port 0 is any free port.
-            rules = rules.add_rule(NetPort::new(0, AccessNet::BindTcp))?;
+            // Port 0 is any free port. The default is that of a server that ignores `ADDR`, which
+            // is to be found out.
+            let ports = OWN_PORTS.chain([0, DEFAULT_PORT]);
+            let allowed = |port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::BindTcp));
+            rules = rules.add_rules(ports.map(allowed))?;
         }
         rules.restrict_self()?;
         Ok(())

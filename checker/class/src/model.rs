@@ -1,6 +1,5 @@
 //! The one result model, from which all files and formats are written.
 
-use checker::points;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -189,7 +188,7 @@ impl Weights {
         let weights: std::collections::BTreeMap<String, u32> = serde_json::from_str(&text).map_err(|error| {
             format!("{name} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}")
         })?;
-        match weights.keys().find(|id| checker::checks::find(id).is_none()) {
+        match weights.keys().find(|id| checks::find(id).is_none()) {
             Some(id) => {
                 Err(format!("{name}: there is no check `{id}`; checks are named like echo::reply"))
             }
@@ -198,10 +197,10 @@ impl Weights {
     }
 
     pub(crate) fn of(&self, id: &str) -> u32 {
-        self.0.get(id).copied().unwrap_or_else(|| points::of(id))
+        self.0.get(id).copied().unwrap_or_else(|| checks::find(id).map_or(0, checks::Check::points))
     }
 
     pub(crate) fn sum(&self) -> u32 {
-        checker::checks::all().iter().map(|check| self.of(check.id)).sum()
+        checks::all().iter().map(|check| self.of(check.id)).sum()
     }
 }

@@ -59,7 +59,7 @@ impl Overview {
             .iter()
             .flat_map(|result| &result.exercises)
             .filter_map(|exercise| exercise.looks_like.as_ref());
-        let rate = |check: &&'static checker::checks::Check| {
+        let rate = |check: &&'static checks::Check| {
             let all =
                 results.iter().flat_map(Submission::checks).filter(|graded| graded.id == check.id);
             let judged: Vec<_> = all.filter(|graded| graded.outcome != "unknown").collect();
@@ -77,7 +77,7 @@ impl Overview {
             commonest_mistake: most(
                 mistakes.map(|mistake| (mistake.name.clone(), mistake.sentence.clone())),
             ),
-            checks: checker::checks::all().iter().map(rate).collect(),
+            checks: checks::all().iter().map(rate).collect(),
             alike,
         }
     }

@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use checker::exercise::{Exercise, Target};
-use checker::server::build::workspace;
 use clap::Args;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 use serde_json::{Value, json};
 
 #[derive(Args)]

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use checker::checks;
-use checker::exercise::{Exercise, Target};
 use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
 use checker::plan::Plan;
 use checker::report::{human, json};
-use checker::server::Program;
-use checker::verdict::{Failure, Kind};
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
+use harness::verdict::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 
 /// What the class asks of a worker.
@@ -82,7 +81,7 @@ async fn graded(task: Task) -> std::io::Result<()> {
 
 fn does_not_compile(exercise: Exercise, words: &str) -> Failure {
     let source = exercise.source(Target::Day1);
-    let failure = Failure::new(Kind::DoesNotCompile, format!("{exercise} does not compile"))
+    let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
         .expected("a program that compiles", words.trim_end())
         .hint(format!("Mend what rustc says about {source} first; run `cargo check -p {exercise}` to see only that."));
     Failure { fundamental: true, ..failure }
@@ -90,7 +89,7 @@ fn does_not_compile(exercise: Exercise, words: &str) -> Failure {
 
 fn missing(exercise: Exercise) -> Failure {
     let source = exercise.source(Target::Day1);
-    let failure = Failure::new(Kind::NotStarted, format!("{exercise}: not submitted"))
+    let failure = Failure::new(FailureKind::NotStarted, format!("{exercise}: not submitted"))
         .expected(
             "a server that answers its first client",
             format!("a submission without {source}"),

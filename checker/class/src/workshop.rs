@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use checker::exercise::{Exercise, Target};
-use checker::server::build;
-use checker::server::process::{self, Process};
+use harness::exercise::{Exercise, Target};
+use harness::server::build::{self, CompileError};
+use harness::server::process::{self, Process};
 use tokio::io::AsyncReadExt;
 
 use crate::collect::Sources;
@@ -231,15 +231,17 @@ impl Workshop {
         };
         let mut outcomes = build::outcomes(&out, &err, &names);
         let outcome = |exercise: &Exercise| {
-            let outcome = outcomes.remove(exercise.name()).unwrap_or_else(|| Err(String::new()));
+            let outcome = outcomes
+                .remove(exercise.name())
+                .unwrap_or_else(|| Err(CompileError(String::new())));
             // The path that cargo names is one inside the sandbox.
             let program = rooms
                 .target
                 .join("debug")
                 .join(format!("{exercise}{}", std::env::consts::EXE_SUFFIX));
-            let outcome = outcome
-                .map(|_| program)
-                .map_err(|words| shown(if words.trim().is_empty() { &status } else { &words }));
+            let outcome = outcome.map(|_| program).map_err(|CompileError(words)| {
+                shown(if words.trim().is_empty() { &status } else { &words })
+            });
             (*exercise, outcome)
         };
         Ok(exercises.iter().map(outcome).collect())

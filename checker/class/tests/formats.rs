@@ -20,10 +20,8 @@ fn grading() -> (Value, Value) {
     let nasty = "\"<&]]>\" \u{1b}[31m\u{0}\u{fffe} | % : , \r\n🦀";
     let mut exercises: Vec<Value> = Vec::new();
     for name in ["echo", "heartbeat", "broadcast"] {
-        let checks = checker::checks::all()
-            .into_iter()
-            .filter(|check| check.exercise.name() == name)
-            .enumerate();
+        let checks =
+            checks::all().into_iter().filter(|check| check.exercise.name() == name).enumerate();
         let checks: Vec<Value> = checks
             .map(|(n, check)| {
                 counts[n % 4] += 1;
@@ -151,7 +149,7 @@ fn annotations_stay_on_their_line_and_tables_in_their_cells() {
     );
     let summary = converted("github-summary", &grading);
     let rows = summary.lines().filter(|line| line.starts_with("| `"));
-    assert_eq!(rows.count(), checker::checks::all().len(), "{summary}");
+    assert_eq!(rows.count(), checks::all().len(), "{summary}");
     assert!(!summary.contains("<&"), "{summary}");
 }
 

@@ -8,12 +8,14 @@ use std::error::Error;
 use std::process::Command;
 
 use anstyle_svg::Term;
-use checker::server::build::{build, workspace};
+use harness::server::build::{build, workspace};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut built = build(&["checker", "selftest"]).await?;
-    let mut program = |package: &str| built.remove(package).ok_or("cargo said nothing about it")?;
+    let mut program = |package: &str| -> Result<_, Box<dyn Error>> {
+        Ok(built.remove(package).ok_or("cargo said nothing about it")??)
+    };
     let (checker, museum) = (program("checker")?, program("selftest")?);
     let pictures = [("red", "--fault close-unanswered"), ("green", "--right raw-echo")];
     for (name, server) in pictures {

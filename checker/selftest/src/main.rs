@@ -1,8 +1,7 @@
 //! The museum: servers that are right but for one realistic mistake, servers that are right in other clothes,
 //! and programs that behave badly as processes. The checker has to tell them apart.
 //!
-//! `selftest --fault NAME`, `--right NAME`, `--process NAME`, `--list`; a right one may be given an address that is
-//! `ADDR` for it whatever the environment says: `--right NAME --addr ADDRESS`.
+//! `selftest --fault NAME`, `--right NAME`, `--process NAME`, `--list`.
 
 mod base;
 mod config;
@@ -17,8 +16,7 @@ use std::process::ExitCode;
 use config::Config;
 use pieces::{Exercise, RIGHT, Works};
 
-const USAGE: &str =
-    "usage: selftest --list | --fault NAME | --right NAME [--addr ADDRESS] | --process NAME";
+const USAGE: &str = "usage: selftest --list | --fault NAME | --right NAME | --process NAME";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -29,15 +27,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["--fault", name] => match pieces::faults().find(|fault| fault.name == name) {
-            Some(fault) => serve(fault.exercise, &Works::Base(fault.twists), None),
+            Some(fault) => serve(fault.exercise, &Works::Base(fault.twists)),
             None => unknown("fault", name, pieces::faults().map(|fault| fault.name)),
         },
-        ["--right", name] | ["--right", name, "--addr", _] => {
-            match RIGHT.iter().find(|right| right.name == name) {
-                Some(right) => serve(right.exercise, &right.works, args.get(3).copied()),
-                None => unknown("right server", name, RIGHT.iter().map(|right| right.name)),
-            }
-        }
+        ["--right", name] => match RIGHT.iter().find(|right| right.name == name) {
+            Some(right) => serve(right.exercise, &right.works),
+            None => unknown("right server", name, RIGHT.iter().map(|right| right.name)),
+        },
         ["--process", name, ref rest @ ..] => match process::run(name, rest) {
             Some(code) => code,
             None => unknown("process", name, process::PIECES.iter().map(|(name, _)| *name)),
@@ -49,18 +45,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves with what the environment says, or at this address, until killed.
-fn serve(exercise: Exercise, works: &Works, addr: Option<&str>) -> ExitCode {
-    let mut config = match Config::from_env() {
+/// Serves with what the environment says, until killed.
+fn serve(exercise: Exercise, works: &Works) -> ExitCode {
+    let config = match Config::from_env() {
         Ok(config) => config,
         Err(complaint) => {
             eprintln!("{complaint}");
             return ExitCode::FAILURE;
         }
     };
-    if let Some(addr) = addr {
-        config.addr = addr.to_string();
-    }
     let outcome = match *works {
         Works::Base(twists) => right::on_all_cores(base::run(config.clone(), exercise, twists)),
         Works::Own(run) => run(config.clone()),

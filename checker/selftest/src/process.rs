@@ -29,6 +29,9 @@ pub(crate) const PIECES: &[(&str, &str)] = &[
     ("ignore-sigterm", "Serves, and takes no notice of SIGTERM and SIGINT."),
     ("busy", "Serves, and burns every core beside it."),
     ("wrong-port", "Prints a ready line with a port on which nobody listens."),
+    ("own-port", "Listens on a port of its own, whatever `ADDR` says."),
+    ("fixed-ready-line", "Listens where `ADDR` says, and prints a ready line with port 8080."),
+    ("own-port-taken", "Wants a port of its own that is in use, whatever `ADDR` says, and ends."),
     ("panic", "Panics in its main thread right after the ready line."),
     ("panic-on-connect", "Panics in the task of each connection."),
     ("setsid", "Leaves a grandchild in a session of its own, which keeps the output streams open."),
@@ -66,6 +69,9 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
             serve(&[])
         }
         "wrong-port" => wrong_port(),
+        "own-port" => TcpListener::bind("127.0.0.1:0").and_then(serve_on),
+        "own-port-taken" => own_port_taken(),
+        "fixed-ready-line" => fixed_ready_line(),
         "panic" => panic_early(),
         "panic-on-connect" => panic_on_connect(),
         "setsid" => setsid(),
@@ -165,6 +171,20 @@ fn wrong_port() -> io::Result<()> {
     io::stdout().flush()?;
     loop {
         drop(real.accept());
+    }
+}
+
+fn own_port_taken() -> io::Result<()> {
+    let other = TcpListener::bind("127.0.0.1:0")?;
+    serve_on(TcpListener::bind(other.local_addr()?)?)
+}
+
+fn fixed_ready_line() -> io::Result<()> {
+    let listener = TcpListener::bind(config()?.addr)?;
+    println!("WebSocket server running on ws://127.0.0.1:8080");
+    io::stdout().flush()?;
+    loop {
+        drop(listener.accept());
     }
 }
 

@@ -7,6 +7,9 @@ use crate::base::Twist;
 pub(crate) const WELCOME: &str = "Welcome! Connection established.";
 pub(crate) const PREFIX: &str = "Server received: ";
 
+/// What an object of JavaScript has from the beginning, a table of commands for instance.
+const PROPERTIES: [&str; 5] = ["constructor", "__proto__", "hasOwnProperty", "toString", "valueOf"];
+
 /// The reply to `said`, by the client on connection number `id`, to a server of this age.
 pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Option<String> {
     let mut said = said.to_owned();
@@ -37,6 +40,10 @@ pub(crate) fn reply(twists: &[Twist], id: u64, age: Duration, said: &str) -> Opt
             Twist::WrongUnderCi if std::env::var_os("CI").is_some() => {
                 return Some(format!("Echo: {said}"));
             }
+            Twist::RightUnderCi if std::env::var_os("CI").is_none() => {
+                return Some(format!("Echo: {said}"));
+            }
+            Twist::LooksUpProperties if PROPERTIES.contains(&said.as_str()) => return None,
             Twist::FirstTenConnections if id >= 10 => {
                 return Some(format!("Server received: Hello, client {id}"));
             }

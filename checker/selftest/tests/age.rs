@@ -2,10 +2,10 @@
 
 mod common;
 
-use checker::exercise::{Exercise, Target};
-use checker::server::build::workspace;
 use common::check;
 use common::workbook::Workbook;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 use serde_json::Value;
 
 /// Whether the student's echo is spared the wait, and how long `echo::reply` takes.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{check, checker, free_port, graded, museum, outcomes};
+use common::{check, checker, graded, museum, outcomes};
 use serde_json::Value;
 
 fn complains(args: &[&str], code: i32, words: &[&str]) {
@@ -28,6 +28,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grade", "echo", "--format", "xml"], 2, &["xml", "json"]);
     complains(&["museum", "no-such-fault"], 2, &["no-such-fault"]);
     complains(&["museum", "--jobs", "0"], 2, &["0"]);
+    complains(&["mistakes", "no-such-mistake"], 2, &["`no-such-mistake`"]);
     complains(&["soak", "ehco"], 2, &["`ehco`"]);
     complains(&["grate"], 2, &["grate"]);
 }
@@ -137,12 +138,16 @@ fn a_familiar_mistake_is_recognised() {
     assert_eq!(familiar(&["echo", "--command", &right]), Value::Null);
 }
 
-/// What stands in `ADDR` is not graded. Of a server with an address of its own a second one can't run beside the first.
+/// The first server of each exercise shows whether it listens where `ADDR` says.
 #[test]
-fn a_server_with_an_address_of_its_own_passes() {
-    for (exercise, piece) in [("heartbeat", "raw-heartbeat"), ("broadcast", "raw-broadcast")] {
-        let command = format!("{} --addr 127.0.0.1:{}", museum("--right", piece), free_port());
+fn a_server_that_ignores_addr_is_reported() {
+    for exercise in ["echo", "heartbeat", "broadcast"] {
+        let command = museum("--process", "own-port");
         let (code, result) = graded(&[exercise, "--command", &command]);
-        assert_eq!(code, 0, "{result:#}");
+        assert_eq!((code, &result["totals"]["failed"]), (1, &1.into()), "{result:#}");
+        assert_eq!(result["totals"]["passed"], 0, "{result:#}");
+        let words = ["The server listens on ", " and not on the address in ADDR."];
+        let text = result.to_string();
+        assert!(words.iter().all(|words| text.contains(words)), "{result:#}");
     }
 }

@@ -67,12 +67,12 @@ fn an_exercise_is_added_as_it_says() {
     let workbook = Workbook::copy();
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("template");
     copy(&template, workbook.root());
-    let guide = checker::server::build::workspace().join("CONTRIBUTING.md");
+    let guide = harness::server::build::workspace().join("CONTRIBUTING.md");
     let guide = fs::read_to_string(guide).expect("the guide").replace("\r\n", "\n");
     let (_, rest) = guide.split_once("<!-- the places -->\n```diff\n").expect("the places");
     change(&workbook, rest.split("\n```").next().expect("an end"));
 
-    let cargo = checker::server::build::cargo();
+    let cargo = harness::server::build::cargo();
     let checker = |args: &[&str]| {
         let mut command = Command::new(&cargo);
         command.args(["run", "--quiet", "--offline", "--package", "checker", "--"]).args(args);

@@ -3,48 +3,48 @@
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
 
-use checker::gauge::Gauge;
+use harness::stall_monitor::StallMonitor;
 
 const STALL: Duration = Duration::from_millis(60);
 
 /// A gauge after a stall in which nothing else of this runtime got to run, as on a machine that stands still; and when
 /// the stall began.
-async fn stalled() -> (Gauge, Instant) {
-    let gauge = Gauge::start();
+async fn stalled() -> (StallMonitor, Instant) {
+    let stalls = StallMonitor::start();
     tokio::task::yield_now().await;
     let since = Instant::now();
     while since.elapsed() < STALL {
         spin_loop();
     }
-    (gauge, since)
+    (stalls, since)
 }
 
 #[tokio::test]
 async fn a_stall_is_told_of_before_the_gauge_has_run_again() {
-    let (gauge, since) = stalled().await;
-    assert!(gauge.worst_since(since) >= STALL / 2, "{:?}", gauge.worst_since(since));
+    let (stalls, since) = stalled().await;
+    assert!(stalls.worst_since(since) >= STALL / 2, "{:?}", stalls.worst_since(since));
 }
 
 #[tokio::test]
 async fn a_stall_is_remembered_and_belongs_to_its_time() {
-    let (gauge, since) = stalled().await;
+    let (stalls, since) = stalled().await;
     // Once the look in which it happened is over, the present one is a new one, and has nothing to tell.
-    while gauge.worst_since(Instant::now()) >= STALL / 2 {
+    while stalls.worst_since(Instant::now()) >= STALL / 2 {
         tokio::task::yield_now().await;
     }
-    assert!(gauge.worst_since(since) >= STALL / 2, "{:?}", gauge.worst_since(since));
+    assert!(stalls.worst_since(since) >= STALL / 2, "{:?}", stalls.worst_since(since));
 }
 
 /// Others may have their turn meanwhile, the gauge too.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_single_thread_that_waits_for_a_processor_is_told_of() {
-    let gauge = Gauge::start();
+    let stalls = StallMonitor::start();
     let since = Instant::now();
-    let _load = checker::soak::Load::start();
+    let _load = checker::stress::Load::start();
     let busy = tokio::spawn(async move {
         // Ends as soon as the thread that runs this had to wait for others.
-        while gauge.longest_wait_since(since) == Duration::ZERO {
+        while stalls.longest_wait_since(since) == Duration::ZERO {
             tokio::task::yield_now().await;
         }
     });

@@ -5,9 +5,9 @@ mod common;
 use std::fs;
 use std::sync::{Mutex, MutexGuard};
 
-use checker::exercise::{Exercise, Target};
 use checker::skeleton;
 use common::workbook::Workbook;
+use harness::exercise::{Exercise, Target};
 
 /// All copies of the workbook build into one folder, so one at a time.
 static TURN: Mutex<()> = Mutex::new(());

@@ -4,11 +4,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use checker::exercise::Exercise;
 use checker::grade::Outcome;
 use checker::museum::{Matrix, Row};
-use checker::{checks, familiar, museum, report};
+use checker::{known_mistakes, museum, report};
 use common::judged;
+use harness::exercise::Exercise;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -39,7 +39,7 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
     let mut recognised = BTreeSet::new();
     for row in matrix.faults.iter().filter_map(Row::familiar) {
         let exercise = Exercise::named(&row.exercise).expect("an exercise");
-        let Some(piece) = familiar::failing_so(&row.signature, exercise) else { continue };
+        let Some(piece) = known_mistakes::failing_so(&row.signature, exercise) else { continue };
         if piece.name != row.name {
             complaints
                 .push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));
@@ -50,13 +50,13 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
             recognised.insert(row.name);
         }
     }
-    let (all, known) = (familiar::table().len(), recognised.len());
+    let (all, known) = (known_mistakes::table().len(), recognised.len());
     println!("{known} of the {all} familiar mistakes were recognised");
     if known * 10 < all * 9 {
         complaints.push(format!("only {known} of the {all} familiar mistakes were recognised"));
         let strange = matrix.faults.iter().filter(|row| !recognised.contains(&row.fault.name));
         let strange = strange
-            .filter(|row| familiar::table().iter().any(|piece| piece.name == row.fault.name));
+            .filter(|row| known_mistakes::table().iter().any(|piece| piece.name == row.fault.name));
         complaints
             .extend(strange.map(|row| format!("{} was not: {:?}", row.fault.name, row.signature)));
     }

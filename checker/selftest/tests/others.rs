@@ -7,14 +7,14 @@ mod common;
 
 use std::sync::{Mutex, PoisonError};
 
-use checker::exercise::Exercise;
 use checker::foreign::{self, Foreign, Language};
 use checker::grade::{self, Outcome};
 use checker::plan::Plan;
 use checker::report;
-use checker::server::Program;
-use checker::verdict::Kind;
 use common::judged;
+use harness::exercise::Exercise;
+use harness::server::Program;
+use harness::verdict::FailureKind;
 
 const SEED: u64 = 1;
 
@@ -81,7 +81,7 @@ fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
         .expect("it can be written");
     let argv =
         vec![right.argv[0].clone(), greedy.to_string_lossy().into_owned(), "broadcast".to_string()];
-    let program = Program::new(argv, checker::server::build::workspace());
+    let program = Program::new(argv, harness::server::build::workspace());
     let plan = Plan::of(Exercise::Broadcast, program, SEED);
     let graded =
         tokio::runtime::Runtime::new().expect("a runtime").block_on(grade::grade_all(plan));
@@ -90,5 +90,5 @@ fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
         .find(|graded| graded.check.id == "broadcast::slow")
         .expect("it is among them");
     let Outcome::Failed(report) = &slow.outcome else { panic!("{:?}", slow.outcome) };
-    assert_eq!(report.failure.kind, Kind::Memory, "{:?}", report.failure);
+    assert_eq!(report.failure.kind, FailureKind::Memory, "{:?}", report.failure);
 }

@@ -4,7 +4,7 @@ mod browser;
 mod common;
 
 use browser::{Browser, Playground};
-use common::{checker, free_port, museum};
+use common::{checker, museum};
 
 const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
 
@@ -158,9 +158,9 @@ async fn a_server_that_is_restarted_finds_its_clients_again() {
     browser.close().await;
 }
 
-/// A server of the standard library's only, with an address of its own, that never answers and prints what it is.
+/// A server of the standard library's only that never answers and prints what it is.
 const BARE: &str = r#"fn main() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:PORT").unwrap();
+    let listener = std::net::TcpListener::bind(std::env::var("ADDR").unwrap()).unwrap();
     println!("VERSION");
     println!("WebSocket server running on ws://{}", listener.local_addr().unwrap());
     let _held: Vec<_> = listener.incoming().collect();
@@ -177,15 +177,13 @@ async fn a_save_builds_and_starts_it_again_and_a_slip_of_the_pen_ends_nothing() 
         std::fs::write(path, text).expect("it is written");
     };
     let source = "day1/echo/src/main.rs";
-    // Two of them can't run at a time.
-    let bare = BARE.replace("PORT", &free_port().to_string());
     write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"day1/echo\"]\n");
     write(
         "day1/echo/Cargo.toml",
         "[package]\nname = \"echo\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
     );
     write("checker/tests/day1.rs", "");
-    write(source, &bare.replace("VERSION", "the first one"));
+    write(source, &BARE.replace("VERSION", "the first one"));
     let environment = [
         ("CARGO_MANIFEST_DIR", root.path().join("checker")),
         ("CARGO_TARGET_DIR", root.path().join("target")),
@@ -195,14 +193,14 @@ async fn a_save_builds_and_starts_it_again_and_a_slip_of_the_pen_ends_nothing() 
     let printed =
         |text: &str| format!("document.querySelector('#output').textContent.includes('{text}')");
     browser.until(&printed("the first one")).await;
-    write(source, &bare.replace("VERSION", "the second one"));
+    write(source, &BARE.replace("VERSION", "the second one"));
     browser.until(&printed("the second one")).await;
     write(source, "fn main() { let x: u8 = \"no number\"; }");
     browser
         .until("document.querySelector('#complaint')?.textContent.includes('mismatched types')")
         .await;
     assert_eq!(browser.run(&format!("return {}", printed("the second one"))).await, true);
-    write(source, &bare.replace("VERSION", "the third one"));
+    write(source, &BARE.replace("VERSION", "the third one"));
     browser.until(&printed("the third one")).await;
     browser.until("!document.querySelector('#complaint')").await;
     browser.close().await;

@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use browser::{Browser, Playground};
-use checker::gauge::Gauge;
+use harness::stall_monitor::StallMonitor;
 
 /// A machine that keeps nobody waiting for longer is quiet enough to judge pauses on.
 const QUIET: Duration = Duration::from_millis(40);
@@ -52,9 +52,9 @@ async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
     browser.open(&playground, 2).await;
     let messages = 3_340;
     let script = BURST.replace("MESSAGES", &messages.to_string()).replace("RATE", "334");
-    let (gauge, began) = (Gauge::start(), Instant::now());
+    let (stalls, began) = (StallMonitor::start(), Instant::now());
     let measured = browser.run(&script).await;
-    let machine = gauge.worst_since(began);
+    let machine = stalls.worst_since(began);
     browser
         .until(&format!(
             "document.querySelector('#client-2 .log').textContent.includes('burst {}')",

@@ -2,8 +2,7 @@
 
 mod common;
 
-use checker::server::{Program, Server, StartError};
-use common::{check, free_port, graded, museum};
+use common::{check, graded, museum};
 use serde_json::Value;
 
 fn graded_process(name: &str) -> (i32, Value) {
@@ -45,6 +44,17 @@ fn one_whose_ready_line_names_another_port() {
 }
 
 #[test]
+fn one_that_listens_where_addr_says_and_names_another_port() {
+    fails_to_start("fixed-ready-line", "The ready line names another port");
+}
+
+#[test]
+fn one_that_ignores_addr() {
+    fails_to_start("own-port", "and not on the address in ADDR");
+    fails_to_start("own-port-taken", "wants an address in use and not the one in ADDR");
+}
+
+#[test]
 fn one_that_panics_once_it_is_ready() {
     fails_to_start("panic", "the server's process ended");
 }
@@ -81,24 +91,6 @@ fn one_that_shouts() {
 #[test]
 fn one_that_burns_every_core() {
     passes("busy");
-}
-
-/// Its port may go to any connection of any program while it is started anew.
-#[tokio::test]
-async fn one_whose_only_port_is_taken_is_not_judged() {
-    let port = free_port();
-    let argv = format!("{} --addr 127.0.0.1:{port}", museum("--right", "raw-echo"));
-    let program = Program::new(argv.split(' ').map(String::from).collect(), std::env::temp_dir());
-    let mut server = Server::start(&program, None).await.ok().expect("the port is free");
-    server.stop().await;
-    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is free again");
-    let (error, _) = Server::start(&program, None).await.err().expect("it has no port");
-    assert!(
-        matches!(&error, StartError::PortTaken(whose) if whose.contains(&port.to_string())),
-        "{error:?}"
-    );
-    drop(taken);
-    assert!(Server::start(&program, None).await.is_ok());
 }
 
 #[cfg(unix)]

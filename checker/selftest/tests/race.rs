@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use checker::contrast::host::{Baseline, Pushed};
-use checker::contrast::line::Bytes;
-use checker::contrast::plan::{Contestant, Plan};
-use checker::contrast::socket::upgrade_request;
-use checker::polling::client::{Heard, Http};
-use checker::polling::{Batch, server};
-use checker::server::Program;
+use baseline::client::{Http, StreamEvent};
+use baseline::transports::plan::{Contestant, Plan};
+use baseline::transports::proxy::Bytes;
+use baseline::transports::server::{Baseline, PushServer};
+use baseline::transports::socket::upgrade_request;
+use baseline::{Batch, server};
 use common::{checker, museum};
+use harness::server::Program;
 use playground::race::cost::Cost;
 use playground::race::run::{Settings, run};
 use playground::race::summary::Race;
@@ -32,7 +32,7 @@ async fn raced(rtt: u64) -> Race {
         apart: APART,
         rtt: Duration::from_millis(rtt),
         reconnect: false,
-        pushed: Pushed::Program(Program::new(argv, std::env::temp_dir())),
+        pushed: PushServer::Program(Program::new(argv, std::env::temp_dir())),
         server: "raw-broadcast".to_string(),
         baseline: Baseline::Inside,
         subscribers: vec![1, 3],
@@ -108,8 +108,8 @@ fn computed(contestant: Contestant) -> Computed {
         Contestant::Short(period) => {
             let (mut since, mut up, mut down, mut requests) = (0, 0, 0, 0);
             for poll in 1..=(1_000 / period.as_millis() as u32) {
-                let moment = plan.phase(period, 0) + period * poll;
-                let next = plan.events.iter().filter(|event| event.at <= moment).count();
+                let received = plan.phase(period, 0) + period * poll;
+                let next = plan.events.iter().filter(|event| event.at <= received).count();
                 up += asking(since, "");
                 down += answer(&texts[since..next], next);
                 requests += 1;
@@ -243,9 +243,9 @@ async fn the_baseline_can_be_asked_in_every_way() {
         );
         assert_eq!(
             events.next().await.expect("an event").0,
-            Heard::Message("one\n  two".to_string())
+            StreamEvent::Message("one\n  two".to_string())
         );
-        assert_eq!(events.next().await.expect("an event").0, Heard::Message("2".to_string()));
+        assert_eq!(events.next().await.expect("an event").0, StreamEvent::Message("2".to_string()));
         let (later, ()) = tokio::join!(http.poll(2, Some(Duration::from_secs(20))), async {
             http.publish("three").await.expect("published");
         });
@@ -311,7 +311,7 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     http.publish("one\rtwo\r\nthree").await.expect("published");
     assert_eq!(
         events.next().await.expect("an event").0,
-        Heard::Message("one\ntwo\nthree".to_string())
+        StreamEvent::Message("one\ntwo\nthree".to_string())
     );
     serving.abort();
 }

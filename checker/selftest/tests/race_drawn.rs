@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use checker::contrast::line::Bytes;
-use checker::contrast::measure::Sample;
-use checker::contrast::plan::Contestant;
+use baseline::transports::measure::Sample;
+use baseline::transports::plan::Contestant;
+use baseline::transports::proxy::Bytes;
 use playground::race::chart::{figure, svg};
 use playground::race::cost::Cost;
 use playground::race::idle::Idle;

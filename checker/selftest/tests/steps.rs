@@ -8,9 +8,9 @@ mod steps;
 use std::fs;
 use std::process::Command;
 
-use checker::exercise::Exercise;
 use common::workbook::Workbook;
 use common::{graded, outcomes};
+use harness::exercise::Exercise;
 
 #[test]
 fn each_step_compiles_and_the_last_one_is_the_tuned_server() {
@@ -21,7 +21,7 @@ fn each_step_compiles_and_the_last_one_is_the_tuned_server() {
     let fast = fs::read_to_string(&file).expect("the tuned server").replace("\r\n", "\n");
     for step in &steps {
         fs::write(&file, &step.source).expect("the copy can be written");
-        let mut cargo = Command::new(checker::server::build::cargo());
+        let mut cargo = Command::new(harness::server::build::cargo());
         cargo.args(["check", "--quiet", "--offline", "--package", "solution-fast"]);
         cargo.current_dir(workbook.root()).envs(workbook.environment());
         let output = cargo.output().expect("cargo runs");

@@ -6,15 +6,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use checker::checks;
-use checker::exercise::{Exercise, Target};
-use checker::{hints, points, skeleton, why};
+use checker::skeleton;
 use common::workbook::Workbook;
+use harness::exercise::{Exercise, Target};
 
 #[test]
 fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
     for exercise in Exercise::ALL {
-        let path = checker::server::build::workspace().join(exercise.source(Target::Day1));
+        let path = harness::server::build::workspace().join(exercise.source(Target::Day1));
         let source = fs::read_to_string(&path).expect("the exercise").replace("\r\n", "\n");
         if !source.contains("todo!(\"TODO 1") {
             common::skip(&format!(
@@ -35,27 +34,20 @@ fn a_skeleton_is_the_exercise_of_a_fresh_clone() {
 fn every_check_has_points_a_ladder_and_an_explanation() {
     let mut fewest = usize::MAX;
     for check in checks::all() {
-        assert!(
-            (1..=5).contains(&points::of(check.id)),
-            "{}: {} points",
-            check.id,
-            points::of(check.id)
-        );
-        let ladder = hints::ladder(check.id);
+        assert!((1..=5).contains(&check.points()), "{}: {} points", check.id, check.points());
+        let ladder = check.hints();
         fewest = fewest.min(ladder.len());
         let first = ladder.first().unwrap_or_else(|| panic!("{} has no hints", check.id));
         assert!(first.contains('?'), "{}: the first rung is a question", check.id);
         assert!(ladder.iter().all(|rung| rung.len() > 40), "{}: {ladder:#?}", check.id);
-        let why = why::of(check.id).unwrap_or_else(|| panic!("{} is not explained", check.id));
-        assert!(why.matters.len() > 80, "{}: {}", check.id, why.matters);
+        let why = check.explanation();
+        assert!(why.why.len() > 80, "{}: {}", check.id, why.why);
         assert_ne!(why.right, why.wrong, "{}", check.id);
         for line in why.right.lines().chain(why.wrong.lines()) {
             assert!(line.chars().count() <= 80, "{}: too wide: {line}", check.id);
         }
     }
     assert!(fewest >= 3, "one ladder has {fewest} rungs only");
-    assert_eq!(points::of("echo::nothing"), 0);
-    assert!(hints::ladder("echo::nothing").is_empty() && why::of("echo::nothing").is_none());
 }
 
 /// A hint says in words what to do, and leaves the writing to the student.
@@ -63,7 +55,7 @@ fn every_check_has_points_a_ladder_and_an_explanation() {
 fn no_hint_is_a_line_of_the_solution() {
     let mut lines = BTreeSet::new();
     for exercise in Exercise::ALL {
-        let path = checker::server::build::workspace().join(exercise.source(Target::Solutions));
+        let path = harness::server::build::workspace().join(exercise.source(Target::Solutions));
         let source = fs::read_to_string(path).expect("a solution");
         let code =
             source.lines().map(str::trim).filter(|line| line.len() > 20 && !line.starts_with("//"));
@@ -71,7 +63,7 @@ fn no_hint_is_a_line_of_the_solution() {
     }
     assert!(lines.len() > 50, "{} lines only", lines.len());
     for check in checks::all() {
-        for rung in hints::ladder(check.id) {
+        for rung in check.hints() {
             let given = lines.iter().find(|line| rung.contains(line.as_str()));
             assert_eq!(given, None, "{}: {rung}", check.id);
         }
@@ -85,7 +77,7 @@ fn what_the_tools_point_at_is_there() {
         checks::all().iter().filter_map(|check| skeleton::lesson(check.id)).collect();
     assert!(targets.iter().filter(|target| target.contains('#')).count() >= 32, "{targets:#?}");
     for check in checks::all() {
-        for rung in hints::ladder(check.id) {
+        for rung in check.hints() {
             let words = rung.split_whitespace().map(|word| word.trim_end_matches('.').to_string());
             targets.extend(words.filter(|word| word.starts_with("lessons/")));
         }
@@ -93,7 +85,7 @@ fn what_the_tools_point_at_is_there() {
     for target in targets {
         let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
         let page =
-            fs::read_to_string(checker::server::build::workspace().join(file)).expect("a page");
+            fs::read_to_string(harness::server::build::workspace().join(file)).expect("a page");
         let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
         let mut slugs = headings
             .map(|heading| heading.to_lowercase().replace(' ', "-").replace(['?', ','], ""));
@@ -145,7 +137,7 @@ fn a_list_names_everything() {
     for check in checks::all() {
         assert!(said.contains(check.id), "{said}");
     }
-    let total: u32 = checks::all().iter().map(|check| points::of(check.id)).sum();
+    let total: u32 = checks::all().iter().map(|check| check.points()).sum();
     assert!(said.contains(&format!("0 of {total} points")), "{said}");
     let (_, one) = workbook.call(&["list", "echo"]);
     assert!(one.contains("echo::log") && !one.contains("heartbeat::"), "{one}");

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use checker::exercise::Exercise;
-use checker::server::build;
 use common::workbook::Workbook;
 use common::{check, checker, graded, outcomes};
+use harness::exercise::Exercise;
+use harness::server::build;
 use serde_json::Value;
 
 fn of<'a>(outcomes: &'a [(String, String)], wanted: &str) -> Vec<&'a str> {
@@ -21,7 +21,7 @@ fn of<'a>(outcomes: &'a [(String, String)], wanted: &str) -> Vec<&'a str> {
 fn solutions_pass_every_check() {
     let (code, result) = graded(&["--target", "solutions"]);
     let outcomes = outcomes(&result);
-    assert_eq!(of(&outcomes, "passed").len(), checker::checks::all().len(), "{result:#}");
+    assert_eq!(of(&outcomes, "passed").len(), checks::all().len(), "{result:#}");
     assert_eq!(code, 0);
 }
 
@@ -81,7 +81,7 @@ fn the_students_command_says_so_too() {
     assert!(stdout.ends_with(ending), "{stdout}");
 
     let (code, stdout, _) = tested(&workbook, &["--list", "--format", "terse"]);
-    assert_eq!((code, stdout.lines().count()), (0, checker::checks::all().len()), "{stdout}");
+    assert_eq!((code, stdout.lines().count()), (0, checks::all().len()), "{stdout}");
     assert_eq!(
         tested(&workbook, &["--list", "--format", "terse", "--ignored"]),
         (0, String::new(), String::new())

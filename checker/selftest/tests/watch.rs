@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard};
 
-use checker::exercise::Exercise;
 use checker::skeleton;
 use common::terminal::Terminal;
 use common::workbook::Workbook;
+use harness::exercise::Exercise;
 
 /// All copies of the workbook build into one folder, so one at a time. A test that failed must not fail the others.
 static TURN: Mutex<()> = Mutex::new(());

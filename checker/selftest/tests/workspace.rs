@@ -5,11 +5,11 @@ use std::process::Command;
 
 /// Name, version and features of every package that is built for `package`.
 fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
-    let cargo = checker::server::build::cargo();
+    let cargo = harness::server::build::cargo();
     let output = Command::new(cargo)
         .args(["tree", "--locked", "--package", package, "--edges", edges])
         .args(["--prefix", "none", "--format", "{p} features: {f}"])
-        .current_dir(checker::server::build::workspace())
+        .current_dir(harness::server::build::workspace())
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -36,7 +36,9 @@ fn nothing_is_compiled_twice() {
         "solution-broadcast",
         "solution-fast",
     ];
-    for package in servers.into_iter().chain(["watcher", "playground", "classroom", "selftest"]) {
+    for package in
+        servers.into_iter().chain(["watcher", "playground", "mistakes", "classroom", "selftest"])
+    {
         let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
         let twice: BTreeSet<_> = own

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use clap::Args;
 
 use super::become_it;
-use crate::server::build::{cargo, workspace};
+use harness::server::build::{cargo, workspace};
 
 #[derive(Args)]
 #[command(disable_help_flag = true)]

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::{points, skeleton, why};
+use crate::skeleton;
 
 const STRONG: Style = Style::new().bold();
 
@@ -25,13 +25,13 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
         Ok(check) => check,
         Err(message) => return complain(USAGE, &message),
     };
-    let why = why::of(check.id).expect("every check is explained");
-    let points = points::of(check.id);
+    let why = check.explanation();
+    let points = check.points();
     let unit = if points == 1 { "point" } else { "points" };
     let mut text = format!("{STRONG}{}{STRONG:#}  {points} {unit}\n\n", check.id);
     let wrapped = |paragraph: &str| textwrap::fill(paragraph, 80);
-    let _ = writeln!(text, "{}\n", wrapped(check.contract));
-    let _ = writeln!(text, "{STRONG}Why it matters{STRONG:#}\n{}\n", wrapped(&why.matters));
+    let _ = writeln!(text, "{}\n", wrapped(check.row()));
+    let _ = writeln!(text, "{STRONG}Why it matters{STRONG:#}\n{}\n", wrapped(&why.why));
     let (good, bad) = (AnsiColor::Green.on_default(), AnsiColor::Red.on_default());
     let _ =
         writeln!(text, "{good}Right{good:#} (→ to the server, ← to the client)\n{}\n", why.right);

@@ -10,13 +10,13 @@ use tokio::sync::mpsc;
 
 use super::class::converted;
 use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, moving, progress, select};
-use crate::checks::Check;
-use crate::exercise::Target;
 use crate::grade::{self, Graded, Outcome};
 use crate::plan::{self, Plan};
 use crate::report::json::Totals;
 use crate::report::{brief, human, json, timings};
 use crate::state;
+use checks::Check;
+use harness::exercise::Target;
 
 #[derive(Args)]
 pub(super) struct GradeArgs {

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::checks::{self, Check};
+use crate::skeleton;
 use crate::state;
-use crate::{hints, skeleton};
+use checks::{self, Check};
 
 #[derive(Args)]
 pub(super) struct HintArgs {
@@ -56,7 +56,7 @@ pub(super) fn stuck_at() -> Option<&'static Check> {
 
 /// The rungs of the check's ladder that have been asked for, one more than the last time.
 pub fn next_rung(check: &Check, again: bool) -> String {
-    let ladder = hints::ladder(check.id);
+    let ladder = check.hints();
     let mut rungs = state::rungs();
     let before = if again { 0 } else { rungs.get(check.id).copied().unwrap_or_default() };
     let shown = (before + 1).min(ladder.len());

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use crate::checks;
-use crate::exercise::{Exercise, Target};
+use crate::skeleton;
 use crate::state::{self, Remembered};
-use crate::{points, skeleton};
+use harness::exercise::{Exercise, Target};
 
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -35,9 +34,9 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
         let remembered = grades.get(exercise.name());
         let known =
             |id: &str| remembered.and_then(|grade| grade.checks.get(id)).map(String::as_str);
-        let total: u32 = checks.iter().map(|check| points::of(check.id)).sum();
+        let total: u32 = checks.iter().map(|check| check.points()).sum();
         let passed = checks.iter().filter(|check| known(check.id) == Some("passed"));
-        let got: u32 = passed.map(|check| points::of(check.id)).sum();
+        let got: u32 = passed.map(|check| check.points()).sum();
         (earned, possible) = (earned + got, possible + total);
         let _ = writeln!(
             out,
@@ -59,7 +58,7 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
             };
             let heading = skeleton::lesson(check.id).unwrap_or_default();
             let heading = heading.strip_prefix("lessons/").unwrap_or(&heading);
-            let (id, points) = (check.id, points::of(check.id));
+            let (id, points) = (check.id, check.points());
             let _ = writeln!(
                 out,
                 "  {style}{state:<8}{style:#} {id:<22} {points}  {DIM}{heading}{DIM:#}"

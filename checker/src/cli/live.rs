@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
 use super::{TargetArg, UNKNOWN, become_it, complain, moving, progress};
-use crate::exercise::Exercise;
-use crate::server::build::cargo;
+use harness::exercise::Exercise;
+use harness::server::build::cargo;
 
 /// Builds this package's program if something changed, and becomes it, with this process's own words.
 pub(super) async fn hand_over(package: &str) -> ExitCode {
@@ -61,6 +61,22 @@ pub struct WatchArgs {
     #[arg(value_name = "EXERCISE", value_parser = super::exercise)]
     pub exercise: Option<Exercise>,
     /// All payloads, sizes and numbers of clients follow from this
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// Arguments of `mistakes`.
+#[derive(Args)]
+pub struct MistakesArgs {
+    /// Names of mistakes, or exercises; all if none is named
+    pub mistakes: Vec<String>,
+    /// How often to grade each mistake, each time with another seed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub runs: u16,
+    /// How many servers to grade at a time
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Repeat a run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }

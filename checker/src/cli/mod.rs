@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::checks::{self, Check};
-use crate::exercise::{Exercise, Target};
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
-use crate::server::Program;
+use checks::{self, Check};
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
 
 /// Exit code for a command line that makes no sense.
 pub const USAGE: u8 = 2;
@@ -72,6 +72,11 @@ enum Command {
     ///
     /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
     Museum(museum::MuseumArgs),
+    /// Show that the checks catch what students write: each solution with one mistake
+    ///
+    /// Exit codes: 0 the check named caught each first, 1 it did not, 2 the command line makes no sense, 3 something
+    /// could not be judged.
+    Mistakes(live::MistakesArgs),
     /// Grade right servers again and again: whatever fails is a fault of the checks
     ///
     /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
@@ -157,6 +162,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Reset(args) => reset::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
+        Command::Mistakes(_) => live::hand_over("mistakes").await,
         Command::Soak(args) => soak::run(args).await,
         Command::Play(_) | Command::Polling(_) | Command::Race(_) => {
             live::hand_over("playground").await

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
 use crate::museum::{self, Fault, Matrix, Row};
-use crate::{familiar, report};
+use crate::{known_mistakes, report};
 
 #[derive(Args)]
 pub(super) struct MuseumArgs {
@@ -107,12 +107,12 @@ async fn write_signatures(
             Err(error) => return complain(UNKNOWN, &error),
         }
     }
-    let telling = familiar::telling(&rounds);
-    for piece in familiar::table()
+    let telling = known_mistakes::telling(&rounds);
+    for piece in known_mistakes::table()
         .iter()
         .filter(|piece| telling.iter().all(|telling| telling.name != piece.name))
     {
-        let ways = familiar::ways(&rounds, piece);
+        let ways = known_mistakes::ways(&rounds, piece);
         let _ =
             writeln!(anstream::stderr(), "no longer told by its failure: {} {ways:?}", piece.name);
     }

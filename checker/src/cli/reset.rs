@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{UNKNOWN, complain};
-use crate::exercise::{Exercise, Target};
 use crate::reset::{Reset, reset};
-use crate::server::build::workspace;
 use crate::skeleton;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 
 #[derive(Args)]
 pub(super) struct ResetArgs {

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{UNKNOWN, complain, fresh_seed, progress, select};
-use crate::soak::{self, Load, Mishap, Round};
+use crate::stress::{self, FlakyVerdict, Load, Round};
 
 #[derive(Args, Clone)]
 pub(super) struct SoakArgs {
@@ -37,7 +37,7 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
         Err(code) => return code,
     };
     progress("building …");
-    let (candidates, missing) = match soak::candidates(&checks).await {
+    let (candidates, missing) = match stress::candidates(&checks).await {
         Ok(candidates) => candidates,
         Err(error) => return complain(UNKNOWN, &error),
     };
@@ -49,7 +49,7 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let servers = candidates.len();
     let (done, mut rounds) = mpsc::unbounded_channel();
-    let soaking = tokio::spawn(soak::soak(candidates, args.runs, args.jobs.into(), seed, done));
+    let soaking = tokio::spawn(stress::soak(candidates, args.runs, args.jobs.into(), seed, done));
     let mut tally = Tally {
         servers,
         args,
@@ -74,7 +74,7 @@ struct Tally {
     began: Instant,
     gradings: usize,
     verdicts: usize,
-    mishaps: Vec<Mishap>,
+    mishaps: Vec<FlakyVerdict>,
 }
 
 impl Tally {
@@ -138,15 +138,15 @@ impl Drop for Tally {
 }
 
 /// The mishaps by check, each with what repeats it.
-fn told(mishaps: &[Mishap]) -> String {
-    let mut by_check: BTreeMap<&str, Vec<&Mishap>> = BTreeMap::new();
+fn told(mishaps: &[FlakyVerdict]) -> String {
+    let mut by_check: BTreeMap<&str, Vec<&FlakyVerdict>> = BTreeMap::new();
     for mishap in mishaps {
         by_check.entry(mishap.check).or_default().push(mishap);
     }
     let mut out = String::new();
     for (check, mishaps) in by_check {
         out.push_str(&format!("{check}: {}\n", mishaps.len()));
-        for Mishap { candidate, seed, outcome, said, .. } in mishaps {
+        for FlakyVerdict { candidate, seed, outcome, said, .. } in mishaps {
             out.push_str(&format!("  {outcome} on {candidate}, seed {seed}: {said}\n"));
         }
     }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::human::{self, BAD, DIM, GOOD, STRONG, labelled};
 use super::json::Totals;
-use crate::exercise::{Exercise, Target};
-use crate::familiar;
 use crate::grade::{Graded, Outcome, Report};
-use crate::verdict::Kind;
+use crate::known_mistakes;
+use harness::exercise::{Exercise, Target};
+use harness::verdict::FailureKind;
 
 /// How many characters wide the bar of an exercise is.
 const BAR: usize = 12;
@@ -31,7 +31,7 @@ fn failed(graded: &Graded) -> Option<(&Graded, &Report)> {
 /// A failure of what someone has written.
 fn failed_in_earnest(graded: &Graded) -> Option<&Graded> {
     failed(graded)
-        .filter(|(_, report)| report.failure.kind != Kind::NotStarted)
+        .filter(|(_, report)| report.failure.kind != FailureKind::NotStarted)
         .map(|(graded, _)| graded)
 }
 
@@ -60,7 +60,7 @@ fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
     let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
     let remark = match not_running(verdicts) {
         _ if count == total => format!("  {GOOD}done{GOOD:#}"),
-        Some(Kind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
+        Some(FailureKind::NotStarted) => format!("  {DIM}not started{DIM:#}"),
         Some(_) => format!("  {BAD}does not compile{BAD:#}"),
         None => String::new(),
     };
@@ -71,10 +71,12 @@ fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
 }
 
 /// Why there is nothing yet to say a line each about.
-fn not_running(verdicts: &[&Graded]) -> Option<Kind> {
+fn not_running(verdicts: &[&Graded]) -> Option<FailureKind> {
     let kinds =
         verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
-    kinds.into_iter().find(|kind| matches!(kind, Kind::NotStarted | Kind::DoesNotCompile))
+    kinds
+        .into_iter()
+        .find(|kind| matches!(kind, FailureKind::NotStarted | FailureKind::DoesNotCompile))
 }
 
 /// A line for each exercise, and one for each check of the first unfinished one.
@@ -129,7 +131,7 @@ fn closing(
     if let Some(target) = target {
         labelled(&mut out, "edit", &exercise.source(target));
     }
-    if report.failure.kind != Kind::NotStarted {
+    if report.failure.kind != FailureKind::NotStarted {
         labelled(&mut out, "stuck?", &format!("cargo checker hint {id}"));
     }
     if others > 0 {
@@ -141,7 +143,7 @@ fn closing(
 /// The mistake of the museum that this exercise fails like, as a line or two; nothing if it is not known.
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
     let mut out = String::new();
-    if let Some(piece) = familiar::looks_like(graded, exercise) {
+    if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
         labelled(
             &mut out,
             "familiar",

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::json::Totals;
-use crate::exercise::{Exercise, Target};
-use crate::familiar;
 use crate::grade::{Graded, Outcome, Report};
-use crate::verdict::Kind;
-use crate::wire::transcript::Line;
+use crate::known_mistakes;
+use harness::exercise::{Exercise, Target};
+use harness::verdict::FailureKind;
+use harness::wire::transcript::TranscriptLine;
 
 const WIDTH: usize = 80;
 /// Where the text begins behind a label.
@@ -26,23 +26,24 @@ pub(super) const STRONG: Style = Style::new().bold();
 /// All that there is to say about a failed check.
 pub fn failure(graded: &Graded, report: &Report) -> String {
     let mut out = String::new();
-    let summary = format!("{}: {}", graded.check.id, report.failure.summary);
+    let summary = format!("{}: {}", graded.check.id, report.words.headline);
     for line in textwrap::wrap(&summary, WIDTH) {
         let _ = writeln!(out, "{BAD}{line}{BAD:#}");
     }
-    if report.failure.kind == Kind::NotStarted {
+    if report.failure.kind == FailureKind::NotStarted {
         labelled(&mut out, "next", &report.hint);
         return out;
     }
     out.push('\n');
-    labelled(&mut out, "contract", graded.check.contract);
-    if report.failure.kind == Kind::DoesNotCompile {
-        let _ = writeln!(out, "\n{}", report.failure.got);
-    } else if report.failure.literal {
-        literal(&mut out, &report.failure.expected, &report.failure.got);
+    labelled(&mut out, "contract", graded.check.row());
+    labelled(&mut out, "when", &report.words.when);
+    if report.failure.kind == FailureKind::DoesNotCompile {
+        let _ = writeln!(out, "\n{}", report.words.got);
+    } else if report.words.literal {
+        literal(&mut out, &report.words.expected, &report.words.got);
     } else {
-        labelled(&mut out, "expected", &report.failure.expected);
-        labelled(&mut out, "got", &report.failure.got);
+        labelled(&mut out, "expected", &report.words.expected);
+        labelled(&mut out, "got", &report.words.got);
     }
     conversation(&mut out, &report.transcript);
     printed(&mut out, report);
@@ -95,7 +96,7 @@ fn literal(out: &mut String, expected: &str, got: &str) {
     let _ = writeln!(out, "{}{BAD}^{BAD:#} differs here", " ".repeat(column));
 }
 
-fn conversation(out: &mut String, lines: &[Line]) {
+fn conversation(out: &mut String, lines: &[TranscriptLine]) {
     if lines.is_empty() {
         return;
     }
@@ -165,11 +166,11 @@ pub fn line(graded: &Graded) -> String {
     match &graded.outcome {
         Outcome::Passed => format!("{GOOD}  passed{GOOD:#}   {id}"),
         Outcome::Failed(report) => {
-            let text = format!("  failed   {id:<22} {}", report.failure.summary);
+            let text = format!("  failed   {id:<22} {}", report.words.headline);
             format!("{BAD}{}{BAD:#}", clipped(&text, WIDTH))
         }
         Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
-        Outcome::Unknown(reason) => {
+        Outcome::Inconclusive(reason) => {
             let lines =
                 textwrap::wrap(reason, WIDTH - INDENT).join(&format!("\n{}", " ".repeat(INDENT)));
             format!("  unknown  {id}\n{}{lines}", " ".repeat(INDENT))
@@ -230,7 +231,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let _ = writeln!(out, "{STRONG}{count}{blocked}.{STRONG:#} (seed {seed})\n");
     let id = failed.check.id;
     let exercise = failed.check.exercise;
-    if report.failure.kind == Kind::NotStarted {
+    if report.failure.kind == FailureKind::NotStarted {
         let _ = writeln!(
             out,
             "{STRONG}Next: {exercise}.{STRONG:#} It is not started, and that is where the day begins for it."
@@ -238,9 +239,9 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
         labelled(&mut out, "  read", exercise.lesson());
     } else {
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
-        labelled(&mut out, "  why", &report.failure.summary);
+        labelled(&mut out, "  why", &report.words.headline);
         labelled(&mut out, "  hint", &report.hint);
-        if let Some(piece) = familiar::looks_like(graded, exercise) {
+        if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
             labelled(
                 &mut out,
                 "  familiar",

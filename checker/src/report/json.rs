@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::exercise::Exercise;
-use crate::familiar;
 use crate::grade::{Graded, Outcome};
-use crate::wire::transcript::Line;
+use crate::known_mistakes;
+use harness::exercise::Exercise;
+use harness::wire::transcript::TranscriptLine;
 
 /// The whole result.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ pub struct ExerciseResult<'a> {
     /// Its name.
     pub name: &'static str,
     /// Its checks, in the contract's order.
-    pub checks: Vec<CheckResult<'a>>,
+    pub checks: Vec<CheckRecord<'a>>,
     /// The mistake of the museum that fails in just this way, if there is one.
     pub looks_like: Option<LooksLike>,
 }
@@ -40,7 +40,7 @@ pub struct LooksLike {
 
 /// One check.
 #[derive(Debug, Serialize)]
-pub struct CheckResult<'a> {
+pub struct CheckRecord<'a> {
     /// Its id.
     pub id: &'static str,
     /// `passed`, `failed`, `blocked` or `unknown`.
@@ -54,7 +54,7 @@ pub struct CheckResult<'a> {
     /// What came.
     pub got: Option<&'a str>,
     /// The conversation.
-    pub transcript: &'a [Line],
+    pub transcript: &'a [TranscriptLine],
     /// What to think of first.
     pub hint: Option<&'a str>,
     /// The page to read.
@@ -83,7 +83,7 @@ impl Totals {
                 Outcome::Passed => &mut totals.passed,
                 Outcome::Failed(_) => &mut totals.failed,
                 Outcome::Blocked(_) => &mut totals.blocked,
-                Outcome::Unknown(_) => &mut totals.unknown,
+                Outcome::Inconclusive(_) => &mut totals.unknown,
             } += 1;
         }
         totals
@@ -111,7 +111,7 @@ pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
         let checks: Vec<_> =
             graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
-        let looks_like = familiar::looks_like(graded, exercise);
+        let looks_like = known_mistakes::looks_like(graded, exercise);
         let looks_like =
             looks_like.map(|piece| LooksLike { name: &piece.name, sentence: &piece.sentence });
         (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks, looks_like })
@@ -119,8 +119,8 @@ pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     Result { seed, exercises: exercises.collect(), totals: Totals::of(graded) }
 }
 
-fn check(graded: &Graded) -> CheckResult<'_> {
-    let mut result = CheckResult {
+fn check(graded: &Graded) -> CheckRecord<'_> {
+    let mut result = CheckRecord {
         id: graded.check.id,
         outcome: "passed",
         millis: graded.millis,
@@ -135,9 +135,9 @@ fn check(graded: &Graded) -> CheckResult<'_> {
         Outcome::Passed => {}
         Outcome::Failed(report) => {
             result.outcome = "failed";
-            result.summary = report.failure.summary.clone();
-            result.expected = Some(&report.failure.expected);
-            result.got = Some(&report.failure.got);
+            result.summary = report.words.headline.clone();
+            result.expected = Some(&report.words.expected);
+            result.got = Some(&report.words.got);
             result.transcript = &report.transcript;
             result.hint = Some(&report.hint);
         }
@@ -145,7 +145,7 @@ fn check(graded: &Graded) -> CheckResult<'_> {
             result.outcome = "blocked";
             result.summary = format!("blocked by {by}");
         }
-        Outcome::Unknown(reason) => {
+        Outcome::Inconclusive(reason) => {
             result.outcome = "unknown";
             result.summary = reason.clone();
         }

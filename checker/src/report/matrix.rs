@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::checks;
-use crate::exercise::Exercise;
 use crate::museum::{Matrix, Row};
+use harness::exercise::Exercise;
 
 /// One table an exercise: a row a fault, a column a check.
 pub fn matrix(matrix: &Matrix, whole: bool) -> String {

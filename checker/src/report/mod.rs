@@ -5,3 +5,4 @@ pub mod human;
 pub mod json;
 pub mod matrix;
 pub mod timings;
+pub mod words;

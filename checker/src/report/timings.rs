@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::exercise::Exercise;
 use crate::grade::Graded;
+use harness::exercise::Exercise;
 
 /// Columns of the drawing.
 const COLUMNS: u64 = 36;

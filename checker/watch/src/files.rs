@@ -14,15 +14,15 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use checker::exercise::{Exercise, Target};
-use checker::server::build::workspace;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 
 /// How often it looks without having been told.
 const LOOK: Duration = Duration::from_millis(120);
 /// So long nothing may change before a save counts as complete.
 const SETTLED: Duration = Duration::from_millis(15);
 /// A file that is missing or empty is waited for so long: an editor may be about to write it.
-const PATIENCE: Duration = Duration::from_millis(120);
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(120);
 /// A file's own time is believed if it is no older than this.
 const RECENT: Duration = Duration::from_secs(2);
 
@@ -101,7 +101,7 @@ async fn settled(exercises: &[Exercise], since: Instant) -> BTreeMap<Exercise, C
         sleep(SETTLED).await;
         let now = look(exercises);
         let complete = now.values().all(|contents| contents.complete);
-        if (complete && !differs(&last, &now)) || since.elapsed() > PATIENCE {
+        if (complete && !differs(&last, &now)) || since.elapsed() > RESPONSE_TIMEOUT {
             return now;
         }
         last = now;

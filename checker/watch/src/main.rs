@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use checker::cli::live::WatchArgs;
 use checker::cli::{UNKNOWN, complain, fresh_seed, hint, until_interrupted};
-use checker::exercise::Exercise;
 use clap::Parser;
+use harness::exercise::Exercise;
 
 use session::Session;
 

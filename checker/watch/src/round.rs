@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use checker::checks;
-use checker::exercise::{Exercise, Target};
 use checker::grade::{self, Graded};
 use checker::plan;
+use harness::exercise::{Exercise, Target};
 
 /// What a round tells.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use crate::files::{Saved, saves};
 use crate::keys::{Key, Keyboard};
 use crate::round::{News, Round};
 use crate::screen::Screen;
-use checker::checks::{self, Check};
-use checker::exercise::{Exercise, Target};
 use checker::grade::{Graded, Outcome, Report};
 use checker::report::{brief, human};
 use checker::skeleton;
 use checker::state;
+use checks::{self, Check};
+use harness::exercise::{Exercise, Target};
 
 /// What stands above the status.
 #[derive(Clone, PartialEq, Eq)]
@@ -250,7 +250,7 @@ impl Session {
                 None => {
                     let unknown = graded
                         .iter()
-                        .filter(|graded| matches!(graded.outcome, Outcome::Unknown(_)));
+                        .filter(|graded| matches!(graded.outcome, Outcome::Inconclusive(_)));
                     unknown.map(|graded| human::line(graded) + "\n").collect()
                 }
             },

@@ -11,9 +11,9 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::serve::ListenerExt;
 use bench::serve;
-use checker::exercise::Exercise;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use harness::exercise::Exercise;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{self, MissedTickBehavior};
 

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bench::serve;
-use checker::exercise::Exercise;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError,
     WebSocketRead, WebSocketWrite,
 };
+use harness::exercise::Exercise;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;

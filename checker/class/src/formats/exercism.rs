@@ -27,7 +27,7 @@ pub(crate) fn results(result: &Submission) -> Value {
                 _ => "error",
             };
             let message = (!check.passed()).then(|| check.told());
-            let code = checker::checks::find(&check.id).map_or("", |check| check.contract);
+            let code = checks::find(&check.id).map_or("", |check| check.row());
             json!({ "name": check.id, "status": status, "message": message, "output": null, "test_code": code, "task_id": task })
         })
     }).collect();

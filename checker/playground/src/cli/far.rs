@@ -1,7 +1,7 @@
 //! A server that runs already, somewhere.
 
+use baseline::transports::proxy::Endpoint;
 use checker::cli::{UNKNOWN, USAGE};
-use checker::contrast::line::Endpoint;
 
 /// Where it is.
 pub(super) struct Far {

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use checker::cli::live::{ExerciseArg, PlayArgs};
 use checker::cli::{UNKNOWN, commanded, complain, progress};
-use checker::exercise::{Exercise, Target};
+use harness::exercise::{Exercise, Target};
 use playground::play::page;
 use playground::play::session::Session;
 use playground::play::subject::{Source, Subject};

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 
+use baseline::server::serve;
+use baseline::transports::relay;
 use checker::cli::live::PollingArgs;
 use checker::cli::{UNKNOWN, complain};
-use checker::contrast::relay;
-use checker::polling::server::serve;
 
 /// Serves until it is killed.
 pub(crate) async fn run(args: PollingArgs) -> ExitCode {

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use checker::checks;
+use baseline::transports::server::{Baseline, PushServer};
 use checker::cli::live::{RaceArgs, RaceFormat};
 use checker::cli::{UNKNOWN, commanded, complain, fresh_seed, progress};
-use checker::contrast::host::{Baseline, Pushed};
-use checker::exercise::{Exercise, Target};
 use checker::place;
 use checker::plan;
-use checker::verdict::{Checked, Trouble};
+use checker::report::words::words;
+use harness::exercise::{Exercise, Target};
+use harness::verdict::{CheckError, CheckResult};
 use playground::race::run::{self, Settings};
 use playground::race::summary::Race;
 use playground::race::{chart, csv, page, table};
@@ -54,7 +54,7 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
         subscribers: vec![1, 10, 100],
     };
     // All clients on one thread: what is measured is not how threads wake each other.
-    let racing = tokio::task::spawn_blocking(move || -> Checked<Race> {
+    let racing = tokio::task::spawn_blocking(move || -> CheckResult<Race> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let race = runtime.block_on(run::run(&settings, &|text| progress(&text)));
         runtime.shutdown_background();
@@ -62,20 +62,20 @@ async fn raced(args: &RaceArgs) -> Result<Race, (u8, String)> {
     });
     let race = racing.await.map_err(|error| (UNKNOWN, format!("the race broke off: {error}")))?;
     progress("");
-    race.map_err(|trouble| match trouble {
-        Trouble::Failed(failure) => (FAILED, failure.summary),
-        Trouble::Unknown(reason) | Trouble::Busy(reason) => (UNKNOWN, reason),
+    race.map_err(|error| match error {
+        CheckError::Failed(failure) => (FAILED, words(&failure).headline),
+        CheckError::Inconclusive(reason) | CheckError::HostBusy(reason) => (UNKNOWN, reason),
     })
 }
 
 /// The server that takes part, and what to call it.
-async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
+async fn pushed(args: &RaceArgs) -> Result<(PushServer, String), (u8, String)> {
     if let Some(url) = &args.url {
         let Far { endpoint, host, path } = far(url).await?;
-        return Ok((Pushed::Far { endpoint, host, path }, url.clone()));
+        return Ok((PushServer::Far { endpoint, host, path }, url.clone()));
     }
     if let Some(command) = &args.command {
-        return Ok((Pushed::Program(commanded(command)?), command.clone()));
+        return Ok((PushServer::Program(commanded(command)?), command.clone()));
     }
     let target = Target::from(args.target);
     progress("building …");
@@ -83,7 +83,7 @@ async fn pushed(args: &RaceArgs) -> Result<(Pushed, String), (u8, String)> {
     let mut plan = plan::built(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
     let source = Exercise::Broadcast.source(target);
     match plan.programs.remove(&Exercise::Broadcast) {
-        Some(Ok(program)) => Ok((Pushed::Program(program), source)),
+        Some(Ok(program)) => Ok((PushServer::Program(program), source)),
         Some(Err(failure)) => Err((FAILED, format!("{source} does not compile: {}", failure.got))),
         None => Err((UNKNOWN, format!("cargo said nothing about {source}"))),
     }

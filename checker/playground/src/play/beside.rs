@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
 use super::journal::{Journal, Said, Way};
-use checker::client::PREFIX;
-use checker::contrast::clock::Clock;
-use checker::contrast::line::{Distance, Endpoint, Line};
-use checker::polling::client::Http;
-use checker::polling::server::serve;
+use baseline::client::Http;
+use baseline::server::serve;
+use baseline::transports::clock::Clock;
+use baseline::transports::proxy::{Distance, Endpoint, Proxy};
+use harness::client::PREFIX;
 
 /// So many messages may be under way, unanswered, before the oldest are no longer timed.
 const UNDER_WAY: usize = 1_000;
@@ -104,7 +104,7 @@ impl Beside {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let baseline = Endpoint(vec![listener.local_addr()?]);
         let distance = Distance { rtt: Duration::ZERO, clock: Clock::start()? };
-        let line = Line::to(baseline.clone(), distance).await?;
+        let line = Proxy::to(baseline.clone(), distance).await?;
         let (publisher, poller) = (Http::new(baseline.0[0], false), Http::new(line.address, false));
         tokio::select! {
             ended = serve(listener) => ended,
@@ -163,7 +163,7 @@ impl Beside {
         Some(text)
     }
 
-    async fn poll(&self, poller: &Http, line: &Line) {
+    async fn poll(&self, poller: &Http, line: &Proxy) {
         let mut interval = self.interval.subscribe();
         loop {
             let Ok(every) = interval.wait_for(Option::is_some).await.map(|every| *every) else {

@@ -4,7 +4,7 @@
 //! The checks read frames through tungstenite, which refuses reserved opcodes and forgets the bytes that it has read. A
 //! page that names every bit needs both.
 
-use checker::wire::frame::apply_mask;
+use harness::wire::frame::apply_mask;
 
 /// The longest HTTP head that is still taken for one, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::cable::{Cable, Knobs};
 use super::journal::{Journal, Way, What};
-use checker::contrast::line::Endpoint;
+use baseline::transports::proxy::Endpoint;
 
 /// Where the server listens; `None` while there is none.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;

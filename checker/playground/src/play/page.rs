@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::control::talk;
 use super::session::Session;
-use checker::polling::http::{self, Request, Response, header as text, parameter, response, said};
+use baseline::http::{self, Request, Response, header as text, parameter, response, text_response};
 
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
@@ -55,7 +55,7 @@ fn answer(session: &Arc<Session>, request: Request) -> Response {
         "/wire.json" => saved(session, &request),
         path => match FILES.iter().find(|(name, ..)| *name == path) {
             Some((_, kind, text)) => file(session, request.headers(), kind, text),
-            None => said(StatusCode::NOT_FOUND, "there is no such page here"),
+            None => text_response(StatusCode::NOT_FOUND, "there is no such page here"),
         },
     }
 }
@@ -108,7 +108,7 @@ fn control(session: &Arc<Session>, request: Request) -> Response {
     let key = text(headers, header::SEC_WEBSOCKET_KEY);
     let upgrades = text(headers, header::UPGRADE).eq_ignore_ascii_case("websocket");
     if key.is_empty() || !upgrades {
-        return said(StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here");
+        return text_response(StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here");
     }
     let mut response = response(
         StatusCode::SWITCHING_PROTOCOLS,
@@ -132,7 +132,7 @@ fn control(session: &Arc<Session>, request: Request) -> Response {
 }
 
 fn refused(why: &str) -> Response {
-    said(StatusCode::FORBIDDEN, why)
+    text_response(StatusCode::FORBIDDEN, why)
 }
 
 /// Whether the request was made to this machine by a name that nobody else can give it.

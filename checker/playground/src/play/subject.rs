@@ -8,11 +8,11 @@ use notify::{RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use checker::contrast::line::Endpoint;
-use checker::exercise::{Exercise, Target};
-use checker::server::build::{build, workspace};
-use checker::server::output::{Output, Stream};
-use checker::server::{Program, Server, StartError};
+use baseline::transports::proxy::Endpoint;
+use harness::exercise::{Exercise, Target};
+use harness::server::build::{build, workspace};
+use harness::server::output::{Output, Stream};
+use harness::server::{Environment, Program, Server, StartError};
 
 /// Of what the server printed, so many of the last lines are shown.
 const LAST_LINES: usize = 40;
@@ -111,14 +111,10 @@ impl Subject {
             }
         };
         *self.complaint.lock().expect("no panic holds it") = None;
-        // Some servers pay no heed to ADDR, and want their port back first.
         self.upstream.send_replace(None);
-        if let State::Running(before) = self.set(State::Starting) {
-            let gone = before.gone();
-            drop(before);
-            gone.await;
-        }
-        match Server::start(&program, self.interval).await {
+        self.set(State::Starting);
+        let environment = Environment { interval: self.interval, ci: false };
+        match Server::start(&program, environment).await {
             Ok(server) => {
                 self.upstream.send_replace(Some(Endpoint::loopback(server.port)));
                 self.set(State::Running(Arc::new(server)));
@@ -136,10 +132,11 @@ impl Subject {
             Source::Far(_) => return Err("it is not ours to start".to_string()),
         };
         let package = exercise.package(target);
-        let mut built = build(&[package]).await?;
+        let mut built = build(&[package]).await.map_err(|error| error.to_string())?;
         let path = built
             .remove(package)
-            .ok_or_else(|| format!("cargo said nothing about {package}"))??;
+            .ok_or_else(|| format!("cargo said nothing about {package}"))?
+            .map_err(|error| error.to_string())?;
         Ok(Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
     }
 
@@ -238,6 +235,11 @@ fn not_started(error: StartError) -> String {
         StartError::AnothersPort(line) => {
             format!("its ready line names the port of another process: {line}")
         }
-        StartError::PortTaken(whose) => whose,
+        StartError::IgnoresAddr { addr, .. } => {
+            format!("it does not listen on the address in ADDR, {addr}")
+        }
+        StartError::WrongReadyLine { addr, line } => {
+            format!("it listens on {addr}, and its ready line names another port: {line}")
+        }
     }
 }

@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::summary::{Point, Race, Result as Shown};
 use super::table::{count, short};
-use checker::contrast::plan::Contestant;
+use baseline::transports::plan::Contestant;
 
 const SIZE: (u32, u32) = (900, 860);
 const FONT: &str = "sans-serif";

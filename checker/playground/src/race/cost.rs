@@ -12,13 +12,15 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use checker::client::{PATIENCE, within};
-use checker::contrast::lane::{Ear, Lane, Lines, Mouth, WAIT, of};
-use checker::contrast::line::Bytes;
-use checker::contrast::plan::Plan;
-use checker::polling::Batch;
-use checker::polling::client::Http;
-use checker::verdict::{Checked, Failure, Kind, Trouble};
+use baseline::Batch;
+use baseline::client::Http;
+use baseline::transports::client::{
+    Proxies, Publisher, Subscriber, TransportClient, WAIT, name_contestant,
+};
+use baseline::transports::plan::Plan;
+use baseline::transports::proxy::Bytes;
+use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -63,13 +65,19 @@ impl Cost {
 ///
 /// # Errors
 /// When a server goes away, or a message doesn't arrive.
-pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration) -> Checked<Cost> {
-    let whose = of(lane.contestant);
+pub async fn count(
+    mut lane: TransportClient,
+    lines: &Proxies,
+    plan: &Plan,
+    request: Duration,
+) -> CheckResult<Cost> {
+    let whose = name_contestant(lane.contestant);
     let joining = lines.listening.bytes();
     let publishing = lines.publishing.bytes();
-    let subscribers = lane.ears.len();
+    let subscribers = lane.subscribers.len();
     let published = plan.events.len();
-    let asks = matches!(lane.ears.first(), Some(Ear::Short(..) | Ear::Long(..)));
+    let asks =
+        matches!(lane.subscribers.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
     let carrying_out = async {
         if !asks {
             for event in &plan.events {
@@ -80,8 +88,8 @@ pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration
         asked(&mut lane, plan, request).await
     };
     let Asked { delivered, requests } = carrying_out.await.map_err(whose)?;
-    if let Mouth::Socket(socket) = &lane.mouth {
-        lines.publishing.carried_up(socket.written).await;
+    if let Publisher::Socket(socket) = &lane.publisher {
+        lines.publishing.wait_for_upload(socket.written).await;
     }
     Ok(Cost {
         subscribers,
@@ -96,28 +104,28 @@ pub async fn count(mut lane: Lane, lines: &Lines, plan: &Plan, request: Duration
 }
 
 /// Says one thing and waits until all have heard it, the publisher too.
-async fn pushed(lane: &mut Lane, text: &str) -> Checked {
-    lane.mouth.say(text).await?;
+async fn pushed(lane: &mut TransportClient, text: &str) -> CheckResult {
+    lane.publisher.send(text).await?;
     let everyone = async {
-        try_join_all(lane.ears.iter_mut().map(async |ear| {
-            while ear.hear().await?.0 != text {}
-            Ok::<_, Trouble>(())
+        try_join_all(lane.subscribers.iter_mut().map(async |subscriber| {
+            while subscriber.receive().await?.0 != text {}
+            Ok::<_, CheckError>(())
         }))
         .await?;
-        if !matches!(lane.mouth, Mouth::Http(_)) {
-            while lane.mouth.hear().await? != text {}
+        if !matches!(lane.publisher, Publisher::Http(_)) {
+            while lane.publisher.receive().await? != text {}
         }
         Ok(())
     };
-    match within(PATIENCE, everyone).await {
+    match timeout_on_busy_host(RESPONSE_TIMEOUT, everyone).await {
         Some(heard) => heard,
         None => {
-            let subscribers = lane.ears.len();
-            let seconds = PATIENCE.as_secs();
+            let subscribers = lane.subscribers.len();
+            let seconds = RESPONSE_TIMEOUT.as_secs();
             let summary = format!(
                 "with {subscribers} subscribers, not all heard {text:?} within {seconds} s"
             );
-            Err(Failure::new(Kind::Silence, summary).into())
+            Err(Failure::new(FailureKind::Silence, summary).into())
         }
     }
 }
@@ -143,17 +151,17 @@ struct Asker {
     since: usize,
     period: Option<Duration>,
     /// A long poll that waits for something to happen.
-    waiting: Option<JoinHandle<Checked<Batch>>>,
+    waiting: Option<JoinHandle<CheckResult<Batch>>>,
     got: usize,
 }
 
-async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked> {
+async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> CheckResult<Asked> {
     let mut steps = BinaryHeap::new();
     let mut askers = Vec::new();
-    for (number, ear) in lane.ears.iter().enumerate() {
-        let (http, period, since) = match ear {
-            Ear::Short(http, period, since) => (http, Some(*period), *since),
-            Ear::Long(http, since) => (http, None, *since),
+    for (number, subscriber) in lane.subscribers.iter().enumerate() {
+        let (http, period, since) = match subscriber {
+            Subscriber::Short(http, period, since) => (http, Some(*period), *since),
+            Subscriber::Long(http, since) => (http, None, *since),
             _ => continue,
         };
         match period {
@@ -180,12 +188,13 @@ async fn asked(lane: &mut Lane, plan: &Plan, request: Duration) -> Checked<Asked
     while let Some(Reverse((now, step))) = steps.pop() {
         match step {
             Step::Publish(number) => {
-                lane.mouth.say(&plan.events[number].text).await?;
+                lane.publisher.send(&plan.events[number].text).await?;
                 published += 1;
                 for (number, asker) in askers.iter_mut().enumerate() {
                     let Some(waiting) = asker.waiting.take() else { continue };
                     let answered = waiting.await;
-                    let batch = answered.map_err(|error| Trouble::Unknown(error.to_string()))??;
+                    let batch =
+                        answered.map_err(|error| CheckError::Inconclusive(error.to_string()))??;
                     delivered += asker.took(&batch);
                     steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
                 }

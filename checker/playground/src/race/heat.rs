@@ -9,11 +9,11 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use checker::contrast::lane::{Connecting, Lane, Wiring, of};
-use checker::contrast::line::Bytes;
-use checker::contrast::measure::{Sample, race};
-use checker::contrast::plan::{Contestant, Plan};
-use checker::verdict::{Checked, Trouble};
+use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
+use baseline::transports::measure::{Sample, run_race};
+use baseline::transports::plan::{Contestant, Plan};
+use baseline::transports::proxy::Bytes;
+use harness::verdict::{CheckError, CheckResult};
 
 /// Time for everybody to take their place before the first event.
 const LEAD: Duration = Duration::from_millis(20);
@@ -23,9 +23,9 @@ pub struct Starter {
     /// Which.
     pub contestant: Contestant,
     /// Where its server is.
-    pub wiring: Wiring,
+    pub wiring: Route,
     /// How it connects.
-    pub connecting: Connecting,
+    pub connecting: ConnectOptions,
     /// What a request takes there and back.
     pub request: Duration,
     /// How far events are apart, on the average.
@@ -48,7 +48,7 @@ pub async fn heat(
     starters: Vec<Starter>,
     plan: &Arc<Plan>,
     progress: &(dyn Fn(String) + Send + Sync),
-) -> Checked<Vec<Finished>> {
+) -> CheckResult<Vec<Finished>> {
     let (go, going) = watch::channel(None);
     let (ready, mut readies) = mpsc::unbounded_channel();
     let mut missing = starters.len();
@@ -57,9 +57,9 @@ pub async fn heat(
         let (plan, ready, going) = (plan.clone(), ready.clone(), going.clone());
         threads.spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let whose = of(starter.contestant);
+            let whose = name_contestant(starter.contestant);
             let finished = runtime.block_on(alone(starter, &plan, ready, going));
-            Ok::<_, Trouble>((number, finished.map_err(whose)?))
+            Ok::<_, CheckError>((number, finished.map_err(whose)?))
         });
     }
     let mut finished = Vec::new();
@@ -80,7 +80,7 @@ pub async fn heat(
             ended = threads.join_next() => match ended {
                 // Who is still under way when one gives up hears of it by `go`, or by the end of the servers.
                 Some(ended) => {
-                    finished.push(ended.map_err(|error| Trouble::Unknown(format!("the race broke off: {error}")))??);
+                    finished.push(ended.map_err(|error| CheckError::Inconclusive(format!("the race broke off: {error}")))??);
                 }
                 None => break,
             },
@@ -96,15 +96,17 @@ async fn alone(
     plan: &Arc<Plan>,
     ready: mpsc::UnboundedSender<()>,
     mut going: watch::Receiver<Option<Instant>>,
-) -> Checked<Finished> {
-    let lines = starter.wiring.lay().await?;
-    let mut lane = Lane::connect(starter.contestant, &lines, &starter.connecting).await?;
-    lane.rehearse(starter.request, starter.apart).await?;
+) -> CheckResult<Finished> {
+    let lines = starter.wiring.open_proxies().await?;
+    let mut lane =
+        TransportClient::connect(starter.contestant, &lines, &starter.connecting).await?;
+    lane.warm_up(starter.request, starter.apart).await?;
     let before = lines.listening.bytes();
     let _ = ready.send(());
     let began = going.wait_for(Option::is_some).await.ok().and_then(|began| *began);
-    let began = began.ok_or_else(|| Trouble::Unknown("the race was called off".to_string()))?;
-    let samples = race(vec![lane], plan, &starter.wiring.distance.clock, began).await?;
+    let began =
+        began.ok_or_else(|| CheckError::Inconclusive("the race was called off".to_string()))?;
+    let samples = run_race(vec![lane], plan, &starter.wiring.distance.clock, began).await?;
     let samples = samples.into_iter().next().unwrap_or_default();
     Ok(Finished { samples, seen: lines.listening.bytes() - before })
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use checker::client::{PATIENCE, within};
-use checker::contrast::host::{Host, Pushed};
-use checker::contrast::line::{Bytes, Distance, Line};
-use checker::contrast::plan::Contestant;
-use checker::contrast::relay::Caller;
-use checker::contrast::socket::{self, Socket};
-use checker::polling::client::{Heard, Http};
-use checker::polling::{EVENTS_KEEP_ALIVE, LONG_WAIT};
-use checker::verdict::{Checked, Trouble};
+use baseline::client::{Http, StreamEvent};
+use baseline::transports::plan::Contestant;
+use baseline::transports::proxy::{Bytes, Distance, Proxy};
+use baseline::transports::relay::RelayClient;
+use baseline::transports::server::{PushServer, TransportServer};
+use baseline::transports::socket::{self, Socket};
+use baseline::{EVENTS_KEEP_ALIVE, LONG_WAIT};
+use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
+use harness::verdict::{CheckError, CheckResult};
 
 /// The pace at which cycles are watched that take long in earnest.
 const PACE: Duration = Duration::from_millis(100);
@@ -56,17 +56,17 @@ impl Idle {
 /// When the server goes away.
 pub async fn idle(
     contestant: Contestant,
-    host: &Host,
-    pushed: &Pushed,
+    host: &TransportServer,
+    pushed: &PushServer,
     reconnect: bool,
     distance: Distance,
-) -> Checked<Option<Idle>> {
+) -> CheckResult<Option<Idle>> {
     if contestant == Contestant::Push {
         return push(pushed, distance).await;
     }
-    let line = Line::to(host.endpoint.clone(), distance).await?;
+    let line = Proxy::to(host.endpoint.clone(), distance).await?;
     if contestant == Contestant::Relay {
-        let _caller = Caller::connect(line.address).await?;
+        let _caller = RelayClient::connect(line.address).await?;
         return Ok(Some(Idle::cycles(Bytes::default(), MINUTE, 0.0)));
     }
     let http = Http::new(line.address, reconnect);
@@ -84,33 +84,33 @@ pub async fn idle(
         }
         _ => {
             let mut events = http.events(Some(PACE)).await?;
-            while events.next().await?.0 != Heard::Comment {}
+            while events.next().await?.0 != StreamEvent::Comment {}
             let before = line.bytes();
-            while events.next().await?.0 != Heard::Comment {}
+            while events.next().await?.0 != StreamEvent::Comment {}
             Idle::cycles(line.bytes() - before, EVENTS_KEEP_ALIVE, 0.0)
         }
     }))
 }
 
 /// Between two pings; only a server of our own can be told to send them at our pace.
-async fn push(pushed: &Pushed, distance: Distance) -> Checked<Option<Idle>> {
-    if matches!(pushed, Pushed::Far { .. }) {
+async fn push(pushed: &PushServer, distance: Distance) -> CheckResult<Option<Idle>> {
+    if matches!(pushed, PushServer::Far { .. }) {
         return Ok(None);
     }
-    let host = Host::push(pushed, Some(PACE)).await?;
-    let line = Line::to(host.endpoint.clone(), distance).await?;
+    let host = TransportServer::push(pushed, Some(PACE)).await?;
+    let line = Proxy::to(host.endpoint.clone(), distance).await?;
     let mut socket = Socket::connect(line.address, "localhost", "/").await?;
     let mut seen = Vec::new();
     let watching = async {
         // The first may come right at opening, and the rhythm begin after it.
         while seen.len() < 3 {
-            while socket.next().await?.0 != socket::Heard::Ping {}
-            line.carried_up(socket.written).await;
+            while socket.next().await?.0 != socket::SocketEvent::Ping {}
+            line.wait_for_upload(socket.written).await;
             seen.push(line.bytes());
         }
-        Ok::<_, Trouble>(())
+        Ok::<_, CheckError>(())
     };
-    Ok(match within(PATIENCE / 2, watching).await {
+    Ok(match timeout_on_busy_host(RESPONSE_TIMEOUT / 2, watching).await {
         Some(watched) => watched.map(|()| Some(Idle::cycles(seen[2] - seen[1], HEARTBEAT, 0.0)))?,
         None => None,
     })

@@ -9,13 +9,13 @@ use super::cost::{Cost, count};
 use super::heat::{Finished, Starter, heat};
 use super::idle::idle;
 use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
-use checker::contrast::clock::Clock;
-use checker::contrast::host::{Baseline, Host, Pushed};
-use checker::contrast::lane::{Connecting, Lane, Wiring, of};
-use checker::contrast::line::Distance;
-use checker::contrast::plan::{Contestant, Plan};
-use checker::polling::client::Http;
-use checker::verdict::{Checked, Trouble};
+use baseline::client::Http;
+use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
+use baseline::transports::clock::Clock;
+use baseline::transports::plan::{Contestant, Plan};
+use baseline::transports::proxy::Distance;
+use baseline::transports::server::{Baseline, PushServer, TransportServer};
+use harness::verdict::{CheckError, CheckResult};
 
 /// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
 /// is some thousands a second.
@@ -37,7 +37,7 @@ pub struct Settings {
     /// A new connection for each request.
     pub reconnect: bool,
     /// The WebSocket server, and what to call it.
-    pub pushed: Pushed,
+    pub pushed: PushServer,
     /// See `pushed`.
     pub server: String,
     /// Where the other servers come from.
@@ -57,33 +57,38 @@ impl Settings {
 ///
 /// # Errors
 /// When a server doesn't come up, goes away or loses messages, or this machine doesn't let it be done.
-pub async fn run(settings: &Settings, progress: &(dyn Fn(String) + Send + Sync)) -> Checked<Race> {
+pub async fn run(
+    settings: &Settings,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> CheckResult<Race> {
     let machine = Machine::here();
     let clock = Clock::start()?;
     progress("starting the servers …".to_string());
     let hosts = Contestant::ALL.map(async |contestant| {
-        Host::start(contestant, &settings.pushed, &settings.baseline).await.map_err(of(contestant))
+        TransportServer::start(contestant, &settings.pushed, &settings.baseline)
+            .await
+            .map_err(name_contestant(contestant))
     });
     let hosts = try_join_all(hosts).await?;
     let outcome = all(settings, &hosts, &clock, machine, progress).await;
     // A server that died explains whatever went wrong.
-    let died = hosts.iter().find_map(Host::ended);
-    outcome.map_err(|trouble| match (trouble, died) {
-        (Trouble::Failed(mut failure), Some(status)) => {
+    let died = hosts.iter().find_map(TransportServer::ended);
+    outcome.map_err(|error| match (error, died) {
+        (CheckError::Failed(mut failure), Some(status)) => {
             failure.summary = format!("{}; the server's process ended ({status})", failure.summary);
             failure.into()
         }
-        (trouble, _) => trouble,
+        (error, _) => error,
     })
 }
 
 async fn all(
     settings: &Settings,
-    hosts: &[Host],
+    hosts: &[TransportServer],
     clock: &Clock,
     machine: Machine,
     progress: &(dyn Fn(String) + Send + Sync),
-) -> Checked<Race> {
+) -> CheckResult<Race> {
     let plan = Arc::new(Plan::new(settings.seed, settings.window, settings.apart));
     let mut contestants = raced(settings, hosts, &plan, clock, progress).await?;
     let counted_plan = Plan::new(settings.seed, COUNTED, settings.apart);
@@ -99,10 +104,10 @@ async fn all(
                     let cost =
                         counted(settings, host, result.key, subscribers, &counted_plan, clock)
                             .await;
-                    result.costs.push(cost.map_err(of(result.key))?);
+                    result.costs.push(cost.map_err(name_contestant(result.key))?);
                 }
             }
-            Ok::<_, Trouble>(())
+            Ok::<_, CheckError>(())
         });
         try_join_all(counting).await?;
     }
@@ -110,8 +115,8 @@ async fn all(
     let idling = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
         let distance = Distance { rtt: Duration::ZERO, clock: clock.clone() };
         let idle = idle(result.key, host, &settings.pushed, settings.reconnect, distance).await;
-        result.idle_minute = idle.map_err(of(result.key))?;
-        Ok::<_, Trouble>(())
+        result.idle_minute = idle.map_err(name_contestant(result.key))?;
+        Ok::<_, CheckError>(())
     });
     try_join_all(idling).await?;
     let race = Race {
@@ -132,11 +137,11 @@ async fn all(
 /// In real time, with one subscriber each.
 async fn raced(
     settings: &Settings,
-    hosts: &[Host],
+    hosts: &[TransportServer],
     plan: &Arc<Plan>,
     clock: &Clock,
     progress: &(dyn Fn(String) + Send + Sync),
-) -> Checked<Vec<Result>> {
+) -> CheckResult<Vec<Result>> {
     let starters = Contestant::ALL.into_iter().zip(hosts).map(|(contestant, host)| Starter {
         contestant,
         wiring: wiring(host, settings.rtt, clock),
@@ -169,18 +174,19 @@ async fn raced(
 
 async fn counted(
     settings: &Settings,
-    host: &Host,
+    host: &TransportServer,
     contestant: Contestant,
     subscribers: usize,
     plan: &Plan,
     clock: &Clock,
-) -> Checked<Cost> {
+) -> CheckResult<Cost> {
     if !matches!(contestant, Contestant::Push | Contestant::Relay) {
         // All begin with an empty room: how long its numbers are makes a difference on the wire.
         Http::new(host.endpoint.0[0], true).clear().await?;
     }
-    let lines = wiring(host, Duration::ZERO, clock).lay().await?;
-    let lane = Lane::connect(contestant, &lines, &connecting(settings, subscribers)).await?;
+    let lines = wiring(host, Duration::ZERO, clock).open_proxies().await?;
+    let lane =
+        TransportClient::connect(contestant, &lines, &connecting(settings, subscribers)).await?;
     let before = host.cpu();
     let mut cost = count(lane, &lines, plan, settings.request()).await?;
     let used = host.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -188,16 +194,16 @@ async fn counted(
     Ok(cost)
 }
 
-fn wiring(host: &Host, rtt: Duration, clock: &Clock) -> Wiring {
-    Wiring { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
+fn wiring(host: &TransportServer, rtt: Duration, clock: &Clock) -> Route {
+    Route { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
 }
 
-fn connecting(settings: &Settings, subscribers: usize) -> Connecting {
+fn connecting(settings: &Settings, subscribers: usize) -> ConnectOptions {
     let (host, path) = match &settings.pushed {
-        Pushed::Far { host, path, .. } => (host.clone(), path.clone()),
-        Pushed::Program(_) => ("localhost".to_string(), "/".to_string()),
+        PushServer::Far { host, path, .. } => (host.clone(), path.clone()),
+        PushServer::Program(_) => ("localhost".to_string(), "/".to_string()),
     };
-    Connecting { subscribers, reconnect: settings.reconnect, host, path }
+    ConnectOptions { subscribers, reconnect: settings.reconnect, host, path }
 }
 
 fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {

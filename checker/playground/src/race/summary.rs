@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::cost::Cost;
 use super::idle::Idle;
-use checker::contrast::line::Bytes;
-use checker::contrast::measure::Sample;
-use checker::contrast::plan::Contestant;
+use baseline::transports::measure::Sample;
+use baseline::transports::plan::Contestant;
+use baseline::transports::proxy::Bytes;
 
 /// A race, as `--format json` tells it.
 #[derive(Debug, Clone, Serialize)]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::conn::Conn;
@@ -131,6 +131,17 @@ pub(crate) async fn message(
         server.hub.write_in_turn(conn, reply).await;
         return Ok(());
     }
+    if server.has(Twist::NoLimitOnReplies) || server.has(Twist::NoLimitOnPings) {
+        let _turn = conn.turn.lock().await;
+        conn.out.push(reply);
+        let written = conn.out.at_most(0);
+        if server.has(Twist::NoLimitOnReplies) {
+            written.await;
+        } else if timeout(server.interval, written).await.is_err() {
+            return Err(End::Dropped);
+        }
+        return Ok(());
+    }
     conn.out.push(reply);
     if nth == 0 && server.has(Twist::WelcomeAfterFirstMessage) {
         conn.out.push(frame::text(text::WELCOME));
@@ -167,8 +178,12 @@ fn read(server: &Server, conn: &Conn, message: Message) -> Result<Option<String>
     Ok(match () {
         () if server.has(Twist::BinaryDropped) => None,
         () if server.has(Twist::BinaryAsBinary) => {
-            conn.out
-                .push(frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes()));
+            let frame = frame::encode(frame::BINARY, format!("{}{lossy}", text::PREFIX).as_bytes());
+            if server.exercise == Exercise::Broadcast {
+                server.hub.all().iter().for_each(|to| to.out.push(frame.clone()));
+            } else {
+                conn.out.push(frame);
+            }
             None
         }
         () if server.has(Twist::BinaryKills) && lossy.as_bytes() != bytes => {
@@ -298,6 +313,11 @@ pub(crate) fn farewell(server: &Server, conn: &Conn, end: &End) -> bool {
     } else if closed && server.has(Twist::GoodbyeAfterClose) {
         conn.out.push(frame::close(code));
         conn.out.push_last(frame::text("Goodbye!"));
+    } else if closed && server.has(Twist::CloseSaysMore) {
+        let reason = conn.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = code.unwrap_or(1000).to_be_bytes();
+        let said = format!("client closed: {reason}");
+        conn.out.push_last(frame::encode(frame::CLOSE, &[&code, said.as_bytes()].concat()));
     } else if closed && server.has(Twist::TcpLeftOpen) {
         conn.out.push(frame::close(code));
     } else {

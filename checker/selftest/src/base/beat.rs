@@ -1,5 +1,6 @@
 //! The heartbeat of one connection: a timer of its own, a ping each beat, the end for who did not answer the last.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
@@ -33,6 +34,8 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
     let mut missed = 0;
     for beat in 1.. {
         tick(&server, &conn, &mut ticks).await;
+        // One task for each connection looks at no tick while it awaits a write.
+        let _turn = conn.turn.lock().await;
         if server.has(Twist::PingsEverRarer) {
             sleep(period / 4 * beat).await;
             ticks.reset();
@@ -47,6 +50,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
         }
         if server.has(Twist::OnlyLastIsPinged) && conn.id + 1 != server.next.load(SeqCst)
             || server.has(Twist::LeaverStopsPings) && server.hub.somebody_left()
+            || timer_ended(&server, period)
         {
             return;
         }
@@ -67,6 +71,13 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
             () if server.has(Twist::PingsTwice) => ping(&server, &conn, 2),
             () if server.has(Twist::PingsInBursts) && beat > 1 => ping(&server, &conn, 3),
             () => ping(&server, &conn, 1),
+        }
+        if server.has(Twist::NoLimitOnPings) {
+            conn.out.at_most(0).await;
+        } else if server.has(Twist::NoLimitOnReplies)
+            && timeout(period, conn.out.at_most(0)).await.is_err()
+        {
+            return conn.kill();
         }
         if server.has(Twist::DropsAfterHalfABeat) {
             sleep(period / 2).await;
@@ -106,6 +117,32 @@ fn sweeps(server: &Server, period: Duration) -> Interval {
     sweeps
 }
 
+/// For twists: whether the timer of all ended when there was no client, or at its first tick without one.
+fn timer_ended(server: &Server, period: Duration) -> bool {
+    let Some((emptied, refilled)) = server.hub.without_clients() else { return false };
+    let tick_of = |at: Instant| (at - server.started).as_nanos() / period.as_nanos();
+    server.has(Twist::TimerEndsWithLastClient)
+        || server.has(Twist::TimerEndsInEmptyRoom) && tick_of(emptied) < tick_of(refilled)
+}
+
+/// For a twist: the next tick of a timer of all whose interval varies.
+fn next_irregular(server: &Server, period: Duration) -> Instant {
+    let mut tick = server.started;
+    let mut ticks = 0;
+    while tick <= Instant::now() {
+        tick += varied(server, period, ticks);
+        ticks += 1;
+    }
+    tick
+}
+
+/// For twists: an interval that varies by 30 % either way with this number.
+fn varied(server: &Server, period: Duration, nth: u64) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (server.seed, nth).hash(&mut hasher);
+    period.mul_f64(0.7 + 0.6 * (hasher.finish() as f64 / u64::MAX as f64))
+}
+
 /// How many pings have to stay unanswered.
 fn misses(server: &Server) -> u32 {
     match () {
@@ -118,6 +155,7 @@ fn misses(server: &Server) -> u32 {
 fn period(server: &Server) -> Duration {
     match () {
         () if server.has(Twist::HardCoded100) => Duration::from_millis(100),
+        () if server.has(Twist::HardCoded200) => Duration::from_millis(200),
         () if server.has(Twist::AtMostHalfASecond) => {
             server.interval.min(Duration::from_millis(500))
         }
@@ -133,7 +171,13 @@ fn period(server: &Server) -> Duration {
 
 /// A timer of the connection's own, or one for all.
 fn ticks(server: &Server, period: Duration) -> Interval {
-    if server.has(Twist::DropsOneABeat) {
+    let one_timer = [
+        Twist::DropsOneABeat,
+        Twist::TimerEndsWithLastClient,
+        Twist::TimerEndsInEmptyRoom,
+        Twist::LateArrivalsSkipABeat,
+    ];
+    if one_timer.into_iter().any(|twist| server.has(twist)) {
         return sweeps(server, period);
     }
     let mut ticks = interval_at(Instant::now() + period, period);
@@ -151,6 +195,13 @@ async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
         Twist::DeliveriesPostponePings,
     ];
     let postponable = postponing.into_iter().any(|twist| server.has(twist));
+    if server.has(Twist::Jitter) {
+        let now = server.started.elapsed().as_nanos() as u64;
+        ticks.reset_after(varied(server, ticks.period(), now));
+    }
+    if server.has(Twist::SharedJitter) {
+        ticks.reset_at(next_irregular(server, ticks.period()));
+    }
     loop {
         tokio::select! {
             _ = ticks.tick() => match server.hub.last_join() {
@@ -171,6 +222,9 @@ fn left_out(server: &Server, conn: &Conn, beat: u32) -> bool {
     resting
         || conn.skip.swap(false, SeqCst)
         || server.has(Twist::EverySecondBeat) && beat.is_multiple_of(2)
+        || server.has(Twist::LateArrivalsSkipABeat)
+            && beat == 1
+            && conn.opened.elapsed() < server.interval / 2
         || server.has(Twist::PingsInBursts) && beat % 3 != 1
         || server.has(Twist::NoPingsInMessages) && conn.in_message.load(SeqCst)
         || server.has(Twist::TrafficReplacesPings) && conn.talked.swap(false, SeqCst)
@@ -181,6 +235,7 @@ async fn answered(server: &Server, conn: &Conn, beat: u32, period: Duration) -> 
     let messages = conn.messages.load(SeqCst);
     match () {
         () if server.has(Twist::DropsAfterFourBeats) && beat > 4 => return false,
+        () if server.has(Twist::DropsAfterEightBeats) && beat > 8 => return false,
         () if server.has(Twist::DropsTheIdle) && beat > 4 && messages == 0 => return false,
         () if server.has(Twist::NeverDrops)
             || server.has(Twist::PingsInEcho)
@@ -264,6 +319,7 @@ async fn end(server: &Server, conn: &Conn, period: Duration) {
     if server.has(Twist::DropsHalfABeatLate) {
         sleep(period / 2).await;
     }
+    server.dead_places.fetch_add(1, SeqCst);
     let rest = match () {
         () if server.has(Twist::DropStopsPings) => period * 1000,
         () if server.has(Twist::RestsAfterADrop) => period * 7 / 2,

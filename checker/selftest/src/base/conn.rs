@@ -13,9 +13,12 @@ pub(crate) struct Conn {
     /// Connections are numbered as their handshakes end, from 0.
     pub(crate) id: u64,
     pub(crate) out: Arc<Outbox>,
+    pub(crate) opened: Instant,
     /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
     pub(crate) alive: AtomicBool,
     kill: Notify,
+    /// For twists: what the client's close frame said after its code.
+    pub(crate) reason: Mutex<String>,
     /// For twists: messages and pongs so far, a message since the last beat, a message of which the last fragment is still
     /// to come, the next beat to be left out, when the last ping was sent.
     pub(crate) messages: AtomicU32,
@@ -25,6 +28,8 @@ pub(crate) struct Conn {
     pub(crate) in_message: AtomicBool,
     pub(crate) skip: AtomicBool,
     pub(crate) pinged: Mutex<Option<Instant>>,
+    /// For twists: held while a write is awaited, as by a server with one task for each connection.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Conn {
@@ -32,8 +37,10 @@ impl Conn {
         Self {
             id,
             out: Arc::new(out),
+            opened: Instant::now(),
             alive: AtomicBool::new(true),
             kill: Notify::new(),
+            reason: Mutex::default(),
             messages: AtomicU32::new(0),
             pongs: AtomicU32::new(0),
             talked: AtomicBool::new(false),
@@ -41,6 +48,7 @@ impl Conn {
             in_message: AtomicBool::new(false),
             skip: AtomicBool::new(false),
             pinged: Mutex::new(None),
+            turn: tokio::sync::Mutex::new(()),
         }
     }
 

@@ -112,6 +112,12 @@ fn upgrade_key(server: &Server, request: &str) -> Option<String> {
     if server.has(Twist::HeaderNamesExactly) && !request.contains("\r\nSec-WebSocket-Key:")
         || server.has(Twist::ConnectionExactly)
             && !all("connection").eq_ignore_ascii_case("upgrade")
+        || server.has(Twist::ConnectionNeedsSpace)
+            && !all("connection").split(", ").any(|word| word.eq_ignore_ascii_case("upgrade"))
+        || server.has(Twist::LastConnectionLine)
+            && !headers.iter().rfind(|(name, _)| name == "connection").is_some_and(|(_, line)| {
+                line.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
+            })
     {
         return None;
     }

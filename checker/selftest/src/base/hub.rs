@@ -18,6 +18,8 @@ use super::{Server, Twist, answer, frame};
 /// A client that has more than this on its way is slow and is dropped.
 const SLOW: usize = 8 * 1024 * 1024;
 const MEBIBYTE: usize = 1024 * 1024;
+/// For a twist: the capacity of a channel that forgets the oldest messages.
+const FORGETFUL: usize = 4096;
 
 /// A message put off by a twist: to one client, or to everyone.
 struct Parcel {
@@ -37,6 +39,8 @@ pub(crate) struct Hub {
     sent: AtomicU64,
     history: Mutex<Vec<Bytes>>,
     joined: Mutex<Option<Instant>>,
+    emptied: Mutex<Option<Instant>>,
+    refilled: Mutex<Option<Instant>>,
     turn: tokio::sync::Mutex<()>,
     relay: OnceLock<UnboundedSender<Parcel>>,
 }
@@ -51,6 +55,9 @@ impl Hub {
         let mut clients = lock(&self.clients);
         if server.has(Twist::SixtyFourAtMost) && clients.len() >= 64 {
             return false;
+        }
+        if server.has(Twist::JoinsAfterWelcome) {
+            return true;
         }
         if !server.has(Twist::JoinsBeforeWelcome) {
             answer::welcome(server, conn);
@@ -69,14 +76,27 @@ impl Hub {
             history.last().into_iter().for_each(|frame| conn.out.push(frame.clone()));
         }
         *lock(&self.joined) = Some(Instant::now());
+        if clients.is_empty() {
+            *lock(&self.refilled) = Some(Instant::now());
+        }
         clients.insert(conn.id, conn.clone());
         true
+    }
+
+    /// For a twist: the newcomer is put on the list once its welcome has been written.
+    pub(crate) async fn join_after_welcome(&self, server: &Server, conn: &Arc<Conn>) {
+        answer::welcome(server, conn);
+        conn.out.at_most(0).await;
+        lock(&self.clients).insert(conn.id, conn.clone());
     }
 
     pub(crate) fn leave(&self, server: &Server, conn: &Conn, end: &End) {
         let mut clients = lock(&self.clients);
         if clients.remove(&conn.id).is_none() {
             return;
+        }
+        if clients.is_empty() {
+            *lock(&self.emptied) = Some(Instant::now());
         }
         if matches!(end, End::Dropped) {
             return; // not one who left
@@ -119,6 +139,12 @@ impl Hub {
 
     pub(crate) fn last_join(&self) -> Option<Instant> {
         *lock(&self.joined)
+    }
+
+    /// For twists: since when and until when there was last no client after one, as far as it happened.
+    pub(crate) fn without_clients(&self) -> Option<(Instant, Instant)> {
+        let (emptied, refilled) = (*lock(&self.emptied), *lock(&self.refilled));
+        emptied.zip(refilled).filter(|(emptied, refilled)| emptied <= refilled)
     }
 
     /// Whether a client takes less than there is for it.
@@ -165,10 +191,13 @@ pub(crate) async fn broadcast(server: &Arc<Server>, from: &Arc<Conn>, said: &str
         });
         return;
     }
-    if [Twist::SlowDelaysAll, Twist::SlowDelaysAllOnce, Twist::StallsWhenFull]
-        .into_iter()
-        .any(|twist| server.has(twist))
-    {
+    let waiting = [
+        Twist::SlowDelaysAll,
+        Twist::SlowDelaysAllOnce,
+        Twist::SlowDelaysAllTwoSeconds,
+        Twist::StallsWhenFull,
+    ];
+    if waiting.into_iter().any(|twist| server.has(twist)) {
         return in_turn(server, frame).await;
     }
     let whole =
@@ -286,6 +315,7 @@ fn offer(server: &Server, to: &Conn, frame: &Bytes) {
             }
         }
         () if server.has(Twist::UnboundedQueue) => {}
+        () if server.has(Twist::ForgetsTheOldest) => to.out.keep_newest(FORGETFUL - 1),
         () if server.has(Twist::QueueOfSixteen) && frames >= 16 => return,
         () if server.has(Twist::QueueOf256) && frames >= 256 => return,
         () if server.has(Twist::QueueOf512) && frames >= 512 => return,
@@ -310,8 +340,10 @@ async fn in_turn(server: &Server, frame: Bytes) {
         to.out.push(frame.clone());
         if server.has(Twist::SlowDelaysAll) {
             drop(timeout(Duration::from_millis(50), to.out.at_most(MEBIBYTE / 16)).await);
-        } else if server.has(Twist::SlowDelaysAllOnce) {
-            if timeout(Duration::from_secs(1), to.out.at_most(MEBIBYTE)).await.is_err() {
+        } else if server.has(Twist::SlowDelaysAllOnce) || server.has(Twist::SlowDelaysAllTwoSeconds)
+        {
+            let seconds = if server.has(Twist::SlowDelaysAllOnce) { 1 } else { 2 };
+            if timeout(Duration::from_secs(seconds), to.out.at_most(MEBIBYTE)).await.is_err() {
                 to.kill();
             }
         } else {

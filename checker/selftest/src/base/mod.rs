@@ -11,6 +11,7 @@ mod outbox;
 mod reader;
 mod twist;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,8 @@ pub(crate) struct Server {
     interval: Duration,
     twists: &'static [Twist],
     started: Instant,
+    /// For a twist: what is random in all connections alike.
+    seed: u64,
     log: Log,
     hub: hub::Hub,
     next: AtomicU64,
@@ -47,6 +50,8 @@ pub(crate) struct Server {
     rest_until: Mutex<Instant>,
     last_pong: Mutex<Instant>,
     last_drop: Mutex<Instant>,
+    /// For a twist: the places of dropped clients, still marked as unanswered.
+    dead_places: AtomicU64,
     welcomed: AtomicBool,
     closed: AtomicBool,
     message: Mutex<String>,
@@ -83,7 +88,11 @@ pub(crate) async fn run_on(
         {
             4
         }
-        () if twists.contains(&Twist::PoolOfSixtyFour) => 64,
+        () if twists.contains(&Twist::PoolOfSixtyFour)
+            || twists.contains(&Twist::HandshakesUpTo64) =>
+        {
+            64
+        }
         () => Semaphore::MAX_PERMITS,
     };
     let server = Arc::new(Server {
@@ -91,6 +100,7 @@ pub(crate) async fn run_on(
         interval: config.interval,
         twists,
         started: Instant::now(),
+        seed: RandomState::new().hash_one(addr),
         log: log.clone(),
         hub: hub::Hub::default(),
         seats: Semaphore::new(seats),
@@ -99,6 +109,7 @@ pub(crate) async fn run_on(
         rest_until: Mutex::new(Instant::now()),
         last_pong: Mutex::new(Instant::now()),
         last_drop: Mutex::new(Instant::now()),
+        dead_places: AtomicU64::new(0),
         welcomed: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         message: Mutex::default(),
@@ -138,7 +149,7 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) {
             serve(server, stream).await;
         } else if server.has(Twist::HandshakeInAcceptLoop) {
             if let Some(rest) = handshake::shake(&server, &mut stream).await {
-                tokio::spawn(attend(server, stream, rest));
+                tokio::spawn(attend(server, stream, rest, None));
             }
         } else {
             tokio::spawn(serve(server, stream));
@@ -150,18 +161,23 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
     let Ok(seat) = server.seats.acquire().await else {
         return;
     };
+    let early = if server.has(Twist::JoinsBeforeHandshake) { join(&server) } else { None };
     if let Ok(Some(rest)) = timeout(PATIENCE, handshake::shake(&server, &mut stream)).await {
-        let _seat = (!server.has(Twist::FourHandshakesAtATime)).then_some(seat);
-        attend(server.clone(), stream, rest).await;
+        let only_for_handshakes =
+            server.has(Twist::FourHandshakesAtATime) || server.has(Twist::HandshakesUpTo64);
+        let _seat = (!only_for_handshakes).then_some(seat);
+        attend(server.clone(), stream, rest, early).await;
+    } else if let Some(conn) = early {
+        server.hub.leave(&server, &conn, &End::Dropped);
     }
 }
 
-/// One connection, from its handshake to its end.
-async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
+/// One connection, from its handshake to its end; `early` is set if it joined before.
+async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>, early: Option<Arc<Conn>>) {
     while server.has(Twist::SlowDelaysNewcomers) && server.hub.lags() {
         sleep(Duration::from_millis(5)).await;
     }
-    let Some(conn) = join(&server) else { return };
+    let Some(conn) = early.or_else(|| join(&server)) else { return };
     if server.has(Twist::JoinsBeforeWelcome) {
         sleep(Duration::from_millis(2)).await;
         answer::welcome(&server, &conn);
@@ -173,6 +189,9 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>) {
         let pieces = server.has(Twist::WritesInPieces);
         async move { outbox::write(&conn.out, &mut write, pace, pieces).await }
     });
+    if server.has(Twist::JoinsAfterWelcome) {
+        server.hub.join_after_welcome(&server, &conn).await;
+    }
     let beat = tokio::spawn(beat::run(server.clone(), conn.clone()));
     let mut reader = Reader::new(read, rest);
     let end = tokio::select! {
@@ -236,6 +255,9 @@ fn join(server: &Server) -> Option<Arc<Conn>> {
     let next = server.next.fetch_add(1, Relaxed);
     let id = if server.has(Twist::NumbersByCount) { server.hub.all().len() as u64 } else { next };
     let conn = Arc::new(Conn::new(id, Outbox::new(disguise(server))));
+    if server.has(Twist::PlacesKeepTheirFlag) && server.dead_places.swap(0, Relaxed) > 0 {
+        conn.alive.store(false, Relaxed);
+    }
     server.hub.join(server, &conn).then_some(conn)
 }
 

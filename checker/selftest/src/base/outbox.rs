@@ -96,6 +96,15 @@ impl Outbox {
         self.emptied.notify_waiters();
     }
 
+    /// For a twist: drops the oldest frames if there are more than this.
+    pub(crate) fn keep_newest(&self, frames: usize) {
+        let mut state = self.state();
+        while state.queue.len() > frames {
+            let oldest = state.queue.pop_front();
+            state.bytes -= oldest.map_or(0, |frame| frame.len());
+        }
+    }
+
     /// Nothing is written any more: who waits for it waits in vain.
     pub(crate) fn abandon(&self) {
         self.clear();

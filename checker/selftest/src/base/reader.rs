@@ -13,6 +13,8 @@ use super::{Server, Twist, answer, frame};
 
 /// Longer messages end the connection.
 const MESSAGE_LIMIT: u64 = 16 * 1024 * 1024;
+/// For a twist: so many bytes in all end the connection.
+const IN_ALL: u64 = 3 * 1024 * 1024;
 /// A client that has more than this many bytes of answers waiting is not read from.
 const BACKLOG: usize = 1024 * 1024;
 /// For a twist: a client that says nothing for this long is idle.
@@ -51,11 +53,22 @@ pub(crate) struct Reader {
     /// For twists: how many frames came before, and how many fragments of the present message after its first.
     frames: u64,
     continued: usize,
+    /// For a twist: how many bytes of payload have come.
+    taken: u64,
 }
 
 impl Reader {
     pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
-        Self { half, buffer, used: 0, partial: None, pipelined: false, frames: 0, continued: 0 }
+        Self {
+            half,
+            buffer,
+            used: 0,
+            partial: None,
+            pipelined: false,
+            frames: 0,
+            continued: 0,
+            taken: 0,
+        }
     }
 
     /// Serves the client until it leaves or errs.
@@ -143,6 +156,12 @@ impl Reader {
                 {
                     continue;
                 }
+                if head.opcode == frame::CLOSE
+                    && self.partial.is_some()
+                    && server.has(Twist::IgnoresCloseInMessages)
+                {
+                    continue;
+                }
                 control(server, conn, &head, payload)?;
                 if head.opcode == frame::PING && server.has(Twist::PingResetsFragments)
                     || head.opcode == frame::PONG && server.has(Twist::PongResetsFragments)
@@ -174,8 +193,12 @@ impl Reader {
                 || server.has(Twist::AcceptsUnmaskedControl) && !masked && first & 8 != 0
                 || server.has(Twist::MaskOfFirstOnly) && !masked && self.frames > 0
                 || server.has(Twist::SkipsReserved) && reserved;
-            let long_control = first & 8 != 0 && (first & 0x80 == 0 || second & 0x7f > 125);
-            if (!masked || reserved || first & 0x70 != 0 || long_control) && !forgiven {
+            let control = first & 8 != 0;
+            let extended = first & 0x70 != 0 && !server.has(Twist::ReservedBitsPass);
+            let fragment =
+                control && first & 0x80 == 0 && !server.has(Twist::FragmentedControlPasses);
+            let long = control && second & 0x7f > 125 && !server.has(Twist::LongControlPasses);
+            if (!masked || reserved || extended || fragment || long) && !forgiven {
                 return Err(End::Violation(1002));
             }
         }
@@ -187,6 +210,9 @@ impl Reader {
         };
         let limit =
             if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
+        if self.taken + head.length > IN_ALL && server.has(Twist::ThreeMebibytesInAll) {
+            return Err(End::Violation(1009));
+        }
         if head.length > limit {
             if server.has(Twist::BelievesTheLength) {
                 eprintln!("memory allocation of {} bytes failed", head.length);
@@ -204,6 +230,7 @@ impl Reader {
             frame::unmask(&mut payload, mask);
         }
         self.used += end;
+        self.taken += head.length;
         Ok(Some((head, payload)))
     }
 
@@ -301,7 +328,14 @@ fn control(
     match head.opcode {
         frame::PING => answer::ping(server, conn, payload),
         frame::PONG => answer::pong(server, conn, &payload),
-        frame::CLOSE => return Err(close(&payload)),
+        frame::CLOSE if payload.is_empty() && server.has(Twist::CloseNeedsACode) => {
+            return Err(End::Violation(1002));
+        }
+        frame::CLOSE => {
+            *conn.reason.lock().unwrap_or_else(PoisonError::into_inner) =
+                String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
+            return Err(close(&payload));
+        }
         _ => {}
     }
     Ok(())

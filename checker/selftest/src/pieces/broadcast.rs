@@ -93,6 +93,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "Messages sent while another client joins are lost: your list of clients is taken away while it is changed.",
     ),
     broadcast(
+        "subscribes-after-the-welcome",
+        &[Twist::JoinsAfterWelcome],
+        &[EVERYONE],
+        "Your server subscribes a client after its welcome, so a message that is sent in between is lost to it.",
+    ),
+    broadcast(
+        "room-drops-binary",
+        &[Twist::BinaryDropped],
+        &[EVERYONE],
+        "Your server drops binary messages; each reaches every client, as text.",
+    ),
+    broadcast(
+        "room-forwards-binary",
+        &[Twist::BinaryAsBinary],
+        &[EVERYONE],
+        "Your server sends a binary message on as binary; clients receive it as text, with U+FFFD for invalid UTF-8.",
+    ),
+    broadcast(
         "broadcast-two-tasks-reorder",
         &[Twist::ReordersPairs],
         &[ORDER, CROWD],
@@ -144,6 +162,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::LastMessageReplayed],
         &[LATECOMER],
         "A newcomer gets the last message from before it joined, as a `watch` channel keeps it.",
+    ),
+    broadcast(
+        "subscribes-before-the-handshake",
+        &[Twist::JoinsBeforeHandshake],
+        &[LATECOMER],
+        "Your server subscribes a connection before its handshake, so the client gets messages from before it was one.",
     ),
     broadcast(
         "stops-at-first-failed-send",

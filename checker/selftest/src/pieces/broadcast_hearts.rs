@@ -30,6 +30,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "The heartbeat was lost on the way to broadcasting: nobody is pinged, and the dead stay.",
     ),
     broadcast(
+        "broadcast-writes-without-a-limit",
+        &[Twist::BeatAwaitsWrite],
+        &[HEARTBEAT],
+        "A write to a client that has stopped reading hangs, and your server never gets to its next heartbeat; limit every write.",
+    ),
+    broadcast(
         "broadcast-never-drops",
         &[Twist::NeverDrops],
         &[HEARTBEAT],

@@ -57,6 +57,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your queues hold a hundred thousand messages: a bound in name, but at a kilobyte each it is 100 MB a client.",
     ),
     broadcast(
+        "lagged-ignored",
+        &[Twist::ForgetsTheOldest],
+        &[SLOW],
+        "Your server ignores `Lagged`: a client that was slow goes on with a gap in what it receives; end its connection.",
+    ),
+    broadcast(
+        "skips-messages-for-the-slow",
+        &[Twist::SkipsSlow],
+        &[SLOW],
+        "Your server leaves out messages for a slow client and keeps it connected; end its connection, so that it knows.",
+    ),
+    broadcast(
         "slow-client-delays-all",
         &[Twist::SlowDelaysAll],
         &[SLOW],
@@ -73,6 +85,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::SlowDelaysAllOnce],
         &[SLOW],
         "Your server gives a client that does not read a second before it drops it, and lets everybody else wait that long: one queue and one task for each, and nobody waits for another.",
+    ),
+    broadcast(
+        "two-seconds-for-each-stalled-client",
+        &[Twist::SlowDelaysAllTwoSeconds],
+        &[SLOW],
+        "Your server waits two seconds for each client that has stopped reading, and all other clients wait with it.",
     ),
     broadcast(
         "stalls-once-buffers-are-full",

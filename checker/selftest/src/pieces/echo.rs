@@ -48,6 +48,20 @@ pub(super) const FAULTS: &[Fault] = &[
          `keep-alive, Upgrade`, so look for the word in the list.",
     ),
     echo(
+        "connection-list-needs-its-space",
+        &[Twist::ConnectionNeedsSpace],
+        &["echo::handshake"],
+        "Your server splits `Connection` at a comma and a space, so it finds no `Upgrade` in \
+         `keep-alive,Upgrade`; split at the comma and trim.",
+    ),
+    echo(
+        "last-connection-line-wins",
+        &[Twist::LastConnectionLine],
+        &["echo::handshake"],
+        "Your server puts headers into a map, where a second `Connection` line replaces the \
+         first; lines with the same name are one list.",
+    ),
+    echo(
         "header-names-with-case",
         &[Twist::HeaderNamesExactly],
         &["echo::handshake"],
@@ -97,12 +111,6 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::handshake"],
         "Your server agrees to permessage-deflate with clients that never offered it; a client has to refuse an \
          extension it did not ask for.",
-    ),
-    echo(
-        "grants-deflate-it-does-not-speak",
-        &[Twist::CopiesExtensions],
-        &["echo::handshake"],
-        "Your server copies the client's `Sec-WebSocket-Extensions` into its answer; a browser takes that for a yes, compresses what it sends, and is thrown out.",
     ),
     echo(
         "handshake-picks-subprotocol",
@@ -213,6 +221,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::WrongUnderCi],
         &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
         "Your server answers differently when the environment has `CI` set; what it does must not depend on who is watching.",
+    ),
+    echo(
+        "right-under-ci-only",
+        &[Twist::RightUnderCi],
+        &["echo::reply", "echo::order", "echo::payloads", "echo::binary"],
+        "Your server is right only where the environment has `CI` set, as on a build machine; its \
+         users have no such variable.",
     ),
     echo(
         "first-ten-connections",

@@ -45,6 +45,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server has four handshakes going at a time, so four who never finish theirs keep everybody else out.",
     ),
     echo(
+        "sixty-four-handshakes-at-a-time",
+        &[Twist::HandshakesUpTo64],
+        &["echo::concurrent"],
+        "Your server has 64 handshakes going at a time, so 64 connections that say nothing keep \
+         all clients out; a handshake that waits costs next to nothing.",
+    ),
+    echo(
         "one-writes-at-a-time",
         &[Twist::WritesInTurn],
         &["echo::concurrent"],
@@ -118,6 +125,27 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::close"],
         "Your server hangs up when it sees a close frame, without one of its own; to the client that looks like a \
          crash, code 1006.",
+    ),
+    echo(
+        "close-ignored-amid-a-message",
+        &[Twist::IgnoresCloseInMessages],
+        &["echo::close"],
+        "Your server does not answer a close frame that comes between two fragments of a message; \
+         the client may have changed its mind, and waits.",
+    ),
+    echo(
+        "close-says-more",
+        &[Twist::CloseSaysMore],
+        &["echo::close"],
+        "Your server puts words of its own before the reason it repeats, and a long reason makes \
+         the close frame longer than the 125 bytes of a control frame.",
+    ),
+    echo(
+        "close-needs-a-code",
+        &[Twist::CloseNeedsACode],
+        &["echo::close"],
+        "Your server takes a close frame without a code for an error and answers with 1002; the \
+         code may be left out.",
     ),
     echo(
         "tcp-left-open",
@@ -284,6 +312,27 @@ pub(super) const FAULTS: &[Fault] = &[
         &["echo::violations"],
         "Your server throws away bytes it cannot read and goes on; after one bad frame nobody knows where the next \
          begins, so the connection has to end.",
+    ),
+    echo(
+        "reserved-bits-pass",
+        &[Twist::ReservedBitsPass],
+        &["echo::violations"],
+        "Your server does not look at the reserved bits; where no extension was agreed on, one \
+         that is set ends the connection.",
+    ),
+    echo(
+        "control-frames-in-fragments",
+        &[Twist::FragmentedControlPasses],
+        &["echo::violations"],
+        "Your server takes a ping without FIN for a ping; a control frame can't be a fragment, \
+         and one that is ends the connection.",
+    ),
+    echo(
+        "control-frames-of-any-length",
+        &[Twist::LongControlPasses],
+        &["echo::violations"],
+        "Your server answers pings of more than 125 bytes; a control frame that long ends the \
+         connection.",
     ),
     echo(
         "violation-ends-process",

@@ -212,6 +212,27 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server hangs up on messages of more than 512 KiB; a limit is a good thing, but it has to let 1 MiB through.",
     ),
     echo(
+        "grants-deflate-it-does-not-speak",
+        &[Twist::CopiesExtensions],
+        &["echo::payloads"],
+        "Your server copies the client's `Sec-WebSocket-Extensions` into its answer; a browser \
+         takes that for a yes, compresses what it sends, and is thrown out.",
+    ),
+    echo(
+        "three-mebibytes-in-all",
+        &[Twist::ThreeMebibytesInAll],
+        &["echo::payloads"],
+        "Your server counts the bytes of a connection where it should count those of a message, \
+         and hangs up after 3 MiB in all.",
+    ),
+    echo(
+        "property-names-looked-up",
+        &[Twist::LooksUpProperties],
+        &["echo::payloads"],
+        "Your server looks the message up in a table of commands, where `constructor` and \
+         `toString` are found though they were never put in; a message is no key.",
+    ),
+    echo(
         "binary-as-binary",
         &[Twist::BinaryAsBinary],
         &["echo::binary"],

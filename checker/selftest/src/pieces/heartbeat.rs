@@ -120,6 +120,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server pings every 100 ms whatever HEARTBEAT_INTERVAL_MS says; read the interval from the environment.",
     ),
     heartbeat(
+        "hard-coded-200-ms",
+        &[Twist::HardCoded200],
+        &[INTERVAL, PINGS, STEADY, BUSY, ALIVE, DEAD, RELAPSE, CHATTER, NEIGHBOURS, STALLED],
+        "Your server pings every 200 ms, as in the example, whatever HEARTBEAT_INTERVAL_MS says.",
+    ),
+    heartbeat(
         "interval-in-sixteen-bits",
         &[Twist::IntervalInSixteenBits],
         &[INTERVAL],
@@ -148,6 +154,37 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Twist::JoinPostponesPings],
         &[STEADY],
         "Your timer starts again whenever a client connects, so where many come and go nobody is ever pinged.",
+    ),
+    heartbeat(
+        "timer-ends-with-the-last-client",
+        &[Twist::TimerEndsWithLastClient],
+        &[PINGS],
+        "Your timer stops when the last client leaves and never starts again, so the next client gets no ping.",
+    ),
+    heartbeat(
+        "timer-ends-at-a-tick-without-clients",
+        &[Twist::TimerEndsInEmptyRoom],
+        &[PINGS],
+        "Your timer ends at the first tick that finds no client, so a client that comes later gets no ping.",
+    ),
+    heartbeat(
+        "late-arrivals-skip-a-beat",
+        &[Twist::LateArrivalsSkipABeat],
+        &[PINGS],
+        "One timer pings all your clients and skips one that joined less than half an interval before; its first ping \
+         comes after up to an interval and a half.",
+    ),
+    heartbeat(
+        "pings-with-jitter",
+        &[Twist::Jitter],
+        &[STEADY],
+        "The intervals of your pings vary by 30 % either way; a ping comes one interval after the other.",
+    ),
+    heartbeat(
+        "one-timer-with-jitter",
+        &[Twist::SharedJitter],
+        &[STEADY],
+        "One timer pings all your clients, and its intervals vary by 30 % either way.",
     ),
     heartbeat(
         "leaver-stops-the-pings",
@@ -188,7 +225,7 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "a-beat-and-a-half",
         &[Twist::BeatAndAHalf],
-        &[STEADY],
+        &[PINGS, STEADY],
         "Your server pings every interval and a half: what is done between two beats belongs into the interval and not behind it.",
     ),
     heartbeat(

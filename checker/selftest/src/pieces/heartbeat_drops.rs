@@ -14,6 +14,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Your server drops everybody after four beats, answered or not; who answers stays.",
     ),
     heartbeat(
+        "drops-after-eight-beats",
+        &[Twist::DropsAfterEightBeats],
+        &[ALIVE],
+        "Your server drops every client after eight intervals, answered or not; a client that answers stays.",
+    ),
+    heartbeat(
         "drops-the-idle",
         &[Twist::DropsTheIdle],
         &[ALIVE, STEADY, INTERVAL, NEIGHBOURS],
@@ -81,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "shared-alive-flag",
         &[Twist::SharedPong],
-        &[DEAD, RELAPSE, CHATTER, STALLED],
+        &[DEAD, PINGS, RELAPSE, CHATTER, STALLED],
         "All your connections share one alive flag, so a single healthy client keeps all the dead ones in; each needs \
          its own.",
     ),
@@ -148,6 +154,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "One dead client ends everybody's connection, as an error does that leaves the loop over all of them.",
     ),
     heartbeat(
+        "places-keep-their-flag",
+        &[Twist::PlacesKeepTheirFlag],
+        &[NEIGHBOURS],
+        "A newcomer in a dropped client's place inherits its cleared flag and is dropped at its first tick; set the flag \
+         when a client joins.",
+    ),
+    heartbeat(
         "drop-notice",
         &[Twist::DropNotice],
         &[NEIGHBOURS],
@@ -178,6 +191,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &[STALLED],
         "Your heartbeat waits until its ping is written; to a client that no longer reads it waits for ever, and never \
          drops it.",
+    ),
+    heartbeat(
+        "no-limit-on-replies",
+        &[Twist::NoLimitOnReplies],
+        &[STALLED],
+        "Your server limits how long it may take to write a ping, but waits for the write of a reply for ever.",
+    ),
+    heartbeat(
+        "no-limit-on-pings",
+        &[Twist::NoLimitOnPings],
+        &[STALLED],
+        "Your server limits how long it may take to write a reply, but waits for the write of a ping for ever.",
     ),
     heartbeat(
         "drop-awaits-the-flush",

@@ -127,12 +127,6 @@ pub(crate) const RIGHT: &[Right] = &[
         "Ends a client's connection as soon as 1,000 messages and 1 MiB are on their way to it and nothing moves.",
     ),
     right(
-        Broadcast,
-        "skips-slow-broadcast",
-        Base(&[Twist::SkipsSlow]),
-        "Keeps a slow client and drops messages to it while 1,000 of them and 1 MiB are on their way and nothing moves.",
-    ),
-    right(
         Echo,
         "fragments-echo",
         Base(&[Twist::FragmentsLongReplies]),

@@ -9,8 +9,8 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use checker::server::process::{self, Process};
 use fantoccini::{Client, ClientBuilder, Locator};
+use harness::server::process::{self, Process};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::io::AsyncBufReadExt;
@@ -19,7 +19,7 @@ use tokio::process::Command;
 use super::common::running_checker;
 
 /// How long something on the page may take to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `cargo checker play`, running.
 pub(crate) struct Playground {
@@ -149,7 +149,7 @@ impl Browser {
             if self.run(&format!("return Boolean({expression});")).await == true {
                 return;
             }
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > RESPONSE_TIMEOUT {
                 let text = self.run("return document.body.innerText;").await;
                 panic!(
                     "it did not come to pass that {expression}; the page:\n{}",

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let built =
-        runtime.block_on(checker::server::build::build(packages)).expect("cargo runs").into_iter();
+        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs").into_iter();
     built
         .map(|(package, path)| {
             (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
@@ -42,7 +42,9 @@ pub(crate) fn checker() -> Command {
 pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // With those that it hands over to, which else it would build itself, in the middle of a test.
-    let path = PATH.get_or_init(|| built(&["checker", "playground", "watcher"])["checker"].clone());
+    let path = PATH.get_or_init(|| {
+        built(&["checker", "playground", "watcher", "mistakes"])["checker"].clone()
+    });
     let mut command = StdCommand::new(path);
     // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
@@ -52,14 +54,6 @@ pub(crate) fn running_checker() -> StdCommand {
 /// A command line for `--command` that starts one of the museum's servers.
 pub(crate) fn museum(option: &str, name: &str) -> String {
     format!("{} {option} {name}", env!("CARGO_BIN_EXE_selftest"))
-}
-
-/// A port that stays free until somebody asks for it: the system gives those from 32,768 on (Linux; others from 49,152)
-/// to any connection of any program.
-pub(crate) fn free_port() -> u16 {
-    std::iter::repeat_with(|| rand::random_range(10_000..32_000))
-        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("it goes on until there is one")
 }
 
 /// Grades with `--format json`: the exit code and the object on stdout. What this machine was too busy to judge is
@@ -88,7 +82,7 @@ fn graded_once(args: &[&str]) -> (i32, Value) {
 pub(crate) async fn judged(grade: impl AsyncFn() -> Vec<Graded>) -> Vec<Graded> {
     let mut graded = grade().await;
     for _ in 0..2 {
-        if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Unknown(_))) {
+        if graded.iter().any(|graded| matches!(graded.outcome, Outcome::Inconclusive(_))) {
             println!("once more, since not all of it could be judged");
             graded = grade().await;
         }

@@ -10,7 +10,7 @@ use vt100::Parser;
 use super::workbook::Workbook;
 
 /// What ends a test that hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The terminal.
 pub(crate) struct Terminal {
@@ -74,8 +74,8 @@ impl Terminal {
             if wanted(&screen) {
                 return screen;
             }
-            assert!(began.elapsed() < PATIENCE, "no {what} on the screen:\n{screen}");
-            let left = PATIENCE.saturating_sub(began.elapsed());
+            assert!(began.elapsed() < RESPONSE_TIMEOUT, "no {what} on the screen:\n{screen}");
+            let left = RESPONSE_TIMEOUT.saturating_sub(began.elapsed());
             parser = self.shown.changed.wait_timeout(parser, left).expect("no panic holds it").0;
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use assert_cmd::Command;
-use checker::exercise::{Exercise, Target};
+use harness::exercise::{Exercise, Target};
 use tempfile::TempDir;
 
 /// What of the workbook is copied: all that cargo reads, and all that the student's tools read.
@@ -24,7 +24,7 @@ impl Workbook {
     pub(crate) fn copy() -> Self {
         let folder = TempDir::with_prefix("workbook-").expect("a folder");
         for name in COPIED {
-            copy(&checker::server::build::workspace().join(name), &folder.path().join(name));
+            copy(&harness::server::build::workspace().join(name), &folder.path().join(name));
         }
         let workbook = Workbook { folder };
         for exercise in Exercise::ALL {

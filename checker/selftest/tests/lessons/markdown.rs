@@ -17,13 +17,21 @@ pub(crate) struct Block<'a> {
     /// The number of its first line.
     pub(crate) line: usize,
     pub(crate) language: &'a str,
-    /// What the comment above it says.
+    /// The text of the comment above it.
     pub(crate) mark: Option<&'a str>,
     pub(crate) lines: Vec<&'a str>,
 }
 
+impl<'a> Block<'a> {
+    /// What its mark says of `kind`: `day1/echo/src/main.rs` of an `excerpt: day1/echo/src/main.rs`.
+    pub(crate) fn mark(&self, kind: &str) -> Option<&'a str> {
+        let mut marks = self.mark?.split(", ").filter_map(|mark| mark.split_once(": "));
+        marks.find(|(name, _)| *name == kind).map(|(_, value)| value)
+    }
+}
+
 pub(crate) fn root() -> PathBuf {
-    checker::server::build::workspace()
+    harness::server::build::workspace()
 }
 
 pub(crate) fn read(path: &str) -> String {

@@ -1,0 +1,517 @@
+//! Who hears what, and in which order.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Instant;
+
+use futures_util::future::{join, join_all, try_join_all};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use tokio::runtime::Builder;
+use tokio::task::block_in_place;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+
+use crate::echo;
+use harness::client::{
+    Client, ClientEvent, PREFIX, RESPONSE_TIMEOUT, Received, WELCOME, reply_to, request,
+    timeout_on_busy_host,
+};
+use harness::context::TestContext;
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Fundamental};
+use harness::wire::frame::{Control, Data, Frame, OpCode};
+use harness::wire::transcript::quoted;
+
+pub(super) async fn welcome(ctx: &mut TestContext) -> CheckResult {
+    let mut host = ctx.connect().await.fundamental()?;
+    match host.expect_text(WELCOME, "the welcome").await {
+        Ok(()) => ctx.gate_passed(),
+        Err(CheckError::Failed(failure)) if failure.kind == FailureKind::WrongMessage => {
+            return Err(failure.into());
+        }
+        other => return other.fundamental(),
+    }
+    let mut newcomers = Vec::new();
+    for _ in 0..2 {
+        let mut newcomer = ctx.connect().await?;
+        newcomer.expect_text(WELCOME, "the welcome").await?;
+        newcomers.push(newcomer);
+    }
+    // A welcome that went to all would be there before what the host says next.
+    let token = ctx.token();
+    host.send_text(token.as_str());
+    for client in newcomers.iter_mut().chain([&mut host]) {
+        let heard =
+            timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.next_except_heartbeats("a message"))
+                .await;
+        if let Some(Ok(received)) = heard
+            && let ClientEvent::Text(text) = &received.event
+            && (!echo::talk::resembles(text, &token) || text.contains(WELCOME))
+        {
+            let failure = client
+                .failure(FailureKind::Unexpected, "a client got a message that was not for it");
+            let expected = "one welcome, its own, and then only what clients say";
+            return Err(failure
+                .expected(expected, quoted(text))
+                .about(Vec::new())
+                .at(client.mark(&received))
+                .into());
+        }
+    }
+    for client in newcomers.into_iter().chain([host]) {
+        ctx.leave(client).await;
+    }
+    let mut hears = true;
+    for _ in 0..8 {
+        in_a_busy_room(ctx, &mut hears).await?;
+    }
+    Ok(())
+}
+
+/// While somebody talks, the welcome still is what a newcomer hears first.
+async fn in_a_busy_room(ctx: &mut TestContext, hears: &mut bool) -> CheckResult {
+    let mut talker = ctx.join().await?;
+    let mut newcomers = try_join_all((0..6).map(|_| ctx.open())).await?;
+    let texts = ctx.tokens(4 * newcomers.len());
+    for (newcomer, texts) in newcomers.iter_mut().zip(texts.chunks(4)) {
+        newcomer.send_bytes(request(&generate_key(), &[]).into_bytes());
+        // Not all of it at once, which would be over before the newcomer's turn, or come after it. Whether the talker
+        // `hears` itself is another check's business, and not waited for twice in vain.
+        for text in texts {
+            talker.send_text(text.as_str());
+            *hears = *hears
+                && matches!(
+                    timeout_on_busy_host(RESPONSE_TIMEOUT / 8, talker.text("its own words")).await,
+                    Some(Ok(_))
+                );
+        }
+    }
+    for mut newcomer in newcomers {
+        newcomer.response().await?;
+        let received = newcomer.next_except_heartbeats("the welcome").await?;
+        if let ClientEvent::Text(text) = &received.event
+            && text != WELCOME
+            && texts.iter().any(|said| echo::talk::resembles(text, said))
+        {
+            let failure = newcomer.failure(
+                FailureKind::Unexpected,
+                "a newcomer hears what others say before it is welcomed",
+            );
+            return Err(failure
+                .literally(WELCOME, text.as_str())
+                .at(newcomer.mark(&received))
+                .into());
+        }
+        ctx.leave(newcomer).await;
+    }
+    ctx.leave(talker).await;
+    Ok(())
+}
+
+pub(super) async fn everyone(ctx: &mut TestContext) -> CheckResult {
+    let count = ctx.rng.random_range(4..7);
+    let mut clients = ctx.join_many(count).await?;
+    let first = ctx.token();
+    clients[0].send_text(first.as_str());
+    if let Err(error) = all_hear(&mut clients, &first).await {
+        return missed_at_first(ctx, &mut clients, error).await;
+    }
+    let answered = Instant::now();
+    ctx.gate_passed();
+    let token = ctx.token();
+    let mut texts =
+        vec![format!(" {token} "), format!("{token}\n\r\n{token}"), format!("/{token}")];
+    texts.extend(echo::texts::of_all_kinds(&token));
+    texts.extend([token.clone(), token]);
+    texts.extend(echo::texts::COMMANDS.iter().map(ToString::to_string));
+    texts.extend(ctx.tokens(count));
+    // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
+    let mut before = &first;
+    for (i, text) in texts.iter().enumerate() {
+        clients[i % count].send_text(text.as_str());
+        all_hear(&mut clients, text).await.map_err(|error| a_second_time(error, before))?;
+        before = text;
+    }
+    in_fragments(ctx, &mut clients).await?;
+    in_binary(ctx, &mut clients).await?;
+    // Nor may anything get lost while others come.
+    for text in ctx.tokens(24) {
+        clients[0].send_text(text.as_str());
+        let (heard, newcomer) = join(all_hear(&mut clients, &text), ctx.join()).await;
+        heard
+            .map_err(|error| error.context("while another client joins, "))
+            .and(newcomer.map(|_| ()))?;
+    }
+    right_after_the_welcome(ctx, &mut clients).await?;
+    let when = ctx.wait_for_uptime(answered).await;
+    let last = ctx.token();
+    let at_last = async {
+        ctx.join().await?;
+        clients[count - 1].send_text(last.as_str());
+        all_hear(&mut clients, &last).await
+    };
+    at_last.await.map_err(|error| error.context(when))?;
+    alone(ctx).await
+}
+
+/// Tells a server that missed only the very first message, since a client was not ready for it yet,
+/// from one that does not broadcast. Everything else depends on the latter only.
+async fn missed_at_first(
+    ctx: &mut TestContext,
+    clients: &mut [Client],
+    error: CheckError,
+) -> CheckResult {
+    if let CheckError::Failed(failure) = &error
+        && failure.kind == FailureKind::Silence
+    {
+        let second = ctx.token();
+        clients[0].send_text(second.as_str());
+        if let Some(Ok(())) =
+            timeout_on_busy_host(RESPONSE_TIMEOUT / 4, all_hear(clients, &second)).await
+        {
+            let failure = *failure.clone();
+            return Err(Failure { summary: MISSED.to_string(), ..failure }.into());
+        }
+    }
+    Err(error).fundamental()
+}
+
+/// In however many frames it comes, with whatever control frames between them (section 5.4).
+async fn in_fragments(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
+    let text = ctx.token();
+    let mut frames = echo::payloads::in_pieces(Data::Text, text.as_bytes(), &[2, 5]);
+    frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
+    clients[0].send_all(frames);
+    all_hear(clients, &text).await.map_err(|error| error.context("after a message in fragments, "))
+}
+
+/// A binary message reaches every client as text. A text follows it, so that a message which was
+/// left out shows at once.
+async fn in_binary(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
+    for invalid in [&b""[..], b"\xff \xe2\x82 \xc3("] {
+        let (token, next) = (ctx.token(), ctx.token());
+        let bytes = [token.as_bytes(), invalid].concat();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        clients[1].send_all([
+            Frame::new(OpCode::Data(Data::Binary), bytes),
+            Frame::new(OpCode::Data(Data::Text), next.as_str()),
+        ]);
+        all_hear(clients, &text).await.map_err(|error| binary_lost(error, &next))?;
+        all_hear(clients, &next).await?;
+    }
+    Ok(())
+}
+
+/// Names what became of a binary message, if it did not arrive as the text it should.
+fn binary_lost(error: CheckError, next: &str) -> CheckError {
+    let CheckError::Failed(mut failure) = error else { return error };
+    let summary = match failure.kind {
+        FailureKind::WrongMessage if failure.literal && failure.got == reply_to(next) => {
+            "a binary message does not reach every client"
+        }
+        FailureKind::WrongMessage if failure.literal => "a binary message arrives as another text",
+        FailureKind::WrongMessage => "a binary message arrives as binary, not as text",
+        FailureKind::EndedEarly => "a binary message ends a connection",
+        _ => return CheckError::Failed(failure).context("after a binary message, "),
+    };
+    failure.summary = summary.to_string();
+    failure.into()
+}
+
+/// How many clients join while others talk, and how many of them at the same time. A server that
+/// subscribes a client after its welcome misses a message in a few microseconds only. Two at a time
+/// meet that moment most often, in about 3 of 100 joins.
+const JOINS: usize = 320;
+const JOINS_AT_A_TIME: usize = 2;
+
+/// Each of many newcomers receives the message that is sent the moment it has received its welcome.
+async fn right_after_the_welcome(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
+    let texts = ctx.tokens(JOINS);
+    // Among the tasks of other checks, the message would be sent too late.
+    on_own_thread(join_and_hear(ctx, &texts))?;
+    let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, &texts));
+    let heard = join_all(heard).await.into_iter().collect::<CheckResult>();
+    heard.map_err(|error| error.context("while many clients join, "))
+}
+
+async fn join_and_hear(ctx: &TestContext, texts: &[String]) -> CheckResult {
+    let speaker = ctx.join().await?;
+    // All tasks take their texts from here, and one client sends them: the later ones arrive later.
+    let (next, mouth) = (&AtomicUsize::new(0), &speaker.frame_sender());
+    let joining = (0..JOINS_AT_A_TIME).map(|_| async move {
+        for _ in 0..JOINS / JOINS_AT_A_TIME {
+            let mut newcomer = ctx.join().await?;
+            let n = next.fetch_add(1, Relaxed);
+            mouth.send(Frame::new(OpCode::Data(Data::Text), texts[n].as_str()));
+            hears_from(&mut newcomer, texts, n).await?;
+            newcomer.hang_up();
+        }
+        Ok::<_, CheckError>(())
+    });
+    try_join_all(joining).await.map(|_| ())
+}
+
+/// Runs a future on a thread with a runtime of its own.
+fn on_own_thread<T: Send>(future: impl Future<Output = CheckResult<T>> + Send) -> CheckResult<T> {
+    let run = || Ok(Builder::new_current_thread().enable_all().build()?.block_on(future));
+    let joined = block_in_place(|| thread::scope(|scope| scope.spawn(run).join()));
+    match joined {
+        Ok(done) => done.map_err(|error: io::Error| CheckError::from(error))?,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+const MISSED: &str = "a newcomer misses a message that was sent right after its welcome";
+
+/// The newcomer receives text `n`, and before it only earlier ones.
+async fn hears_from(newcomer: &mut Client, texts: &[String], n: usize) -> CheckResult {
+    let expected = reply_to(&texts[n]);
+    loop {
+        let received = match newcomer.next_except_heartbeats("the message after its welcome").await
+        {
+            Err(CheckError::Failed(failure)) if failure.kind == FailureKind::Silence => {
+                let failure = Failure { summary: MISSED.to_string(), ..*failure };
+                return Err(failure.about(Vec::new()).into());
+            }
+            received => received?,
+        };
+        match &received.event {
+            ClientEvent::Text(text) if *text == expected => return Ok(()),
+            ClientEvent::Text(text)
+                if texts[..n].iter().any(|earlier| *text == reply_to(earlier)) => {}
+            ClientEvent::Text(text) => {
+                let failure = newcomer.failure(FailureKind::Unexpected, MISSED);
+                let failure = failure.literally(expected, text.as_str()).about(Vec::new());
+                return Err(failure.at(newcomer.mark(&received)).into());
+            }
+            _ => return Err(newcomer.unexpected(&received, "the message after its welcome")),
+        }
+    }
+}
+
+/// Everyone is one, where nobody else is there.
+async fn alone(ctx: &mut TestContext) -> CheckResult {
+    ctx.restart_server().await?;
+    let mut client = ctx.join().await?;
+    for text in ctx.tokens(3) {
+        client.exchange(&text).await.map_err(|error| error.context("alone in the room, "))?;
+    }
+    Ok(())
+}
+
+/// Says so where what came is the reply to the message before.
+fn a_second_time(error: CheckError, before: &str) -> CheckError {
+    let CheckError::Failed(mut failure) = error else { return error };
+    if failure.literal && failure.got == reply_to(before) {
+        failure.summary = failure
+            .summary
+            .replace("a text came that differs from", "the text before came again, and not");
+    }
+    CheckError::Failed(failure)
+}
+
+/// Every one of these clients hears the reply to this message, and hears it next.
+pub(super) async fn all_hear(clients: &mut [Client], text: &str) -> CheckResult {
+    let wanted = format!("\"{PREFIX}\" with {}", quoted(text));
+    let expected = reply_to(text);
+    let heard = clients.iter_mut().map(|client| client.expect_text(&expected, &wanted));
+    together(join_all(heard).await).map(|_| ())
+}
+
+/// What all of these clients heard. All are waited for, so that the first failure told is the first client's and not the
+/// quickest; it shows everybody's conversation, and says whether everybody has it.
+pub(super) fn together<T>(heard: Vec<CheckResult<T>>) -> CheckResult<Vec<T>> {
+    let kind = |heard: &CheckResult<T>| match heard {
+        Err(CheckError::Failed(failure)) => Some(failure.kind),
+        _ => None,
+    };
+    let all = heard.len() > 1
+        && heard.iter().all(|other| kind(other).is_some() && kind(other) == kind(&heard[0]));
+    heard.into_iter().collect::<CheckResult<_>>().map_err(|error| {
+        let who = match &error {
+            _ if all => "every client: ".to_string(),
+            CheckError::Failed(failure) if failure.clients.len() == 1 => {
+                format!("client {}: ", failure.clients[0])
+            }
+            _ => String::new(),
+        };
+        error.context(&who).show_all_clients()
+    })
+}
+
+/// So many messages are sent at once where it is not the number that matters.
+const FEW: usize = 12;
+
+pub(super) async fn order(ctx: &mut TestContext) -> CheckResult {
+    let mut clients = ctx.join_many(4).await?;
+    for _ in 0..12 {
+        let texts = ctx.tokens(FEW);
+        let sender = ctx.rng.random_range(0..4);
+        for text in &texts {
+            clients[sender].send_text(text.as_str());
+        }
+        let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, &texts));
+        join_all(heard).await.into_iter().collect::<CheckResult>()?;
+    }
+    Ok(())
+}
+
+pub(super) async fn agreement(ctx: &mut TestContext) -> CheckResult {
+    let mut clients = ctx.join_many(4).await?;
+    for _ in 0..12 {
+        all_agree(ctx, &mut clients, 3).await?;
+    }
+    // The longer the way to the last client, the likelier is it that one message overtakes another on it. Nobody has
+    // spoken to this server yet, and nobody left it.
+    ctx.restart_server().await?;
+    let mut clients = ctx.join_many(32).await?;
+    for _ in 0..2 {
+        all_agree(ctx, &mut clients, 6).await?;
+    }
+    Ok(())
+}
+
+/// All say so many messages at once, and all hear the same.
+async fn all_agree(ctx: &mut TestContext, clients: &mut [Client], each: usize) -> CheckResult {
+    let mut texts = ctx.tokens(each * clients.len());
+    texts.shuffle(&mut ctx.rng);
+    for (client, texts) in clients.iter_mut().zip(texts.chunks(each)) {
+        for text in texts {
+            client.send_text(text.as_str());
+        }
+    }
+    let heard = join_all(clients.iter_mut().map(|client| collect(client, &texts))).await;
+    let heard: Vec<Vec<String>> = together(heard)?;
+    for (client, theirs) in clients.iter().zip(&heard).skip(1) {
+        let Some(at) = theirs.iter().zip(&heard[0]).position(|(a, b)| a != b) else { continue };
+        let first = format!(
+            "client {} heard {} as message {}",
+            clients[0].number(),
+            quoted(&heard[0][at]),
+            at + 1
+        );
+        let failure = client
+            .failure(
+                FailureKind::WrongMessage,
+                "two clients see the same messages in different orders",
+            )
+            .expected(first, format!("client {} heard {}", client.number(), quoted(&theirs[at])))
+            .about([clients[0].number(), client.number()]);
+        return Err(failure.into());
+    }
+    Ok(())
+}
+
+/// What a client hears until it has heard each of these once, in its order.
+pub(super) async fn collect(client: &mut Client, texts: &[String]) -> CheckResult<Vec<String>> {
+    let mut missing: HashMap<String, usize> = HashMap::new();
+    for text in texts {
+        *missing.entry(reply_to(text)).or_default() += 1;
+    }
+    let mut heard = Vec::with_capacity(texts.len());
+    while heard.len() < texts.len() {
+        let wanted = format!(
+            "one of the {} messages that are missing of {}",
+            texts.len() - heard.len(),
+            texts.len()
+        );
+        let received = client.next_except_heartbeats(&wanted).await?;
+        let ClientEvent::Text(text) = &received.event else {
+            return Err(client.unexpected(&received, &wanted));
+        };
+        match missing.get_mut(text) {
+            Some(count) if *count > 0 => *count -= 1,
+            found => {
+                let what = if found.is_some() {
+                    "a message came a second time"
+                } else {
+                    "a message came that nobody sent"
+                };
+                let failure = client.failure(FailureKind::Unexpected, what);
+                return Err(failure
+                    .expected(wanted, quoted(text))
+                    .at(client.mark(&received))
+                    .into());
+            }
+        }
+        heard.push(text.clone());
+    }
+    Ok(heard)
+}
+
+pub(super) async fn latecomer(ctx: &mut TestContext) -> CheckResult {
+    let mut clients = ctx.join_many(2).await?;
+    for _ in 0..3 {
+        say_in_turn(ctx, &mut clients).await?;
+        let mut late = ctx.join().await?;
+        let text = ctx.token();
+        clients[1].send_text(text.as_str());
+        hears_first(&mut late, &text, "a newcomer got something from before it joined").await?;
+        all_hear(&mut clients, &text).await?;
+        clients.push(late);
+    }
+    late_handshakes(ctx, &mut clients).await
+}
+
+/// A TCP connection is no client yet: one that finishes its handshake late receives nothing that
+/// was sent before its `101`.
+async fn late_handshakes(ctx: &mut TestContext, clients: &mut Vec<Client>) -> CheckResult {
+    const BEFORE: &str = "a client receives messages from before its handshake was finished";
+    let head = request(&generate_key(), &[]).into_bytes();
+    for sent in [0, head.len() / 2] {
+        let mut late = ctx.open().await?;
+        late.send_bytes(head[..sent].to_vec());
+        // Connections are accepted in order, so the server has accepted the one before this.
+        clients.push(ctx.join().await?);
+        let before = say_in_turn(ctx, clients).await?;
+        late.send_bytes(head[sent..].to_vec());
+        late.response().await?;
+        let received = late.next_except_heartbeats("the welcome").await?;
+        if let ClientEvent::Text(text) = &received.event
+            && before.iter().any(|before| *text == reply_to(before))
+        {
+            return Err(from_before(&late, &received, WELCOME, text, BEFORE));
+        }
+        let text = ctx.token();
+        clients[0].send_text(text.as_str());
+        hears_first(&mut late, &text, BEFORE).await?;
+        all_hear(clients, &text).await?;
+        clients.push(late);
+    }
+    Ok(())
+}
+
+/// The first client sends a few messages, each when all have received the one before.
+async fn say_in_turn(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult<Vec<String>> {
+    let texts = ctx.tokens(3);
+    for text in &texts {
+        clients[0].send_text(text.as_str());
+        all_hear(clients, text).await?;
+    }
+    Ok(texts)
+}
+
+/// The next message that this client receives is the reply to `text`; fails with `summary` if it is
+/// another text.
+async fn hears_first(late: &mut Client, text: &str, summary: &str) -> CheckResult {
+    let expected = reply_to(text);
+    let received = late.next_except_heartbeats("the first message after joining").await?;
+    match &received.event {
+        ClientEvent::Text(heard) if *heard == expected => Ok(()),
+        ClientEvent::Text(heard) => Err(from_before(late, &received, &expected, heard, summary)),
+        _ => Err(late.unexpected(&received, "the first message after joining")),
+    }
+}
+
+fn from_before(
+    late: &Client,
+    received: &Received,
+    expected: &str,
+    heard: &str,
+    summary: &str,
+) -> CheckError {
+    let failure = late.failure(FailureKind::Unexpected, summary).literally(expected, heard);
+    failure.about(Vec::new()).at(late.mark(received)).into()
+}

@@ -1,0 +1,82 @@
+//! What is a sign of life, and for how long.
+
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join};
+
+use super::beats::if_understood;
+use super::drops::{dropped_alive, dropped_on_time, judged};
+use super::metronome;
+use harness::client::Client;
+use harness::context::TestContext;
+use harness::verdict::{CheckError, CheckResult};
+use harness::wire::frame::{Control, Data, Frame, OpCode};
+
+pub(super) async fn relapse(ctx: &mut TestContext) -> CheckResult {
+    let (mut witness, mut fading) = try_join(ctx.join(), ctx.join()).await?;
+    fades_away(ctx, &mut witness, &mut fading, dropped_alive).await.map(|_| ())
+}
+
+/// A client that answers for a while, and more often than it is asked, and then no more: how long after the first ping that
+/// it left unanswered it was dropped. What goes wrong before is told as `unasked` tells it.
+pub(crate) async fn fades_away(
+    ctx: &TestContext,
+    witness: &mut Client,
+    fading: &mut Client,
+    unasked: impl Fn(&Client, CheckError) -> CheckError,
+) -> CheckResult<Duration> {
+    let asked = async {
+        let (_, payload) = fading.ping_and_payload().await?;
+        // Pongs can't be saved up. No more of them with the next ping: on their way for long, they could answer the one
+        // after.
+        for _ in 0..3 {
+            fading.send(Frame::new(OpCode::Control(Control::Pong), payload.as_slice()));
+        }
+        fading.ping().await?;
+        fading.stop_answering_pings();
+        fading.unanswered_ping().await
+    };
+    let unanswered = asked.await.map_err(|error| unasked(fading, error))?;
+    dropped_on_time(ctx, witness, fading, unanswered).await
+}
+
+pub(super) async fn chatter(ctx: &mut TestContext) -> CheckResult {
+    let talk = ctx.token();
+    let text = Frame::new(OpCode::Data(Data::Text), talk.as_str());
+    let kinds = [
+        vec![text.clone()],
+        // Nor are those in binary, those in fragments, or a ping of the client's own.
+        vec![Frame::new(OpCode::Data(Data::Binary), talk)],
+        vec![Frame { fin: false, ..text }, Frame::new(OpCode::Data(Data::Continue), "")],
+        vec![Frame::new(OpCode::Control(Control::Ping), "are you there?")],
+    ];
+    let ctx = &*ctx;
+    let talkers = kinds.iter().map(|frames| async move {
+        let (mut witness, mut talker) = try_join(ctx.join(), ctx.join_mute()).await?;
+        let judged = talking_in_vain(ctx, &mut witness, &mut talker, frames).await;
+        if_understood(ctx, frames, judged).await
+    });
+    // All are waited for, so that it is not chance which failure is told.
+    join_all(talkers).await.into_iter().collect()
+}
+
+/// A client that says this again and again, and never answers a ping, is dropped.
+async fn talking_in_vain(
+    ctx: &TestContext,
+    witness: &mut Client,
+    client: &mut Client,
+    what: &[Frame],
+) -> CheckResult {
+    let mut pace = metronome(ctx.beat / 5);
+    let mouth = client.frame_sender();
+    let talk = async {
+        loop {
+            what.iter().for_each(|frame| mouth.send(frame.clone()));
+            pace.tick().await;
+        }
+    };
+    tokio::select! {
+        judged = judged(ctx, witness, client) => judged.map(|_| ()),
+        () = talk => unreachable!("the talk never ends"),
+    }
+}

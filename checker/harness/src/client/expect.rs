@@ -1,0 +1,273 @@
+//! Waits for events of the server, and makes failures of unexpected ones.
+
+use std::time::Instant;
+
+use super::{
+    Client, ClientEvent, RESPONSE_TIMEOUT, Received, describe, reply_to, timeout_on_busy_host,
+};
+use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
+use crate::wire::transcript::{Highlight, quoted};
+
+impl Client {
+    /// Waits for the next event. `wanted` names the awaited event in the failure.
+    pub async fn next(&mut self, wanted: &str) -> CheckResult<Received> {
+        if let Some(received) = self.held_back.pop_front() {
+            return Ok(received);
+        }
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, self.events.next()).await {
+            Some(Some(received)) => {
+                self.frame = received.frame;
+                Ok(received)
+            }
+            Some(None) => Err(self
+                .failure(
+                    FailureKind::EndedEarly,
+                    format!("the connection is over, and {wanted} never came"),
+                )
+                .into()),
+            None => Err(self.timed_out(wanted)),
+        }
+    }
+
+    /// Waits for the next event, without a timeout; `None` after the end of the connection.
+    pub(super) async fn next_event(&mut self) -> Option<Received> {
+        let received = match self.held_back.pop_front() {
+            Some(received) => received,
+            None => self.events.next().await?,
+        };
+        self.frame = received.frame;
+        Some(received)
+    }
+
+    /// Waits for the next event that is neither ping nor pong. The times of pings are kept in
+    /// `pings`.
+    pub async fn next_except_heartbeats(&mut self, wanted: &str) -> CheckResult<Received> {
+        let waiting = async {
+            loop {
+                let received = self.next(wanted).await?;
+                match received.event {
+                    ClientEvent::Ping(_) => self.pings.push(received.at),
+                    ClientEvent::Pong(_) => {}
+                    _ => return Ok(received),
+                }
+            }
+        };
+        // Heartbeats alone must not extend the timeout.
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
+            Some(result) => result,
+            None => Err(self.timed_out(wanted)),
+        }
+    }
+
+    /// Waits for the head of the HTTP response.
+    pub async fn response(&mut self) -> CheckResult<String> {
+        let received = self.next("the answer to the upgrade request").await?;
+        match received.event {
+            ClientEvent::Head(head) => Ok(head),
+            event => Err(self
+                .failure(
+                    FailureKind::Handshake,
+                    "the upgrade request was not answered with an HTTP response",
+                )
+                .expected("HTTP/1.1 101 Switching Protocols", describe(&event))
+                .at(Highlight::Last { connection: self.number() })
+                .into()),
+        }
+    }
+
+    /// Waits for a text message and returns it.
+    pub async fn text(&mut self, wanted: &str) -> CheckResult<String> {
+        let received = self.next_except_heartbeats(wanted).await?;
+        match received.event {
+            ClientEvent::Text(text) => Ok(text),
+            _ => Err(self.unexpected(&received, wanted)),
+        }
+    }
+
+    /// Waits for a text message that must equal `expected`; `wanted` names it in the failure.
+    pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> CheckResult {
+        let received = self.next_except_heartbeats(wanted).await.map_err(|error| match error {
+            CheckError::Failed(mut failure) => {
+                failure.expected = format!("the text {}", quoted(expected));
+                CheckError::Failed(failure)
+            }
+            other => other,
+        })?;
+        match &received.event {
+            ClientEvent::Text(text) if text == expected => Ok(()),
+            ClientEvent::Text(text) => Err(self
+                .failure(
+                    FailureKind::WrongMessage,
+                    format!("a text came that differs from {wanted}"),
+                )
+                .literally(expected, text.as_str())
+                .at(self.mark(&received))
+                .into()),
+            _ => Err(self.unexpected(&received, wanted)),
+        }
+    }
+
+    /// Waits for the same text message `times` times in a row.
+    pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
+        for _ in 0..times {
+            match self.events.try_next() {
+                Some(Received { event: ClientEvent::Text(text), .. }) if text == expected => {}
+                Some(received) => {
+                    self.held_back.push_back(received);
+                    self.expect_text(expected, "one of many messages").await?;
+                }
+                None => self.expect_text(expected, "one of many messages").await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the reply to `message`.
+    pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
+        let wanted = format!("the reply to {}", quoted(message));
+        self.expect_text(&reply_to(message), &wanted).await
+    }
+
+    /// Sends a text message and waits for the reply.
+    pub async fn exchange(&mut self, message: &str) -> CheckResult {
+        self.send_text(message);
+        self.expect_reply(message).await
+    }
+
+    /// Waits for the next ping and returns its time. Messages are passed over.
+    pub async fn ping(&mut self) -> CheckResult<Instant> {
+        self.ping_and_payload().await.map(|(at, _)| at)
+    }
+
+    /// Waits for the next ping and returns its time and its payload, which the pong must repeat
+    /// (section 5.5.3). Messages are passed over.
+    pub async fn ping_and_payload(&mut self) -> CheckResult<(Instant, Vec<u8>)> {
+        self.next_ping(|_| true, true).await
+    }
+
+    /// Waits for the next ping and returns its time. Fails if a message comes first.
+    pub async fn expect_only_ping(&mut self) -> CheckResult<Instant> {
+        self.next_ping(|_| true, false).await.map(|(at, _)| at)
+    }
+
+    /// Waits for the first ping that this client did not answer, and returns its time. Answered
+    /// pings may still be queued when the client stops answering; they are passed over.
+    pub async fn unanswered_ping(&mut self) -> CheckResult<Instant> {
+        self.next_ping(|received| !received.answered, true).await.map(|(at, _)| at)
+    }
+
+    async fn next_ping(
+        &mut self,
+        counts: impl Fn(&Received) -> bool,
+        skip_messages: bool,
+    ) -> CheckResult<(Instant, Vec<u8>)> {
+        let waiting = async {
+            loop {
+                let received = self.next("a ping").await?;
+                let counts = counts(&received);
+                match received.event {
+                    ClientEvent::Ping(payload) => {
+                        self.pings.push(received.at);
+                        if counts {
+                            return Ok((received.at, payload));
+                        }
+                    }
+                    ClientEvent::Pong(_) => {}
+                    ClientEvent::Text(_) | ClientEvent::Binary(_) if skip_messages => {}
+                    _ => return Err(self.unexpected(&received, "a ping")),
+                }
+            }
+        };
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
+            Some(result) => result,
+            None => Err(self.timed_out("a ping")),
+        }
+    }
+
+    /// Waits until the TCP connection ends, and returns the time. Other events are passed over. The
+    /// first message among them is kept for [`drain`](Client::drain).
+    pub async fn end(&mut self) -> CheckResult<Instant> {
+        let mut message = None;
+        let waiting = async {
+            loop {
+                let Ok(received) = self.next("the end of the TCP connection").await else {
+                    return None;
+                };
+                match received.event {
+                    ClientEvent::End(_) => return Some(received.at),
+                    ClientEvent::Ping(_) => self.pings.push(received.at),
+                    ClientEvent::Text(_) | ClientEvent::Binary(_) => {
+                        message = message.take().or(Some(received))
+                    }
+                    _ => {}
+                }
+            }
+        };
+        let ended = timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await;
+        self.held_back.extend(message);
+        if let Some(Some(ended)) = ended {
+            return Ok(ended);
+        }
+        let got = format!("still open after {} s", RESPONSE_TIMEOUT.as_secs());
+        let failure = self.failure(FailureKind::StillOpen, "the TCP connection is still open");
+        Err(failure
+            .expected("the server ends the TCP connection", got)
+            .at(Highlight::Last { connection: self.number() })
+            .into())
+    }
+
+    /// Takes all events that have arrived and not been taken yet.
+    pub fn drain(&mut self) -> Vec<Received> {
+        let mut all: Vec<Received> = self.held_back.drain(..).collect();
+        while let Some(received) = self.events.try_next() {
+            all.push(received);
+        }
+        all
+    }
+
+    // Failures
+
+    /// Makes a failure that shows this client's conversation.
+    pub fn failure(&self, kind: FailureKind, summary: impl Into<String>) -> Failure {
+        Failure::new(kind, summary).about([self.number()])
+    }
+
+    /// Returns the highlight for this event.
+    pub fn mark(&self, received: &Received) -> Highlight {
+        match received.event {
+            ClientEvent::End(_)
+            | ClientEvent::Head(_)
+            | ClientEvent::Body(_)
+            | ClientEvent::Violation(_) => Highlight::Last { connection: self.number() },
+            _ => Highlight::Received { connection: self.number(), frame: received.frame },
+        }
+    }
+
+    fn timed_out(&self, wanted: &str) -> CheckError {
+        self.failure(FailureKind::Silence, format!("the server stays silent: {wanted} never came"))
+            .expected(wanted, format!("nothing for {} s", RESPONSE_TIMEOUT.as_secs()))
+            .at(Highlight::Last { connection: self.number() })
+            .into()
+    }
+
+    /// Makes the failure for an event that came in place of the `wanted` one.
+    pub fn unexpected(&self, received: &Received, wanted: &str) -> CheckError {
+        let got = describe(&received.event);
+        let (kind, summary) = match &received.event {
+            ClientEvent::End(_) => {
+                (FailureKind::EndedEarly, format!("the connection ended, and {wanted} never came"))
+            }
+            ClientEvent::Close(_) => {
+                (FailureKind::EndedEarly, format!("the server closed, and {wanted} never came"))
+            }
+            ClientEvent::Violation(what) => {
+                (FailureKind::Protocol, format!("the server broke the rules for frames: {what}"))
+            }
+            ClientEvent::Binary(_) => {
+                (FailureKind::WrongMessage, format!("a binary message came in place of {wanted}"))
+            }
+            _ => (FailureKind::Unexpected, format!("something else came in place of {wanted}")),
+        };
+        self.failure(kind, summary).expected(wanted, got).at(self.mark(received)).into()
+    }
+}

@@ -1,0 +1,134 @@
+//! Expectations: the event that a client must receive next. An unmet one makes its own failure.
+
+use std::borrow::Cow;
+
+use super::{Client, ClientEvent, RESPONSE_TIMEOUT, Received, WELCOME, reply_to};
+use crate::failure::{Awaited, Cause, Instead};
+use crate::verdict::{CheckError, CheckResult, Failure};
+use crate::wire::transcript::Highlight;
+
+/// An event that a client waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    event: ExpectedEvent,
+    awaited: Awaited,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ExpectedEvent {
+    Text(String),
+    Pong(Vec<u8>),
+    Close(Option<u16>),
+}
+
+/// Expects the welcome.
+pub fn welcome() -> Expectation {
+    Expectation { event: ExpectedEvent::Text(WELCOME.to_string()), awaited: Awaited::Welcome }
+}
+
+/// Expects the reply to `message`.
+pub fn reply(message: &str) -> Expectation {
+    let awaited = Awaited::ReplyTo(message.to_string());
+    Expectation { event: ExpectedEvent::Text(reply_to(message)), awaited }
+}
+
+/// Expects a pong with this payload. Pongs with another payload are passed over: they are legal
+/// (RFC 6455, section 5.5.3).
+pub fn pong(payload: impl Into<Vec<u8>>) -> Expectation {
+    let payload = payload.into();
+    Expectation { event: ExpectedEvent::Pong(payload.clone()), awaited: Awaited::Pong(payload) }
+}
+
+/// Expects a close frame with this code. `None` accepts any legal code, or no code.
+pub fn close(code: impl Into<Option<u16>>) -> Expectation {
+    let code = code.into();
+    Expectation { event: ExpectedEvent::Close(code), awaited: Awaited::Close(code) }
+}
+
+impl Expectation {
+    /// Names the awaited event, as a noun phrase: "the reply to a binary message".
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.awaited = Awaited::Named(name.into());
+        self
+    }
+
+    /// Names the awaited event as the reply to message `number` of `of`.
+    pub fn numbered(mut self, number: usize, of: usize) -> Self {
+        self.awaited = Awaited::ReplyNumber { number, of };
+        self
+    }
+
+    fn is_met_by(&self, event: &ClientEvent) -> bool {
+        match (&self.event, event) {
+            (ExpectedEvent::Text(expected), ClientEvent::Text(got)) => expected == got,
+            (ExpectedEvent::Pong(expected), ClientEvent::Pong(got)) => expected == got,
+            (ExpectedEvent::Close(None), ClientEvent::Close(_)) => true,
+            (ExpectedEvent::Close(expected), ClientEvent::Close(got)) => expected == got,
+            _ => false,
+        }
+    }
+
+    fn cause(&self, event: &ClientEvent) -> Cause {
+        match (&self.event, event) {
+            (ExpectedEvent::Text(expected), ClientEvent::Text(got)) => Cause::WrongText {
+                awaited: self.awaited.clone(),
+                expected: expected.clone(),
+                got: got.clone(),
+            },
+            (ExpectedEvent::Close(expected), ClientEvent::Close(got)) => {
+                Cause::WrongCloseCode { expected: *expected, got: *got }
+            }
+            _ => Cause::Missing {
+                awaited: self.awaited.clone(),
+                instead: Instead::Sent(event.clone()),
+            },
+        }
+    }
+}
+
+impl Client {
+    /// Waits for the next event that is no heartbeat. Fails if it is not the expected one.
+    pub async fn expect(&mut self, expectation: Expectation) -> CheckResult<Received> {
+        let received = self.next_awaited(&expectation).await?;
+        if expectation.is_met_by(&received.event) {
+            return Ok(received);
+        }
+        Err(self.fails(expectation.cause(&received.event), &received))
+    }
+
+    /// Waits for the end of the TCP connection. Events until then are passed over.
+    pub async fn expect_disconnect(&mut self) -> CheckResult {
+        self.end().await.map(|_| ())
+    }
+
+    /// Makes a failure with this cause, and marks this event.
+    pub fn fails(&self, cause: Cause, received: &Received) -> CheckError {
+        Failure::caused(cause).about([self.number()]).at(self.mark(received)).into()
+    }
+
+    /// Makes a failure with this cause, and marks the last event: the missing one should have
+    /// followed it.
+    pub fn fails_after_last(&self, cause: Cause) -> CheckError {
+        let last = Highlight::Last { connection: self.number() };
+        Failure::caused(cause).about([self.number()]).at(last).into()
+    }
+
+    async fn next_awaited(&mut self, expectation: &Expectation) -> CheckResult<Received> {
+        let missing = |instead| Cause::Missing { awaited: expectation.awaited.clone(), instead };
+        let waiting = async {
+            loop {
+                let received = self.next_event().await?;
+                match &received.event {
+                    ClientEvent::Ping(_) => self.pings.push(received.at),
+                    ClientEvent::Pong(_) if !expectation.is_met_by(&received.event) => {}
+                    _ => return Some(received),
+                }
+            }
+        };
+        match super::timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
+            Some(Some(received)) => Ok(received),
+            Some(None) => Err(self.fails_after_last(missing(Instead::Ended))),
+            None => Err(self.fails_after_last(missing(Instead::Nothing(RESPONSE_TIMEOUT)))),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Failures of a server, as data. The checker's `report` renders them in words.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::client::ClientEvent;
+use crate::verdict::FailureKind;
+
+/// The event that a client waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The response to the upgrade request.
+    UpgradeResponse,
+    /// The welcome.
+    Welcome,
+    /// The reply to this message.
+    ReplyTo(String),
+    /// Something else, as a noun phrase: "the reply to a binary message".
+    Named(Cow<'static, str>),
+    /// The reply to one of several pipelined messages.
+    ReplyNumber {
+        /// Its number, from 1.
+        number: usize,
+        /// How many messages were sent.
+        of: usize,
+    },
+    /// A ping.
+    Ping,
+    /// A pong with this payload.
+    Pong(Vec<u8>),
+    /// A close frame, with this code if there is one.
+    Close(Option<u16>),
+    /// The end of the TCP connection.
+    Disconnect,
+}
+
+/// The event that came instead of the awaited one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// It sent nothing for this long.
+    Nothing(Duration),
+    /// It sent this.
+    Sent(ClientEvent),
+    /// It had ended the connection before.
+    Ended,
+}
+
+/// The cause of a failure. A variant names what the server did; its fields are the evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Something that a client waited for did not come.
+    Missing {
+        /// The awaited event.
+        awaited: Awaited,
+        /// The event that came instead.
+        instead: Instead,
+    },
+    /// A text differs from the expected one.
+    WrongText {
+        /// The awaited event.
+        awaited: Awaited,
+        /// The expected text.
+        expected: String,
+        /// The text that came.
+        got: String,
+    },
+    /// A close frame has another code than the client's.
+    WrongCloseCode {
+        /// The client's code.
+        expected: Option<u16>,
+        /// The server's code.
+        got: Option<u16>,
+    },
+    /// The server's process ended.
+    ProcessEnded {
+        /// Its exit status.
+        status: String,
+        /// The failure that a client saw.
+        noticed: Box<Cause>,
+    },
+    /// The server did not end the TCP connection.
+    StillOpen {
+        /// How long the client waited for the end.
+        waited: Duration,
+    },
+}
+
+impl Cause {
+    /// Returns the kind of failure.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Cause::Missing { instead: Instead::Nothing(_), .. } => FailureKind::Silence,
+            Cause::Missing { instead: Instead::Ended, .. } => FailureKind::EndedEarly,
+            Cause::Missing { instead: Instead::Sent(event), awaited } => match event {
+                ClientEvent::Violation(_) => FailureKind::Protocol,
+                ClientEvent::End(_) if matches!(awaited, Awaited::Close(_)) => {
+                    FailureKind::WrongClose
+                }
+                ClientEvent::End(_) | ClientEvent::Close(_) => FailureKind::EndedEarly,
+                ClientEvent::Binary(_) => FailureKind::WrongMessage,
+                _ => FailureKind::Unexpected,
+            },
+            Cause::WrongText { .. } => FailureKind::WrongMessage,
+            Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
+            Cause::StillOpen { .. } => FailureKind::StillOpen,
+            Cause::ProcessEnded { .. } => FailureKind::Died,
+        }
+    }
+}

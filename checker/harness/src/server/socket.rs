@@ -1,0 +1,180 @@
+//! Whose is the socket that a ready line names? On Linux the system tells; elsewhere nobody asks.
+//!
+//! A leftover of another server, or a line that names somebody else's port, would be graded in place of the server.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::OWN_PORTS;
+
+/// Listening TCP sockets: their ports and inodes.
+#[derive(Debug, Default)]
+pub(super) struct Listening(BTreeSet<(u16, u64)>);
+
+impl Listening {
+    /// Those of now.
+    pub(super) fn now() -> Self {
+        #[cfg(target_os = "linux")]
+        return Listening(diag::listening().unwrap_or_else(|_| table::listening()));
+        #[cfg(not(target_os = "linux"))]
+        Listening::default()
+    }
+
+    fn on(&self, port: u16) -> BTreeSet<u64> {
+        self.0.iter().filter(|(its, _)| *its == port).map(|(_, inode)| *inode).collect()
+    }
+}
+
+/// Whether the port that a server says is its own was somebody else's before it was started.
+///
+/// Sockets that nobody can be seen to hold, as behind a container, are the server's if they are new.
+pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
+    let old = before.on(port);
+    let now = Listening::now().on(port);
+    // Two may listen on one port (`SO_REUSEPORT`), and then either may be talked to.
+    !old.is_disjoint(&now)
+}
+
+/// One of [`OWN_PORTS`] on which a server can listen now, if there is one.
+pub(super) fn free_port() -> Option<u16> {
+    // Other checkers on this machine look for one as well.
+    let first = rand::random_range(OWN_PORTS);
+    (first..OWN_PORTS.end).chain(OWN_PORTS.start..first).find(|port| is_free(*port))
+}
+
+/// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as
+/// a server may be: for it, a port with connections that ended a moment ago is not free.
+pub(super) fn is_free(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpSocket::new_v4().is_ok_and(|socket| socket.bind(address).is_ok())
+}
+
+/// The first of these ports of the loopback address that accepts a connection; `None` if none does
+/// for a second. A server may print its ready line a moment before it listens.
+pub(super) async fn first_to_accept(ports: [u16; 2]) -> Option<u16> {
+    const TRIED_FOR: Duration = Duration::from_secs(1);
+    let since = Instant::now();
+    while since.elapsed() < TRIED_FOR {
+        for port in ports {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
+                return Some(port);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    None
+}
+
+/// What `ss -ltn` asks (`man 7 sock_diag`): the kernel walks the listening sockets alone, in microseconds, not
+/// the milliseconds that it takes to write the table of all connections.
+#[cfg(target_os = "linux")]
+mod diag {
+    use std::collections::BTreeSet;
+    use std::io;
+    use std::os::fd::{AsRawFd, RawFd};
+
+    use nix::sys::socket::{
+        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+    };
+
+    /// `struct nlmsghdr`: length, type, flags, sequence number, port.
+    const HEADER: usize = 16;
+    const SOCK_DIAG_BY_FAMILY: u16 = 20;
+    /// `NLM_F_REQUEST | NLM_F_DUMP`
+    const DUMP: u16 = 0x301;
+    const DONE: u16 = 3;
+    /// `struct inet_diag_req_v2`, of which the last 48 bytes select one socket, and zeros select all.
+    const REQUEST: usize = 56;
+    const IPPROTO_TCP: u8 = 6;
+    /// One bit a state: `TCP_LISTEN` is 10.
+    const LISTENING: u32 = 1 << 10;
+    /// Where `struct inet_diag_msg` has the port, big-endian, and the inode.
+    const PORT: usize = HEADER + 4;
+    const INODE: usize = HEADER + 68;
+
+    pub(super) fn listening() -> io::Result<BTreeSet<(u16, u64)>> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkSockDiag,
+        )?;
+        let mut found = BTreeSet::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            send(socket.as_raw_fd(), &request(family as u8), MsgFlags::empty())?;
+            while answers(socket.as_raw_fd(), &mut found)? {}
+        }
+        Ok(found)
+    }
+
+    fn request(family: u8) -> Vec<u8> {
+        let length = u32::try_from(HEADER + REQUEST).unwrap_or_default();
+        let mut request = Vec::with_capacity(HEADER + REQUEST);
+        request.extend(length.to_ne_bytes());
+        request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+        request.extend(DUMP.to_ne_bytes());
+        request.extend([0; 8]);
+        request.extend([family, IPPROTO_TCP, 0, 0]);
+        request.extend(LISTENING.to_ne_bytes());
+        request.resize(HEADER + REQUEST, 0);
+        request
+    }
+
+    /// Reads one datagram of answers; whether there are more.
+    fn answers(socket: RawFd, found: &mut BTreeSet<(u16, u64)>) -> io::Result<bool> {
+        let mut buffer = [0; 32 * 1024];
+        let length = recv(socket, &mut buffer, MsgFlags::empty())?;
+        let mut rest = &buffer[..length];
+        while let Some((message, after)) = first(rest) {
+            match u16::from_ne_bytes([message[4], message[5]]) {
+                SOCK_DIAG_BY_FAMILY if message.len() >= INODE + 4 => {
+                    let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
+                    let inode = message[INODE..INODE + 4]
+                        .try_into()
+                        .map(u32::from_ne_bytes)
+                        .unwrap_or_default();
+                    found.insert((port, inode.into()));
+                }
+                DONE => return Ok(false),
+                other => {
+                    return Err(io::Error::other(format!(
+                        "sock_diag answered with a message of type {other}"
+                    )));
+                }
+            }
+            rest = after;
+        }
+        Ok(length > 0)
+    }
+
+    /// The first message, and what follows it at the next multiple of four.
+    fn first(messages: &[u8]) -> Option<(&[u8], &[u8])> {
+        let length: usize =
+            u32::from_ne_bytes(messages.get(..4)?.try_into().ok()?).try_into().ok()?;
+        let message = messages.get(..length).filter(|message| message.len() >= HEADER)?;
+        Some((message, messages.get(length.next_multiple_of(4)..).unwrap_or_default()))
+    }
+}
+
+/// Where sockets may not be asked about, as in some sandboxes.
+#[cfg(target_os = "linux")]
+mod table {
+    use std::collections::BTreeSet;
+
+    pub(super) fn listening() -> BTreeSet<(u16, u64)> {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+        let texts = tables.iter().filter_map(|table| std::fs::read_to_string(table).ok());
+        texts.flat_map(|text| text.lines().filter_map(of_line).collect::<Vec<_>>()).collect()
+    }
+
+    /// Port and inode of a line, if it is of a listening socket.
+    fn of_line(line: &str) -> Option<(u16, u64)> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
+        let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
+        (*state == "0A").then(|| Some((port, inode.parse().ok()?)))?
+    }
+}

@@ -1,0 +1,303 @@
+//! The results of a check: a failure of the server, or a reason why it could not be judged.
+
+use std::borrow::Cow;
+
+use crate::failure::Cause;
+use crate::server::files;
+use crate::wire::recorder::{Event, Recorder};
+use crate::wire::transcript::Highlight;
+
+/// Why a check did not pass.
+#[derive(Debug, Clone)]
+pub enum CheckError {
+    /// The server broke its contract.
+    Failed(Box<Failure>),
+    /// The check could not be carried out, for this reason.
+    Inconclusive(String),
+    /// The host was too busy to judge. A repetition may succeed.
+    HostBusy(String),
+}
+
+impl CheckError {
+    /// Adds a circumstance to a failure.
+    pub fn context(mut self, circumstances: &str) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            if failure.cause.is_some() {
+                failure
+                    .when
+                    .insert(0, circumstances.trim_end_matches([' ', ',', ':']).to_string().into());
+            } else {
+                failure.summary = format!("{circumstances}{}", failure.summary);
+            }
+        }
+        self
+    }
+
+    /// Changes the failure, if it is one.
+    pub fn map_failure(mut self, change: impl FnOnce(&mut Failure)) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            change(failure);
+        }
+        self
+    }
+
+    /// Replaces the headline of a failure.
+    pub fn headed(mut self, headline: impl Into<String>) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            failure.summary = headline.into();
+        }
+        self
+    }
+
+    /// Returns whether this is a failure of this kind.
+    pub fn is(&self, kind: FailureKind) -> bool {
+        matches!(self, CheckError::Failed(failure) if failure.kind == kind)
+    }
+
+    /// Sets a hint for a failure of this kind.
+    pub fn hint_for(self, kind: FailureKind, hint: &str) -> Self {
+        match self {
+            CheckError::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
+            other => other,
+        }
+    }
+
+    /// Adds a hint to a failure.
+    pub fn hinted(mut self, hint: &str) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            failure.hint = Some(hint.to_string());
+        }
+        self
+    }
+
+    /// Shows the conversation of all clients, not only of the one that saw the failure.
+    pub fn show_all_clients(mut self) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            failure.clients = Vec::new();
+        }
+        self
+    }
+
+    /// Shows the conversation from this recorder instead of the one of the check's own server.
+    pub fn recorded_by(mut self, recorder: &Recorder) -> Self {
+        if let CheckError::Failed(failure) = &mut self {
+            failure.events = Some(recorder.events());
+        }
+        self
+    }
+}
+
+/// The result of a check.
+pub type CheckResult<T = ()> = Result<T, CheckError>;
+
+/// The progress of a check, for the checks that depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The gate has not been passed yet: dependent checks wait.
+    Pending,
+    /// The gate is passed: dependent checks may start. The check goes on with details.
+    GatePassed,
+    /// It passed.
+    Passed,
+    /// It failed.
+    Failed {
+        /// Every dependent check must fail with it.
+        fundamental: bool,
+    },
+    /// It has no verdict because this other check failed.
+    Blocked(&'static str),
+    /// It could not be judged.
+    Inconclusive,
+}
+
+impl Progress {
+    /// Returns whether the check has ended.
+    pub fn is_over(&self) -> bool {
+        !matches!(self, Progress::Pending | Progress::GatePassed)
+    }
+}
+
+/// The kind of a failure. Known mistakes are recognised by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// The skeleton is untouched.
+    NotStarted,
+    /// It doesn't compile.
+    DoesNotCompile,
+    /// It doesn't come up.
+    DoesNotStart,
+    /// The upgrade was refused or answered wrongly.
+    Handshake,
+    /// A message came that differs from the one expected.
+    WrongMessage,
+    /// Nothing came.
+    Silence,
+    /// An unexpected message came.
+    Unexpected,
+    /// The connection ended too early.
+    EndedEarly,
+    /// The connection did not end.
+    StillOpen,
+    /// The close frame is wrong or missing.
+    WrongClose,
+    /// Something came too early, too late, too often or too seldom.
+    WrongTiming,
+    /// The server broke the rules for frames (RFC 6455).
+    Protocol,
+    /// The process ended.
+    Died,
+    /// It takes too much memory.
+    Memory,
+    /// The log lines on stdout are wrong.
+    Log,
+}
+
+/// A failure of the server, with the evidence that its author needs to fix it.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The kind of failure.
+    pub kind: FailureKind,
+    /// The server's fault as data. `summary`, `expected` and `got` are empty then.
+    pub cause: Option<Cause>,
+    /// The circumstances, outermost first: "while other clients join and leave".
+    pub when: Vec<Cow<'static, str>>,
+    /// Every client of a group saw the same kind of failure.
+    pub every_client: bool,
+    /// One sentence that names the fault.
+    pub summary: String,
+    /// The expected behaviour, or the exact text.
+    pub expected: String,
+    /// The actual behaviour, or the exact text.
+    pub got: String,
+    /// `expected` and `got` are texts, compared character by character.
+    pub literal: bool,
+    /// The numbers of the clients to show; empty for all.
+    pub clients: Vec<usize>,
+    /// The offending event.
+    pub mark: Option<Highlight>,
+    /// Every check that depends on this one must fail with it.
+    pub fundamental: bool,
+    /// No delay of a busy host can explain it.
+    pub certain: bool,
+    /// The conversation, if it is not the one of the check's own server.
+    pub events: Option<Vec<Event>>,
+    /// A hint for this failure, in place of the check's own hint.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes a failure of this kind.
+    pub fn new(kind: FailureKind, summary: impl Into<String>) -> Self {
+        Failure {
+            kind,
+            cause: None,
+            when: Vec::new(),
+            every_client: false,
+            summary: summary.into(),
+            expected: String::new(),
+            got: String::new(),
+            literal: false,
+            clients: Vec::new(),
+            mark: None,
+            fundamental: false,
+            certain: false,
+            events: None,
+            hint: None,
+        }
+    }
+
+    /// Makes a failure with this cause.
+    pub fn caused(cause: Cause) -> Self {
+        Failure { cause: Some(cause.clone()), ..Failure::new(cause.kind(), "") }
+    }
+
+    /// Sets the expected and the actual behaviour, in words.
+    pub fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        (self.expected, self.got) = (expected.into(), got.into());
+        self
+    }
+
+    /// Sets the expected and the actual text, to be compared character by character.
+    pub fn literally(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        self.literal = true;
+        self.expected(expected, got)
+    }
+
+    /// Shows the conversation of these clients only.
+    pub fn about(mut self, clients: impl Into<Vec<usize>>) -> Self {
+        self.clients = clients.into();
+        self
+    }
+
+    /// Marks the offending event.
+    pub fn at(mut self, mark: Highlight) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// Sets a hint for this failure.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Failure> for CheckError {
+    fn from(failure: Failure) -> Self {
+        CheckError::Failed(Box::new(failure))
+    }
+}
+
+impl From<Box<Failure>> for CheckError {
+    fn from(failure: Box<Failure>) -> Self {
+        CheckError::Failed(failure)
+    }
+}
+
+impl From<std::io::Error> for CheckError {
+    fn from(error: std::io::Error) -> Self {
+        CheckError::Inconclusive(format!(
+            "this machine does not let the checker work: {}",
+            files::explained(&error)
+        ))
+    }
+}
+
+/// Marks failures with which every dependent check must fail.
+pub trait Fundamental {
+    /// Marks the failure as fundamental.
+    fn fundamental(self) -> Self;
+}
+
+impl<T> Fundamental for CheckResult<T> {
+    fn fundamental(self) -> Self {
+        self.map_err(|error| match error {
+            CheckError::Failed(mut failure) => {
+                failure.fundamental = true;
+                CheckError::Failed(failure)
+            }
+            unknown => unknown,
+        })
+    }
+}
+
+/// Adds circumstances to the failure in a result.
+pub trait ResultExt: Sized {
+    /// Adds a circumstance: "while other clients join and leave".
+    fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self;
+}
+
+impl<T> ResultExt for CheckResult<T> {
+    fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self {
+        self.map_err(|error| error.context(&circumstance.into()))
+    }
+}
+
+/// Drops a failure that another check judges: returns `None` in its place.
+pub fn judged_elsewhere<T>(result: CheckResult<T>) -> CheckResult<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(CheckError::Failed(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

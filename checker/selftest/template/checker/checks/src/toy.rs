@@ -1,0 +1,27 @@
+//! The checks of the template's exercise.
+
+use crate::{Check, MINIMUM, check};
+use harness::context::TestContext;
+use harness::evidence::MinimumEvidence;
+use harness::exercise::Exercise::Toy;
+use harness::verdict::{CheckResult, Fundamental};
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    hint: "to_uppercase() gives the capitals of any text.",
+    lesson: "lessons/06-summary.md",
+    minimum: MinimumEvidence { messages: 3, ..MINIMUM },
+    ..check("toy::capitals", Toy, "A text message is answered with the same text in capitals.", |ctx| {
+        Box::pin(capitals(ctx))
+    })
+}];
+
+async fn capitals(ctx: &mut TestContext) -> CheckResult {
+    let mut client = ctx.connect().await.fundamental()?;
+    for _ in 0..3 {
+        let said = ctx.token();
+        client.send_text(said.as_str());
+        client.expect_text(&said.to_uppercase(), "the capitals").await.fundamental()?;
+        ctx.gate_passed();
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! No TODO can be left undone and pass.
+
+use std::collections::BTreeSet;
+
+use checker::skeleton;
+use harness::exercise::Exercise;
+use mistakes::catalogue::{self, Chapter, Kind};
+use mistakes::grading::{self, Settings};
+use mistakes::table;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// A fixed seed: a failure can be repeated. `cargo checker mistakes --runs N` tries others.
+const SETTINGS: Settings = Settings { runs: 1, jobs: 6, seed: 1 };
+
+fn chapters() -> Vec<Chapter> {
+    catalogue::chapters().expect("the catalogue can be read")
+}
+
+/// The check that the catalogue names is the first to fail, for each mistake.
+#[test]
+fn every_mistake_is_caught() {
+    let runtime = Runtime::new().expect("a runtime");
+    let rows = runtime.block_on(async {
+        let servers = grading::servers().await.expect("every mistake compiles");
+        let (done, _names) = mpsc::unbounded_channel();
+        grading::grade(&servers, &chapters(), SETTINGS, done).await
+    });
+    println!("{}\n{}", table::table(&rows), table::summary(&rows));
+    let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).cloned().collect();
+    assert!(wrong.is_empty(), "{}", table::table(&wrong));
+}
+
+/// Each TODO is left out, half done and done at the wrong place.
+#[test]
+fn every_todo_has_its_mistakes() {
+    for chapter in chapters() {
+        let exercise = Exercise::named(chapter.exercise).expect("an exercise");
+        let mistakes = chapter.mistakes.iter().map(|mistake| (mistake.todo, mistake.kind));
+        let allowed = chapter.allowed.iter().map(|allowed| (allowed.todo, allowed.kind));
+        let known: Vec<(u8, Kind)> = mistakes.chain(allowed).collect();
+        let todos = todos(skeleton::of(exercise));
+        assert!(!todos.is_empty(), "{exercise} has no TODO");
+        for todo in &todos {
+            for kind in [Kind::LeftOut, Kind::HalfDone, Kind::WrongPlace] {
+                assert!(known.contains(&(*todo, kind)), "{exercise}: TODO {todo} {kind:?}?");
+            }
+        }
+        for (todo, _) in known {
+            assert!(todos.contains(&todo), "{exercise} has no TODO {todo}");
+        }
+    }
+}
+
+/// The numbers of a skeleton's TODOs.
+fn todos(skeleton: &str) -> BTreeSet<u8> {
+    let after = skeleton.lines().filter_map(|line| line.trim().strip_prefix("// TODO "));
+    after.filter_map(|rest| rest.split(':').next()?.parse().ok()).collect()
+}
+
+#[test]
+fn the_catalogue_is_in_order() {
+    let mut names = BTreeSet::new();
+    for chapter in chapters() {
+        for mistake in &chapter.mistakes {
+            let name = &mistake.name;
+            assert!(names.insert(name.clone()), "{name} is there twice");
+            assert!(mistake.sentence.ends_with('.'), "{name}: {}", mistake.sentence);
+            let check = checks::find(&mistake.caught_by);
+            let exercise = check.map(|check| check.exercise.name());
+            assert_eq!(exercise, Some(chapter.exercise), "{name}: {}", mistake.caught_by);
+            let source = chapter.source(mistake).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_ne!(source, chapter.solution, "{name} changes nothing");
+        }
+    }
+    assert!(names.len() >= 75, "only {} mistakes", names.len());
+}

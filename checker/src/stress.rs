@@ -1,0 +1,181 @@
+//! The soak: right servers, graded again and again, each time by another seed. Whatever fails here is a fault of the
+//! checker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::foreign::{self, Language};
+use crate::grade::{self, Graded, Outcome};
+use crate::museum;
+use crate::plan::{self, Plan};
+use checks::Check;
+use harness::exercise::{Exercise, Target};
+use harness::server::Program;
+use harness::server::build::workspace;
+use harness::verdict::Failure;
+
+/// A right server that is graded.
+#[derive(Clone)]
+pub struct Candidate {
+    /// What to call it.
+    pub name: String,
+    program: Program,
+    exercise: Exercise,
+    checks: Vec<&'static Check>,
+}
+
+impl Candidate {
+    /// Nothing where none of the checks is for its exercise.
+    fn new(
+        name: String,
+        exercise: Exercise,
+        program: Program,
+        checks: &[&'static Check],
+    ) -> Option<Self> {
+        let checks: Vec<_> =
+            checks.iter().copied().filter(|check| check.exercise == exercise).collect();
+        (!checks.is_empty()).then_some(Candidate { name, program, exercise, checks })
+    }
+}
+
+/// A check that did not pass.
+#[derive(Debug)]
+pub struct FlakyVerdict {
+    /// The check's id.
+    pub check: &'static str,
+    /// The server that was graded.
+    pub candidate: String,
+    /// The seed that repeats it.
+    pub seed: u64,
+    /// `failed` or `unknown`.
+    pub outcome: &'static str,
+    /// What was said about it, with what was expected and what came.
+    pub said: String,
+}
+
+/// What came out of one grading.
+pub struct Round {
+    /// How many verdicts there were.
+    pub verdicts: usize,
+    /// Those that were not `passed`.
+    pub mishaps: Vec<FlakyVerdict>,
+}
+
+/// The reference and every right server that these checks are for, built; and why servers in another language are not
+/// among them.
+///
+/// # Errors
+/// When one can't be built.
+pub async fn candidates(
+    checks: &[&'static Check],
+) -> Result<(Vec<Candidate>, Vec<String>), String> {
+    let plan = plan::built(checks.to_vec(), Target::Solutions, 0).await?;
+    let mut candidates = Vec::new();
+    for (exercise, program) in plan.programs {
+        let program = program.map_err(|failure| failure.got)?;
+        candidates.extend(Candidate::new(
+            exercise.package(Target::Solutions).to_string(),
+            exercise,
+            program,
+            checks,
+        ));
+    }
+    let (path, catalogue): (PathBuf, _) = museum::open().await?;
+    for right in catalogue.right {
+        let exercise = Exercise::named(&right.exercise);
+        let exercise = exercise
+            .ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
+        let argv =
+            vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
+        candidates.extend(Candidate::new(
+            right.name,
+            exercise,
+            Program::new(argv, workspace()),
+            checks,
+        ));
+    }
+    let mut missing = Vec::new();
+    for language in Language::ALL {
+        match foreign::servers(language) {
+            Ok(servers) => candidates.extend(servers.into_iter().filter_map(|server| {
+                let program = server.program();
+                Candidate::new(server.name, server.exercise, program, checks)
+            })),
+            Err(why) => missing.push(format!("without the servers in {}: {why}", language.name())),
+        }
+    }
+    Ok((candidates, missing))
+}
+
+/// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
+pub async fn soak(
+    candidates: Vec<Candidate>,
+    runs: u32,
+    jobs: usize,
+    seed: u64,
+    done: mpsc::UnboundedSender<Round>,
+) {
+    let seats = Arc::new(Semaphore::new(jobs));
+    let mut rounds = JoinSet::new();
+    for run in 0..u64::from(runs) {
+        for candidate in &candidates {
+            // In order: whoever interrupts a soak wants to have seen each server about as often as the others.
+            let seat = seats.clone().acquire_owned().await;
+            let (candidate, done) = (candidate.clone(), done.clone());
+            rounds.spawn(async move {
+                let _seat = seat;
+                let _ = done.send(round(candidate, seed.wrapping_add(run)).await);
+            });
+        }
+    }
+    while rounds.join_next().await.is_some() {}
+}
+
+async fn round(candidate: Candidate, seed: u64) -> Round {
+    let Candidate { name, program, exercise, checks } = candidate;
+    let graded = grade::grade_all(Plan { checks, ..Plan::of(exercise, program, seed) }).await;
+    let mishap = |graded: &Graded| {
+        let (outcome, said) = match &graded.outcome {
+            Outcome::Passed | Outcome::Blocked(_) => return None,
+            Outcome::Failed(report) => {
+                let Failure { summary, expected, got, .. } = &report.failure;
+                ("failed", format!("{summary}; expected {expected}, got {got}"))
+            }
+            Outcome::Inconclusive(reason) => ("unknown", reason.clone()),
+        };
+        Some(FlakyVerdict { check: graded.check.id, candidate: name.clone(), seed, outcome, said })
+    };
+    Round { verdicts: graded.len(), mishaps: graded.iter().filter_map(mishap).collect() }
+}
+
+/// Threads that keep every core busy until this is dropped.
+pub struct Load {
+    over: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// One busy loop for each core.
+    pub fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..cores {
+            let over = over.clone();
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Load { over }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}

@@ -13,7 +13,6 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::grade::{self, Graded, Outcome};
 use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
-use checks;
 use harness::exercise::Exercise;
 use harness::server::Program;
 use harness::server::build::{build, workspace};

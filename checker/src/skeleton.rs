@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use checks;
 use harness::exercise::Exercise;
 use harness::server::build::workspace;
 

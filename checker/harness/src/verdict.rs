@@ -177,6 +177,8 @@ pub struct Failure {
     pub mark: Option<Highlight>,
     /// Every check that depends on this one must fail with it.
     pub fundamental: bool,
+    /// No delay of a busy host can explain it.
+    pub certain: bool,
     /// The conversation, if it is not the one of the check's own server.
     pub events: Option<Vec<Event>>,
     /// A hint for this failure, in place of the check's own hint.
@@ -198,6 +200,7 @@ impl Failure {
             clients: Vec::new(),
             mark: None,
             fundamental: false,
+            certain: false,
             events: None,
             hint: None,
         }

@@ -7,7 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use checker::skeleton;
-use checks;
 use common::workbook::Workbook;
 use harness::exercise::{Exercise, Target};
 

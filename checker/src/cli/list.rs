@@ -8,7 +8,6 @@ use clap::Args;
 
 use crate::skeleton;
 use crate::state::{self, Remembered};
-use checks;
 use harness::exercise::{Exercise, Target};
 
 const STRONG: Style = Style::new().bold();

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::grade::{Graded, Outcome};
 use crate::report::words::words;
-use checks;
 use harness::exercise::Exercise;
 use harness::verdict::{Failure, FailureKind};
 

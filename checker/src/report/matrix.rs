@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use crate::museum::{Matrix, Row};
-use checks;
 use harness::exercise::Exercise;
 
 /// One table an exercise: a row a fault, a column a check.

@@ -6,7 +6,6 @@ use tokio::sync::{mpsc, watch};
 
 use checker::grade::{self, Graded};
 use checker::plan;
-use checks;
 use harness::exercise::{Exercise, Target};
 
 /// What a round tells.

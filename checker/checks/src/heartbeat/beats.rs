@@ -7,12 +7,12 @@ use futures_util::future::{join, join_all, try_join, try_join_all};
 use rand::RngExt;
 
 use super::{
-    GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, SHORTEST, SHORTEST_MEAN, SUSPICIOUS,
-    metronome,
+    GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, MOST_GAPS, SHORTEST, SHORTEST_MEAN,
+    SUSPICIOUS, metronome,
 };
-use harness::client::{Client, RESPONSE_TIMEOUT, reply_to, timeout_on_busy_host};
+use harness::client::{Client, ClientEvent, RESPONSE_TIMEOUT, reply_to, timeout_on_busy_host};
 use harness::context::TestContext;
-use harness::verdict::{CheckError, CheckResult, FailureKind, Fundamental};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Fundamental};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 use harness::wire::transcript::Highlight;
 
@@ -49,7 +49,9 @@ pub(crate) async fn first_ping(
         .failure(FailureKind::WrongTiming, "the first ping does not come within about one interval")
         .expected(format!("a ping within about {} ms of opening", ctx.beat.as_millis()), got)
         .at(Highlight::Last { connection: client.number() });
-    Err(failure.into())
+    // Several intervals without any ping are no delay.
+    let certain = !ping_came(client) && patience > ctx.beat * 4;
+    Err(Failure { certain, ..failure }.into())
 }
 
 fn ping_came(client: &Client) -> bool {
@@ -70,20 +72,53 @@ pub(crate) async fn pings(ctx: &mut TestContext) -> CheckResult {
     once_all_have_left(ctx, clients).await
 }
 
+/// A client that joined and got its first ping in time.
+struct Arrival {
+    client: Client,
+    /// The server opened the connection between these two moments.
+    asked: Instant,
+    opened: Instant,
+}
+
 /// Clients join one after the other in the course of an interval, and each gets its first ping in time.
 ///
-/// Where one timer serves all, some of them come just before its next ping, whenever that is.
+/// Where one timer serves all, some of them come just before its next tick, whenever that is.
 async fn joined_through_an_interval(ctx: &TestContext, count: u32) -> CheckResult<Vec<Client>> {
-    let arrivals = (1..=count).map(|n| async move {
-        metronome(ctx.beat * n / count).tick().await;
-        let mut client = ctx.join().await?;
-        let opened = Instant::now();
-        first_ping(ctx, &mut client, opened).await?;
-        Ok(client)
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let arrivals = (1..=count).map(|n| async move {
+            metronome(ctx.beat * n / (count - 1)).tick().await;
+            let asked = Instant::now();
+            let mut client = ctx.join().await?;
+            let opened = Instant::now();
+            first_ping(ctx, &mut client, opened).await?;
+            Ok(Arrival { client, asked, opened })
+        });
+        // All are waited for, so that it is not chance which failure is reported.
+        let arrivals: CheckResult<Vec<Arrival>> = join_all(arrivals).await.into_iter().collect();
+        let arrivals =
+            arrivals.map_err(|error| error.context("with others connected already, "))?;
+        let conclusive = came_at_all_moments(ctx, &arrivals);
+        clients.extend(arrivals.into_iter().map(|arrival| arrival.client));
+        if conclusive {
+            return Ok(clients);
+        }
+    }
+    Err(CheckError::HostBusy(
+        "this machine is too busy to let clients join all through an interval".to_string(),
+    ))
+}
+
+/// Returns whether a client joined in every quarter of an interval, and got its ping in time counted from its request.
+///
+/// A busy machine lets clients join all at once, and makes a late ping look like one in time.
+fn came_at_all_moments(ctx: &TestContext, arrivals: &[Arrival]) -> bool {
+    let in_time = arrivals.iter().all(|Arrival { client, asked, .. }| {
+        let latest = *asked + ctx.beat.mul_f64(LATEST_FIRST);
+        client.pings.first().is_some_and(|ping| *ping <= latest)
     });
-    // All are waited for, so that it is not chance which failure is reported.
-    let joined: CheckResult<Vec<Client>> = join_all(arrivals).await.into_iter().collect();
-    joined.map_err(|error| error.context("with others connected already, "))
+    let close = arrivals.windows(2).all(|pair| pair[1].opened - pair[0].asked <= ctx.beat / 4);
+    in_time && close
 }
 
 /// A timer that stopped with the last client starts again with the next.
@@ -156,11 +191,14 @@ pub(crate) async fn visits(ctx: &TestContext) {
 /// The pings after the first come one an interval, at regular intervals.
 async fn steadily(ctx: &TestContext, client: &mut Client, first: Instant) -> CheckResult {
     let mut gaps = gaps(ctx, client, first, 0..GAPS).await?;
-    // A few gaps can be irregular, or regular, by chance: more of them tell.
-    if typical_deviation(&gaps) > ctx.beat.mul_f64(SUSPICIOUS) {
+    // A few gaps may be irregular because the machine is busy, or regular by chance: more of them tell.
+    while typical_deviation(&gaps) > ctx.beat.mul_f64(SUSPICIOUS) {
+        if gaps.len() >= MOST_GAPS {
+            regularly(ctx, client, first, &gaps)?;
+            break;
+        }
         let last = first + gaps.iter().sum::<Duration>();
-        gaps.extend(self::gaps(ctx, client, last, GAPS..3 * GAPS).await?);
-        regularly(ctx, client, first, &gaps)?;
+        gaps.extend(self::gaps(ctx, client, last, gaps.len()..gaps.len() + 2).await?);
     }
     on_the_average(ctx, client, gaps.iter().sum(), gaps.len())
 }
@@ -311,11 +349,11 @@ async fn no_early_pings(patient: &TestContext, long: Duration) -> CheckResult {
     let mut clients = patient.join_many(2).await?;
     let mut talker = patient.join().await?;
     passes(&mut talker, patient.beat).await?;
-    let opening = pings_so_far(&mut clients).await?;
+    let opening: Vec<usize> = clients.iter_mut().map(new_pings).collect();
     passes(&mut talker, patient.beat.mul_f64(4.5).max(Duration::from_millis(1_050))).await?;
-    let all = pings_so_far(&mut clients).await?;
-    for ((client, opening), all) in clients.iter().zip(opening).zip(all) {
-        if opening > 1 || all > opening {
+    for (client, opening) in clients.iter_mut().zip(opening) {
+        let early = new_pings(client);
+        if opening > 1 || early > 0 {
             let failure = client
                 .failure(FailureKind::WrongTiming, "pings come although the interval is long")
                 .expected(
@@ -323,11 +361,14 @@ async fn no_early_pings(patient: &TestContext, long: Duration) -> CheckResult {
                         "with HEARTBEAT_INTERVAL_MS={}: no ping so soon (one right at opening is allowed)",
                         long.as_millis()
                     ),
-                    format!("{all} pings in {} ms", patient.server.started.elapsed().as_millis()),
+                    format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
                 )
                 .about(Vec::new());
-            return Err(failure.into());
+            // A single ping may have been due at opening and late. No delay makes two.
+            let certain = opening + early > 1;
+            return Err(Failure { certain, ..failure }.into());
         }
+        client.exchange("still there?").await?;
     }
     Ok(())
 }
@@ -344,15 +385,9 @@ async fn passes(talker: &mut Client, time: Duration) -> CheckResult {
     Ok(())
 }
 
-/// How many pings each has got. What was sent before the reply to its second message was due comes before that reply.
-async fn pings_so_far(clients: &mut [Client]) -> CheckResult<Vec<usize>> {
-    let counting = clients.iter_mut().map(|client| async move {
-        for _ in 0..2 {
-            client.exchange("and still quiet?").await?;
-        }
-        Ok(client.pings.len())
-    });
-    join_all(counting).await.into_iter().collect()
+/// How many pings have come since this was asked last.
+fn new_pings(client: &mut Client) -> usize {
+    client.drain().iter().filter(|received| matches!(received.event, ClientEvent::Ping(_))).count()
 }
 
 /// A server with the interval of all checks pings a client.

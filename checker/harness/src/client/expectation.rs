@@ -117,7 +117,7 @@ impl Client {
         let missing = |instead| Cause::Missing { awaited: expectation.awaited.clone(), instead };
         let waiting = async {
             loop {
-                let Some(received) = self.next_event().await else { return None };
+                let received = self.next_event().await?;
                 match &received.event {
                     ClientEvent::Ping(_) => self.pings.push(received.at),
                     ClientEvent::Pong(_) if !expectation.is_met_by(&received.event) => {}

@@ -10,7 +10,6 @@ use checker::cli::{UNKNOWN, commanded, complain, fresh_seed, progress};
 use checker::place;
 use checker::plan;
 use checker::report::words::words;
-use checks;
 use harness::exercise::{Exercise, Target};
 use harness::verdict::{CheckError, CheckResult};
 use playground::race::run::{self, Settings};

@@ -225,7 +225,7 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "a-beat-and-a-half",
         &[Twist::BeatAndAHalf],
-        &[STEADY],
+        &[PINGS, STEADY],
         "Your server pings every interval and a half: what is done between two beats belongs into the interval and not behind it.",
     ),
     heartbeat(

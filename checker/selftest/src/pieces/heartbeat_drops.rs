@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "shared-alive-flag",
         &[Twist::SharedPong],
-        &[DEAD, RELAPSE, CHATTER, STALLED],
+        &[DEAD, PINGS, RELAPSE, CHATTER, STALLED],
         "All your connections share one alive flag, so a single healthy client keeps all the dead ones in; each needs \
          its own.",
     ),

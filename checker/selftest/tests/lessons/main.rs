@@ -22,7 +22,6 @@ use std::process::Command;
 
 use baseline::transports::plan::Contestant;
 use checker::museum::{Catalogue, Fault};
-use checks;
 use harness::exercise::{Exercise, Target};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 use serde_json::Value;

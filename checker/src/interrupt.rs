@@ -1,4 +1,4 @@
-//! Ctrl-C: whatever the checker started ends before it does.
+//! Ctrl-C: kills the servers that the checker started before it exits.
 
 use harness::server::process;
 

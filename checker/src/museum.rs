@@ -1,7 +1,7 @@
-//! The museum: servers with one known mistake each, and whether the checks find it.
+//! The museum: servers with one known fault each, and whether the checks find it.
 //!
-//! The servers live in `selftest`, which also says of each what it violates. Here they are graded, and what came
-//! out is held against that.
+//! The crate `selftest` contains the servers and names the checks that each violates. This module
+//! grades them and compares the verdicts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,28 +17,28 @@ use harness::exercise::Exercise;
 use harness::server::Program;
 use harness::server::build::{build, workspace};
 
-/// The package whose program is all of the museum's servers.
+/// The package of the program that contains all servers of the museum.
 const PACKAGE: &str = "selftest";
-/// How many checks must catch how many faults at least.
+/// The least number of faults that each check must catch.
 const CATCHES: usize = 2;
 
-/// What `selftest --list` says.
+/// The output of `selftest --list`.
 #[derive(Debug, Deserialize)]
 pub struct Catalogue {
-    /// Servers with one mistake each.
+    /// Servers with one fault each.
     pub faults: Vec<Fault>,
     /// Right servers, built differently from the reference.
     pub right: Vec<Right>,
 }
 
-/// A server with a mistake.
+/// A server with one fault.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     /// Its name.
     pub name: String,
-    /// Which exercise it would solve but for the mistake.
+    /// The exercise that it would solve without the fault.
     pub exercise: String,
-    /// What a teacher would say.
+    /// A teacher's explanation of the fault.
     pub sentence: String,
     /// The ids of the checks it violates; the first must catch it.
     pub violates: Vec<String>,
@@ -49,23 +49,23 @@ pub struct Fault {
 pub struct Right {
     /// Its name.
     pub name: String,
-    /// Which exercise it solves.
+    /// The exercise that it solves.
     pub exercise: String,
-    /// In what it differs.
+    /// How it differs from the solution.
     pub sentence: String,
 }
 
-/// What came out for one fault.
+/// The verdicts on one fault.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// Which one.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// What each check made of it: `caught`, `blocked`, `passed` or `unknown`.
+    /// The outcome of each check: `caught`, `blocked`, `passed` or `unknown`.
     pub outcomes: BTreeMap<&'static str, &'static str>,
-    /// How it fails, if all of its checks could be judged.
+    /// How it fails, if all of its checks have a verdict.
     pub signature: Option<Signature>,
-    /// What is wrong with the checks, going by this row.
+    /// Errors of the checks that this row shows.
     #[serde(skip)]
     pub complaints: Vec<String>,
 }
@@ -73,14 +73,11 @@ pub struct Row {
 /// The kill matrix.
 #[derive(Debug, Serialize)]
 pub struct Matrix {
-    /// A row a fault.
+    /// One row for each fault.
     pub faults: Vec<Row>,
 }
 
 /// Builds the museum and reads its catalogue.
-///
-/// # Errors
-/// When it can't be built or read.
 pub async fn open() -> Result<(PathBuf, Catalogue), String> {
     let mut built = build(&[PACKAGE]).await.map_err(|error| error.to_string())?;
     let program = built.remove(PACKAGE).ok_or("cargo said nothing about it")?;
@@ -93,9 +90,6 @@ pub async fn open() -> Result<(PathBuf, Catalogue), String> {
 }
 
 /// Grades one of the museum's servers; `option` is `--fault` or `--right`.
-///
-/// # Errors
-/// When its exercise is none.
 pub async fn grade_server(
     program: &std::path::Path,
     option: &str,
@@ -109,7 +103,7 @@ pub async fn grade_server(
     Ok(grade::grade_all(Plan::of(exercise, Program::new(argv, workspace()), seed)).await)
 }
 
-/// Grades these faults, so many at a time; each row goes to `done` as soon as it is there.
+/// Grades these faults, `jobs` at a time, and sends the name of each to `done`.
 pub async fn matrix(
     program: PathBuf,
     faults: Vec<Fault>,
@@ -117,16 +111,16 @@ pub async fn matrix(
     seed: u64,
     done: mpsc::UnboundedSender<String>,
 ) -> Matrix {
-    let seats = Arc::new(Semaphore::new(jobs));
+    let permits = Arc::new(Semaphore::new(jobs));
     if jobs > 1 {
         grade::allow_another_heavy_check();
     }
     let grading: Vec<_> = faults
         .into_iter()
         .map(|fault| {
-            let (seats, program, done) = (seats.clone(), program.clone(), done.clone());
+            let (permits, program, done) = (permits.clone(), program.clone(), done.clone());
             tokio::spawn(async move {
-                let _seat = seats.acquire().await;
+                let _permit = permits.acquire().await;
                 let graded =
                     grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
                 let _ = done.send(fault.name.clone());
@@ -141,7 +135,7 @@ pub async fn matrix(
     for row in
         rows.iter_mut().filter(|row| row.outcomes.values().any(|outcome| *outcome == "unknown"))
     {
-        // Too much at a time for this machine: a last time, and alone.
+        // The machine was too busy. Repeat it with no other server beside it.
         let fault = row.fault.clone();
         let graded = grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
         *row = self::row(fault, graded);
@@ -166,8 +160,10 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             Outcome::Passed => "passed",
             Outcome::Failed(report) => {
                 if !row.fault.violates.iter().any(|violated| violated == id) {
-                    row.complaints
-                        .push(format!("{id} fails, and is innocent: {}", report.words.headline));
+                    row.complaints.push(format!(
+                        "{id} fails, but is not violated: {}",
+                        report.words.headline
+                    ));
                 }
                 "caught"
             }
@@ -187,21 +183,21 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
     match row.fault.violates.first() {
         Some(named) if row.outcomes.get(named.as_str()) == Some(&"caught") => {}
         Some(named) => row.complaints.push(format!("{named} does not catch it")),
-        None => row.complaints.push("it says of no check that it violates it".to_string()),
+        None => row.complaints.push("it names no check that it violates".to_string()),
     }
     row
 }
 
 impl Row {
-    /// What a student's failure can be compared with, if it fails and could be judged.
-    pub fn familiar(&self) -> Option<KnownMistake> {
+    /// Returns the fault with its signature, if it failed and all of its checks have a verdict.
+    pub fn known_mistake(&self) -> Option<KnownMistake> {
         let Fault { name, exercise, sentence, .. } = self.fault.clone();
         self.signature.clone().map(|signature| KnownMistake { name, exercise, sentence, signature })
     }
 }
 
 impl Matrix {
-    /// How many faults each check catches that names it first.
+    /// Counts the faults that each check catches.
     pub fn catches(&self) -> BTreeMap<&'static str, usize> {
         let mut catches: BTreeMap<&'static str, usize> =
             checks::all().iter().map(|check| (check.id, 0)).collect();
@@ -213,8 +209,9 @@ impl Matrix {
         catches
     }
 
-    /// What speaks against the checks; nothing if the matrix holds. Of a part of the museum it can't be said that
-    /// a check catches too little.
+    /// Lists the errors of the checks; empty if the matrix holds.
+    ///
+    /// Only the whole museum can show that a check catches too few faults.
     pub fn complaints(&self, whole: bool) -> Vec<String> {
         let rows = self.faults.iter().flat_map(|row| {
             row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.fault.name))

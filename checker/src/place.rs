@@ -1,14 +1,11 @@
-//! Files that are there whole or not at all.
+//! Files that are written whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Finds out whether a file can be written there; leaves nothing.
-///
-/// # Errors
-/// Why it can't, in a sentence.
+/// Checks that a file can be written to this path, without leaving one.
 pub fn try_out(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(format!(
@@ -21,10 +18,7 @@ pub fn try_out(path: &Path) -> Result<(), String> {
     fs::remove_file(&beside).map_err(|error| cannot(path, &error))
 }
 
-/// Writes the file, first beside its place and then into it.
-///
-/// # Errors
-/// Why it can't be written, in a sentence; what was there before is still there.
+/// Writes a temporary file beside the path and renames it. On an error the previous file remains.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
     let beside = beside(path)?;
     let written = create(&beside, text.as_bytes()).and_then(|()| fs::rename(&beside, path));

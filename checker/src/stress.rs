@@ -1,4 +1,4 @@
-//! The soak: right servers, graded again and again, each time by another seed. Whatever fails here is a fault of the
+//! Grades right servers repeatedly, each time with another seed. A failure here is a fault of the
 //! checker.
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use harness::verdict::Failure;
 /// A right server that is graded.
 #[derive(Clone)]
 pub struct Candidate {
-    /// What to call it.
+    /// Its name.
     pub name: String,
     program: Program,
     exercise: Exercise,
@@ -29,7 +29,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Nothing where none of the checks is for its exercise.
+    /// Returns `None` if none of the checks is for this exercise.
     fn new(
         name: String,
         exercise: Exercise,
@@ -53,23 +53,21 @@ pub struct FlakyVerdict {
     pub seed: u64,
     /// `failed` or `unknown`.
     pub outcome: &'static str,
-    /// What was said about it, with what was expected and what came.
+    /// The failure, with expected and got, or the reason.
     pub said: String,
 }
 
-/// What came out of one grading.
+/// The result of one grading.
 pub struct Round {
-    /// How many verdicts there were.
+    /// The number of verdicts.
     pub verdicts: usize,
-    /// Those that were not `passed`.
+    /// The verdicts other than `passed`.
     pub mishaps: Vec<FlakyVerdict>,
 }
 
-/// The reference and every right server that these checks are for, built; and why servers in another language are not
-/// among them.
+/// Builds the solutions and every right server that these checks are for.
 ///
-/// # Errors
-/// When one can't be built.
+/// Also returns why servers in another language are missing. Fails if a Rust server cannot be built.
 pub async fn candidates(
     checks: &[&'static Check],
 ) -> Result<(Vec<Candidate>, Vec<String>), String> {
@@ -111,7 +109,7 @@ pub async fn candidates(
     Ok((candidates, missing))
 }
 
-/// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
+/// Grades each candidate `runs` times, `jobs` at a time, and sends each result to `done`.
 pub async fn soak(
     candidates: Vec<Candidate>,
     runs: u32,
@@ -119,15 +117,15 @@ pub async fn soak(
     seed: u64,
     done: mpsc::UnboundedSender<Round>,
 ) {
-    let seats = Arc::new(Semaphore::new(jobs));
+    let permits = Arc::new(Semaphore::new(jobs));
     let mut rounds = JoinSet::new();
     for run in 0..u64::from(runs) {
         for candidate in &candidates {
-            // In order: whoever interrupts a soak wants to have seen each server about as often as the others.
-            let seat = seats.clone().acquire_owned().await;
+            // Spawned in order, so that an interrupted run has graded all servers about equally often.
+            let permit = permits.clone().acquire_owned().await;
             let (candidate, done) = (candidate.clone(), done.clone());
             rounds.spawn(async move {
-                let _seat = seat;
+                let _permit = permit;
                 let _ = done.send(round(candidate, seed.wrapping_add(run)).await);
             });
         }
@@ -158,7 +156,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// One busy loop for each core.
+    /// Starts one busy loop for each core.
     pub fn start() -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -28,7 +28,7 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// What was found, each way once, the most frequent first.
+/// Counts the distinct results, the most frequent first.
 fn ways(row: &Row) -> Vec<(&Found, usize)> {
     let mut ways: BTreeMap<&str, (&Found, usize)> = BTreeMap::new();
     for found in &row.found {
@@ -54,7 +54,7 @@ fn found_line(row: &Row, found: &Found) -> String {
     if row.is_expected(found) { found_line } else { format!("! {expected} expected  {found_line}") }
 }
 
-/// The sum of a table.
+/// Renders the totals.
 pub fn summary(rows: &[Row]) -> String {
     let runs: usize = rows.iter().map(|row| row.found.len()).sum();
     let passes = rows.iter().flat_map(|row| &row.found).filter(|found| **found == Found::Nothing);
@@ -67,7 +67,7 @@ pub fn summary(rows: &[Row]) -> String {
     )
 }
 
-/// Renders what looks like a mistake and is none.
+/// Renders the variants that the contract allows.
 pub fn allowed(chapters: &[Chapter]) -> String {
     let mut out = String::new();
     for chapter in chapters {

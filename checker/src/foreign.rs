@@ -1,7 +1,7 @@
 //! Right servers in other languages: Node's `ws` and Python's `websockets`.
 //!
-//! Their sources and lock files are in `checker/selftest/others/`. On first use, the package manager
-//! of each language installs their dependencies in `target/others/`.
+//! Their sources and lock files are in `checker/selftest/others/`. On first use, the package
+//! manager of each language installs their dependencies in `target/others/`.
 
 use std::ffi::OsStr;
 use std::io;

@@ -174,8 +174,8 @@ impl Shared {
     async fn judge(&self, check: &'static Check, program: Result<Program, Box<Failure>>) -> Graded {
         let mut span = (self.now(), self.now());
         let mut lateness = None;
-        // A check that waits for heartbeats or for uptime leaves the processors idle. So it runs beside
-        // its prerequisites, and is blocked at the end if one of them failed.
+        // A check that waits for heartbeats or for uptime leaves the processors idle. So it runs
+        // beside its prerequisites, and is blocked at the end if one of them failed.
         let (beside, before): (Vec<_>, Vec<_>) = check.requires.iter().partition(|need| {
             check.needs_uptime || checks::find(need).is_some_and(|need| need.uses_heartbeats)
         });
@@ -215,7 +215,8 @@ impl Shared {
 
     /// Waits until a check has come far enough.
     ///
-    /// A check outside of the plan counts as passed, so that it neither blocks nor explains anything.
+    /// A check outside of the plan counts as passed, so that it neither blocks nor explains
+    /// anything.
     async fn progress_of(&self, id: &str, enough: impl FnMut(&Progress) -> bool) -> Progress {
         let Some(progress) = self.progress.get(id) else { return Progress::Passed };
         progress
@@ -377,8 +378,8 @@ impl Shared {
     }
 
     async fn report(&self, check: &Check, ctx: &TestContext, failure: Failure) -> Report {
-        // A panic's message arrives through stderr, maybe after the end of the connection. The process
-        // ends later still.
+        // A panic's message arrives through stderr, maybe after the end of the connection. The
+        // process ends later still.
         let output = &ctx.server.output;
         let panic =
             output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());

@@ -48,7 +48,7 @@ impl Plan {
         self
     }
 
-    /// Returns the exercises whose programs need not wait again.
+    /// Returns the exercises that need not wait again, because their program passed before.
     pub fn spared(&self) -> Vec<Exercise> {
         let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));

@@ -67,7 +67,8 @@ pub struct Round {
 
 /// Builds the solutions and every right server that these checks are for.
 ///
-/// Also returns why servers in another language are missing. Fails if a Rust server cannot be built.
+/// Also returns why servers in another language are missing. Fails if a Rust server cannot be
+/// built.
 pub async fn candidates(
     checks: &[&'static Check],
 ) -> Result<(Vec<Candidate>, Vec<String>), String> {
@@ -121,7 +122,8 @@ pub async fn soak(
     let mut rounds = JoinSet::new();
     for run in 0..u64::from(runs) {
         for candidate in &candidates {
-            // Spawned in order, so that an interrupted run has graded all servers about equally often.
+            // Spawned in order, so that an interrupted run has graded all servers about equally
+            // often.
             let permit = permits.clone().acquire_owned().await;
             let (candidate, done) = (candidate.clone(), done.clone());
             rounds.spawn(async move {

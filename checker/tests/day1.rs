@@ -43,7 +43,8 @@ fn main() -> ExitCode {
             _ if args.ignored => "`--ignored` leaves no check to run; try without".to_string(),
             Some(filter) if args.skip.is_empty() => {
                 format!(
-                    "no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::"
+                    "no check's name contains `{filter}`; \
+                     try echo::, heartbeat::, broadcast:: or latency::"
                 )
             }
             _ => "`--skip` leaves no check to run; try without".to_string(),

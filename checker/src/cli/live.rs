@@ -1,4 +1,4 @@
-//! Commands in packages of their own, so that a student who only grades does not compile them.
+//! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
 //! Their arguments are parsed here, so that help, errors and completions need no build.
 

@@ -46,7 +46,8 @@ struct Cli {
 enum Command {
     /// Grade the exercises, or some of them
     ///
-    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no verdict.
+    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
+    /// verdict.
     Grade(grade::GradeArgs),
     /// Grade an exercise again each time you save it
     ///
@@ -81,7 +82,8 @@ enum Command {
     Mistakes(live::MistakesArgs),
     /// Grade right servers repeatedly: each failure is a fault of the checks
     ///
-    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no verdict.
+    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
+    /// verdict.
     Soak(soak::SoakArgs),
     /// Play with a server on a page: see the wire live, and pull the cable
     ///

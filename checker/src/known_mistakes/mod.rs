@@ -1,8 +1,8 @@
 //! Recognises known mistakes: exercises that fail exactly as one fault of the museum does.
 //!
-//! The report then shows the teacher's explanation of that fault. It must never mislead. So a mistake
-//! is recognised only if every check of the exercise has a verdict, exactly the fault's checks failed,
-//! each in the same way, and no other fault of the museum fails in that way.
+//! The report then shows the teacher's explanation of that fault. It must never mislead. So a
+//! mistake is recognised only if every check of the exercise has a verdict, exactly the fault's
+//! checks failed, each in the same way, and no other fault of the museum fails in that way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -62,7 +62,8 @@ fn remove_variable_parts(sentence: &str) -> String {
             ["ms", "s", "MiB", "KiB", "intervals", "messages", "bytes"].contains(&unit)
         })
     };
-    // "message 65 of 130" shows the length of a queue. Two messages that changed places show nothing.
+    // "message 65 of 130" shows the length of a queue. Two messages that changed places show
+    // nothing.
     let out_of_order =
         |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
     let number =

@@ -1,4 +1,5 @@
-//! The default report: the first failure of the first unfinished exercise, and one line for the rest.
+//! The default report: the first failure of the first unfinished exercise, and one line for the
+//! rest.
 
 use std::fmt::Write;
 

@@ -217,7 +217,8 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
                 writeln!(
                     out,
                     "{count}; {n} could not be judged, for the reason beside each.\n\
-                     Fix what it names, or close programs that keep this machine busy, and run it again."
+                     Fix what it names, or close programs that keep this machine busy. \
+                     Then run it again."
                 )
             }
         };

@@ -32,8 +32,8 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     if complaints.is_empty() {
         let _ = writeln!(
             out,
-            "The matrix holds: {faults} faults, each caught by the check it names, none failed by a \
-             check that it does not violate."
+            "The matrix holds: {faults} faults, each caught by the check it names, \
+             none failed by a check that it does not violate."
         );
     } else {
         let _ = writeln!(out, "The matrix does not hold ({faults} faults):");

@@ -11,7 +11,7 @@ const COLUMNS: u64 = 36;
 
 /// Draws each check's start and duration on one scale, and names what limits the whole.
 ///
-/// `spared` lists the exercises whose programs passed after their first second in an earlier run.
+/// `spared` lists exercises that did not wait for uptime, because the program passed before.
 pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exercise]) -> String {
     let mut out = String::new();
     let end = graded.iter().map(|graded| graded.span.1).max().unwrap_or_default().max(1);
@@ -56,8 +56,8 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
     {
         let _ = writeln!(
             out,
-            "heartbeats: events came up to {} ms late; from {} ms on, no failure counts; slack {} ms \
-             ({})",
+            "heartbeats: events came up to {} ms late; from {} ms on, no failure counts; \
+             slack {} ms ({})",
             late.worst.as_millis(),
             late.limit.as_millis(),
             late.limit.saturating_sub(late.worst).as_millis(),

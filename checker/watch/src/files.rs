@@ -1,8 +1,8 @@
 //! Reports changes of an exercise's files.
 //!
-//! The system's file events make it fast. It polls as well, because some file systems have no events:
-//! network file systems, or folders shared with a virtual machine. It compares contents, because
-//! editors may replace files, or write them without a change.
+//! The system's file events make it fast. It polls as well, because some file systems have no
+//! events: network file systems, or folders shared with a virtual machine. It compares contents,
+//! because editors may replace files, or write them without a change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,8 +37,8 @@ pub(crate) struct Saved {
     pub(crate) noticed: Instant,
 }
 
-/// The state of an exercise's files: a fingerprint, the last modification, and whether `main.rs` has
-/// any text.
+/// The state of an exercise's files: a fingerprint, the last modification, and whether `main.rs`
+/// has any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Contents {
     fingerprint: u64,

@@ -122,8 +122,8 @@ pub(super) async fn dead(ctx: &mut TestContext) -> CheckResult {
 }
 
 /// If one timer serves all clients, some join in the middle of its interval, and must have a full
-/// interval as well. The phase of the timer is unknown. Of two clients that join not quite half an
-/// interval apart, one meets it.
+/// interval as well. The phase of the timer is unknown. If two clients join not quite half an
+/// interval apart, one of them joins then.
 async fn coming_amid_a_beat(ctx: &TestContext, received: f64) -> CheckResult {
     metronome(ctx.beat.mul_f64(received)).tick().await;
     let (mut witness, mut silent) = try_join(ctx.join(), ctx.join_mute()).await?;

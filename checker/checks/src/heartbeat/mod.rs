@@ -25,8 +25,8 @@ const LONGEST_MEAN: f64 = 1.25;
 /// The first ping must come within 1.25 intervals of opening.
 const LATEST_FIRST: f64 = 1.25;
 /// The number of gaps between pings to examine, and the most of them. The check examines more while
-/// their typical deviation is above `SUSPICIOUS`, as a share of an interval. Of intervals that vary
-/// by 30 % either way, 3 in 100 look regular; the check examines two servers.
+/// their typical deviation is above `SUSPICIOUS`, as a share of an interval. If intervals vary by
+/// 30 % either way, 3 in 100 look regular, so the check examines two servers.
 const GAPS: usize = 6;
 const MOST_GAPS: usize = 18;
 const SUSPICIOUS: f64 = 0.035;
@@ -217,8 +217,8 @@ async fn still_echo(ctx: &mut TestContext) -> CheckResult {
         Err(error) if error.is(FailureKind::EndedEarly) => error,
         other => return other,
     };
-    // A server may send a ping that is not due for a minute, and disconnect a client whose answer a
-    // busy machine delays.
+    // A server may send a ping that is not due for a minute, and disconnect a client because a busy
+    // machine delays the answer.
     Err(match ctx.too_busy(began, &error) {
         Some(busy) => CheckError::HostBusy(busy),
         None => error,

@@ -11,6 +11,31 @@ use std::process::Command;
 use harness::exercise::Exercise;
 use harness::server::Program;
 use harness::server::build::workspace;
+use thiserror::Error;
+
+/// An error while installing the servers of a language.
+#[derive(Debug, Error)]
+pub enum InstallError {
+    /// The sources cannot be copied.
+    #[error("cannot copy the servers: {0}")]
+    Copy(#[from] io::Error),
+    /// The package manager cannot be run.
+    #[error("cannot run `{command}`: {error}")]
+    Run {
+        /// Its command line.
+        command: String,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The package manager failed.
+    #[error("`{command}` failed: {message}")]
+    Failed {
+        /// Its command line.
+        command: String,
+        /// The last line that it printed.
+        message: String,
+    },
+}
 
 /// A language in which there are right servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +87,7 @@ impl Foreign {
 /// Installs the dependencies of this language's servers and returns the servers.
 ///
 /// Fails if the language is not installed, or its package manager fails.
-pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
+pub fn servers(language: Language) -> Result<Vec<Foreign>, InstallError> {
     let home = install(language)?;
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let start = match language {
@@ -79,18 +104,16 @@ pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
         .into())
 }
 
-fn install(language: Language) -> Result<PathBuf, String> {
+fn install(language: Language) -> Result<PathBuf, InstallError> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), PathBuf::from);
     let home = target.join("others").join(language.name());
     let sources = workspace().join("checker/selftest/others").join(language.name());
-    let cannot_copy =
-        |error: io::Error| format!("cannot copy the servers in {}: {error}", language.name());
     let manifest = language.files()[language.files().len() - 2];
     let up_to_date = same(&sources.join(manifest), &home.join("installed"));
-    std::fs::create_dir_all(&home).map_err(cannot_copy)?;
+    std::fs::create_dir_all(&home)?;
     for file in language.files() {
-        std::fs::copy(sources.join(file), home.join(file)).map_err(cannot_copy)?;
+        std::fs::copy(sources.join(file), home.join(file))?;
     }
     if !up_to_date {
         match language {
@@ -109,7 +132,7 @@ fn install(language: Language) -> Result<PathBuf, String> {
                 )?;
             }
         }
-        std::fs::copy(sources.join(manifest), home.join("installed")).map_err(cannot_copy)?;
+        std::fs::copy(sources.join(manifest), home.join("installed"))?;
     }
     Ok(home)
 }
@@ -126,14 +149,17 @@ fn run<const N: usize>(
     program: impl AsRef<OsStr>,
     directory: &Path,
     args: [&str; N],
-) -> Result<(), String> {
-    let command = format!("`{} {}`", program.as_ref().to_string_lossy(), args.join(" "));
+) -> Result<(), InstallError> {
+    let command = format!("{} {}", program.as_ref().to_string_lossy(), args.join(" "));
     let output = Command::new(&program).args(args).current_dir(directory).output();
-    let output = output.map_err(|error| format!("cannot run {command}: {error}"))?;
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return Err(InstallError::Run { command, error }),
+    };
     if output.status.success() {
         return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let last = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    Err(format!("{command} failed: {last}"))
+    Err(InstallError::Failed { command, message: last.to_string() })
 }

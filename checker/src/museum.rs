@@ -4,10 +4,12 @@
 //! grades them and compares the verdicts.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::grade::{self, Graded, Outcome};
@@ -15,7 +17,7 @@ use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
 use harness::exercise::Exercise;
 use harness::server::Program;
-use harness::server::build::{build, workspace};
+use harness::server::build::{CargoError, CompileError, build, workspace};
 
 /// The package of the program that contains all servers of the museum.
 const PACKAGE: &str = "selftest";
@@ -77,16 +79,58 @@ pub struct Matrix {
     pub faults: Vec<Row>,
 }
 
+/// Why the museum cannot be graded.
+#[derive(Debug, Error)]
+pub enum MuseumError {
+    /// Cargo cannot be run.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    /// The museum does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Cargo reported neither a program nor an error.
+    #[error("cargo built no program of the museum")]
+    NotBuilt,
+    /// The museum's program cannot be run.
+    #[error("cannot run {}: {error}", program.display())]
+    Run {
+        /// Its path.
+        program: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The catalogue is not valid.
+    #[error("cannot read the museum's catalogue: {0}")]
+    Catalogue(#[from] serde_json::Error),
+    /// A server names an exercise that does not exist.
+    #[error("{server}: there is no exercise `{exercise}`")]
+    UnknownExercise {
+        /// The server's name.
+        server: String,
+        /// The exercise's name.
+        exercise: String,
+    },
+}
+
 /// Builds the museum and reads its catalogue.
-pub async fn open() -> Result<(PathBuf, Catalogue), String> {
-    let mut built = build(&[PACKAGE]).await.map_err(|error| error.to_string())?;
-    let program = built.remove(PACKAGE).ok_or("cargo said nothing about it")?;
-    let program = program.map_err(|error| error.to_string())?;
+pub async fn open() -> Result<(PathBuf, Catalogue), MuseumError> {
+    let mut built = build(&[PACKAGE]).await?;
+    let program = built.remove(PACKAGE).ok_or(MuseumError::NotBuilt)??;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
-    let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
-    let catalogue = serde_json::from_slice(&list.stdout)
-        .map_err(|error| format!("the museum's catalogue can't be read: {error}"))?;
+    let list = match list {
+        Ok(list) => list,
+        Err(error) => return Err(MuseumError::Run { program, error }),
+    };
+    let catalogue = serde_json::from_slice(&list.stdout)?;
     Ok((program, catalogue))
+}
+
+/// Finds the exercise of one of the museum's servers.
+pub(crate) fn exercise_of(server: &str, exercise: &str) -> Result<Exercise, MuseumError> {
+    Exercise::named(exercise).ok_or_else(|| MuseumError::UnknownExercise {
+        server: server.to_string(),
+        exercise: exercise.to_string(),
+    })
 }
 
 /// Grades one of the museum's servers; `option` is `--fault` or `--right`.
@@ -96,9 +140,8 @@ pub async fn grade_server(
     name: &str,
     exercise: &str,
     seed: u64,
-) -> Result<Vec<Graded>, String> {
-    let exercise = Exercise::named(exercise)
-        .ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
+) -> Result<Vec<Graded>, MuseumError> {
+    let exercise = exercise_of(name, exercise)?;
     let argv = vec![program.to_string_lossy().into_owned(), option.to_string(), name.to_string()];
     Ok(grade::grade_all(Plan::of(exercise, Program::new(argv, workspace()), seed)).await)
 }
@@ -143,12 +186,12 @@ pub async fn matrix(
     Matrix { faults: rows }
 }
 
-fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
+fn row(fault: Fault, graded: Result<Vec<Graded>, MuseumError>) -> Row {
     let mut row = Row { fault, outcomes: BTreeMap::new(), signature: None, complaints: Vec::new() };
     let graded = match graded {
         Ok(graded) => graded,
-        Err(complaint) => {
-            row.complaints.push(complaint);
+        Err(error) => {
+            row.complaints.push(error.to_string());
             return row;
         }
     };

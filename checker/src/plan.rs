@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::{CompileError, build, workspace};
+use harness::server::build::{CargoError, CompileError, build, workspace};
 use harness::uptime_cache::UptimeCache;
 use harness::verdict::{Failure, FailureKind};
 
@@ -32,7 +32,7 @@ impl Plan {
     ///
     /// For programs that are graded repeatedly while a student writes them.
     #[must_use]
-    pub fn remembering(mut self) -> Self {
+    pub fn remember_uptime(mut self) -> Self {
         for (exercise, program) in &mut self.programs {
             let some = |which: fn(&Check) -> bool| {
                 self.checks.iter().any(|check| check.exercise == *exercise && which(check))
@@ -49,7 +49,7 @@ impl Plan {
     }
 
     /// Returns the exercises that need not wait again, because their program passed before.
-    pub fn spared(&self) -> Vec<Exercise> {
+    pub fn with_known_uptime(&self) -> Vec<Exercise> {
         let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
@@ -96,10 +96,14 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
 }
 
 /// Builds the target's programs for these checks. Fails if cargo cannot be run.
-pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
+pub async fn build_plan(
+    checks: Vec<&'static Check>,
+    target: Target,
+    seed: u64,
+) -> Result<Plan, CargoError> {
     let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await.map_err(|error| error.to_string())?;
+    let mut built = build(&packages).await?;
     let program = |exercise: Exercise| {
         let outcome = built
             .remove(exercise.package(target))

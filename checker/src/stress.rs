@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome};
-use crate::museum;
+use crate::museum::{self, MuseumError};
 use crate::plan::{self, Plan};
 use checks::Check;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::workspace;
+use harness::server::build::{CargoError, workspace};
 use harness::verdict::Failure;
 
 /// A right server that is graded.
@@ -65,17 +66,31 @@ pub struct Round {
     pub mishaps: Vec<FlakyVerdict>,
 }
 
+/// Why the right servers cannot be built.
+#[derive(Debug, Error)]
+pub enum CandidatesError {
+    /// Cargo cannot be run.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    /// A solution does not compile; the compiler's messages.
+    #[error("{0}")]
+    Solution(String),
+    /// The museum cannot be built.
+    #[error(transparent)]
+    Museum(#[from] MuseumError),
+}
+
 /// Builds the solutions and every right server that these checks are for.
 ///
 /// Also returns why servers in another language are missing. Fails if a Rust server cannot be
 /// built.
 pub async fn candidates(
     checks: &[&'static Check],
-) -> Result<(Vec<Candidate>, Vec<String>), String> {
-    let plan = plan::built(checks.to_vec(), Target::Solutions, 0).await?;
+) -> Result<(Vec<Candidate>, Vec<String>), CandidatesError> {
+    let plan = plan::build_plan(checks.to_vec(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
-        let program = program.map_err(|failure| failure.got)?;
+        let program = program.map_err(|failure| CandidatesError::Solution(failure.got))?;
         candidates.extend(Candidate::new(
             exercise.package(Target::Solutions).to_string(),
             exercise,
@@ -85,9 +100,7 @@ pub async fn candidates(
     }
     let (path, catalogue): (PathBuf, _) = museum::open().await?;
     for right in catalogue.right {
-        let exercise = Exercise::named(&right.exercise);
-        let exercise = exercise
-            .ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
+        let exercise = museum::exercise_of(&right.name, &right.exercise)?;
         let argv =
             vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
         candidates.extend(Candidate::new(

@@ -118,11 +118,11 @@ fn run(
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let grading = async {
-            let plan = plan::built(checks, target, seed).await.unwrap_or_else(|error| {
+            let plan = plan::build_plan(checks, target, seed).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");
                 exit(UNKNOWN.into());
             });
-            let plan = plan.remembering();
+            let plan = plan.remember_uptime();
             let (done, mut verdicts) = tokio::sync::mpsc::unbounded_channel::<Graded>();
             let forward = async {
                 while let Some(graded) = verdicts.recv().await {

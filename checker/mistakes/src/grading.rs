@@ -70,9 +70,6 @@ pub struct Settings {
 }
 
 /// Builds the servers.
-///
-/// # Errors
-/// The compiler's messages, if one does not compile.
 pub async fn servers() -> Result<PathBuf, String> {
     let package = env!("CARGO_PKG_NAME");
     let mut built = build(&[package]).await.map_err(|error| error.to_string())?;

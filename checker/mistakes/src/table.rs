@@ -18,8 +18,8 @@ pub fn table(rows: &[Row]) -> String {
         }
         let mistake = &row.mistake;
         let head = format!("{} {:<11} {:<width$}", mistake.todo, kind(mistake.kind), mistake.name);
-        let ways = ways(row);
-        for (line, (found, runs)) in ways.iter().enumerate() {
+        let results = count_results(row);
+        for (line, (found, runs)) in results.iter().enumerate() {
             let head = if line == 0 { head.clone() } else { " ".repeat(head.len()) };
             let runs = if row.found.len() > 1 { format!("{runs:>3}×") } else { String::new() };
             let _ = writeln!(out, "{head} {runs} {}", found_line(row, found));
@@ -29,7 +29,7 @@ pub fn table(rows: &[Row]) -> String {
 }
 
 /// Counts the distinct results, the most frequent first.
-fn ways(row: &Row) -> Vec<(&Found, usize)> {
+fn count_results(row: &Row) -> Vec<(&Found, usize)> {
     let mut ways: BTreeMap<&str, (&Found, usize)> = BTreeMap::new();
     for found in &row.found {
         let key = match found {

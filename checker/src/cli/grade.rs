@@ -9,8 +9,10 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
 use super::class::convert;
-use super::with_spinner;
-use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, progress, select};
+use super::{
+    CliError, TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, progress, select,
+    with_spinner,
+};
 use crate::grade::{self, Graded, Outcome};
 use crate::plan::{self, Plan};
 use crate::report::json::Totals;
@@ -79,19 +81,19 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let plan = match &args.command {
         Some(command) => command_plan(checks, command, seed),
         None => {
-            let building = plan::built(checks, args.target.into(), seed);
+            let building = plan::build_plan(checks, args.target.into(), seed);
             with_spinner("building", building)
                 .await
-                .map(Plan::remembering)
-                .map_err(|error| (UNKNOWN, error))
+                .map(Plan::remember_uptime)
+                .map_err(|error| CliError::new(UNKNOWN, error))
         }
     };
     let plan = match plan {
         Ok(plan) => plan,
-        Err((code, message)) => return complain(code, &message),
+        Err(error) => return error.exit(),
     };
     let target = plan.target;
-    let spared = plan.spared();
+    let spared = plan.with_known_uptime();
     let built = began.elapsed();
     let graded = with_progress(plan).await;
     if target == Some(Target::Day1) {
@@ -142,16 +144,12 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     }
 }
 
-fn command_plan(
-    checks: Vec<&'static Check>,
-    command: &str,
-    seed: u64,
-) -> Result<Plan, (u8, String)> {
+fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result<Plan, CliError> {
     let exercise = checks[0].exercise;
     if checks.iter().any(|check| check.exercise != exercise) {
         let message = "--command grades one program against one exercise: name it, \
                        as in `cargo checker grade echo --command …`";
-        return Err((USAGE, message.to_string()));
+        return Err(CliError::new(USAGE, message));
     }
     let programs = BTreeMap::from([(exercise, Ok(commanded(command)?))]);
     Ok(Plan { checks, programs, target: None, seed })

@@ -11,11 +11,13 @@ mod museum;
 mod reset;
 mod soak;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use thiserror::Error;
 
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
@@ -211,22 +213,46 @@ fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
 }
 
 /// Prints an error to stderr and returns this exit code.
-pub fn complain(code: u8, message: &str) -> ExitCode {
+pub fn complain(code: u8, message: impl Display) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
 }
 
+/// An error of a command, with the exit code for it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct CliError {
+    /// The exit code.
+    pub code: u8,
+    /// The message for stderr.
+    pub message: String,
+}
+
+impl CliError {
+    fn new(code: u8, message: impl ToString) -> Self {
+        CliError { code, message: message.to_string() }
+    }
+
+    fn exit(&self) -> ExitCode {
+        complain(self.code, &self.message)
+    }
+}
+
+impl From<CliError> for (u8, String) {
+    fn from(error: CliError) -> Self {
+        (error.code, error.message)
+    }
+}
+
 /// Returns the program that `--command` names, to be started in the current directory.
-///
-/// # Errors
-/// Returns the exit code and the message.
-pub fn commanded(command: &str) -> Result<Program, (u8, String)> {
+pub fn commanded(command: &str) -> Result<Program, CliError> {
     let argv = split(command).filter(|argv| !argv.is_empty());
     let argv = argv.ok_or_else(|| {
-        (USAGE, format!("--command `{command}` is not a command line: is a quote missing?"))
+        let message = format!("--command `{command}` is not a command line: is a quote missing?");
+        CliError::new(USAGE, message)
     })?;
     let directory = std::env::current_dir()
-        .map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+        .map_err(|error| CliError::new(UNKNOWN, format!("no current directory: {error}")))?;
     Ok(Program::new(argv, directory))
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
+use super::{CliError, Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
 use crate::museum::{self, Fault, Matrix, Row};
 use crate::{known_mistakes, report};
 
@@ -37,7 +37,7 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     progress("building …");
     let (program, catalogue) = match museum::open().await {
         Ok(museum) => museum,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     let faults = catalogue.faults;
     if let Some(name) =
@@ -57,7 +57,7 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     }
     let matrix = match grade_with_progress(program, faults, args.jobs, seed, "").await {
         Ok(matrix) => matrix,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     let text = match args.format {
         Format::Json => {
@@ -76,7 +76,7 @@ async fn grade_with_progress(
     jobs: u16,
     seed: u64,
     round: &str,
-) -> Result<Matrix, String> {
+) -> Result<Matrix, CliError> {
     let (done, mut rows) = mpsc::unbounded_channel();
     let all = faults.len();
     let grading = tokio::spawn(museum::matrix(program, faults, jobs.into(), seed, done));
@@ -86,7 +86,8 @@ async fn grade_with_progress(
         progress(&format!("{round}{count} of {all} faults, last {name}"));
     }
     progress("");
-    grading.await.map_err(|error| format!("the matrix could not be made: {error}"))
+    let cannot_grade = |error| CliError::new(UNKNOWN, format!("cannot grade the museum: {error}"));
+    grading.await.map_err(cannot_grade)
 }
 
 async fn write_signatures(
@@ -105,7 +106,7 @@ async fn write_signatures(
             Ok(matrix) => {
                 rounds.push(matrix.faults.iter().filter_map(Row::known_mistake).collect::<Vec<_>>())
             }
-            Err(error) => return complain(UNKNOWN, &error),
+            Err(error) => return complain(UNKNOWN, error),
         }
     }
     let unique = known_mistakes::unique(&rounds);

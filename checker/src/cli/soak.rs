@@ -39,7 +39,7 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     progress("building …");
     let (candidates, missing) = match stress::candidates(&checks).await {
         Ok(candidates) => candidates,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     for why in missing {
         progress("");

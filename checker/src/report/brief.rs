@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::human::{self, BAD, DIM, GOOD, STRONG, labelled};
+use super::human::{self, BAD, DIM, GOOD, STRONG, write_row};
 use super::json::Totals;
 use crate::grade::{Graded, Outcome, Report};
 use crate::known_mistakes;
@@ -131,13 +131,13 @@ fn closing(
     let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
     out.push_str(&looks_like(graded, exercise));
     if let Some(target) = target {
-        labelled(&mut out, "edit", &exercise.source(target));
+        write_row(&mut out, "edit", &exercise.source(target));
     }
     if report.failure.kind != FailureKind::NotStarted {
-        labelled(&mut out, "stuck?", &format!("cargo checker hint {id}"));
+        write_row(&mut out, "stuck?", &format!("cargo checker hint {id}"));
     }
     if others > 0 {
-        labelled(&mut out, "all of it", "cargo checker grade --all");
+        write_row(&mut out, "all of it", "cargo checker grade --all");
     }
     out
 }
@@ -146,7 +146,7 @@ fn closing(
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
     let mut out = String::new();
     if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
-        labelled(
+        write_row(
             &mut out,
             "familiar",
             &format!("this looks like {}: {}", piece.name, piece.sentence),

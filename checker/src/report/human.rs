@@ -31,29 +31,29 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
         let _ = writeln!(out, "{BAD}{line}{BAD:#}");
     }
     if report.failure.kind == FailureKind::NotStarted {
-        labelled(&mut out, "next", &report.hint);
+        write_row(&mut out, "next", &report.hint);
         return out;
     }
     out.push('\n');
-    labelled(&mut out, "contract", graded.check.row());
-    labelled(&mut out, "when", &report.words.when);
+    write_row(&mut out, "contract", graded.check.row());
+    write_row(&mut out, "when", &report.words.when);
     if report.failure.kind == FailureKind::DoesNotCompile {
         let _ = writeln!(out, "\n{}", report.words.got);
     } else if report.words.literal {
         literal(&mut out, &report.words.expected, &report.words.got);
     } else {
-        labelled(&mut out, "expected", &report.words.expected);
-        labelled(&mut out, "got", &report.words.got);
+        write_row(&mut out, "expected", &report.words.expected);
+        write_row(&mut out, "got", &report.words.got);
     }
     conversation(&mut out, &report.transcript);
     log(&mut out, report);
     out.push('\n');
-    labelled(&mut out, "hint", &report.hint);
-    labelled(&mut out, "lesson", graded.check.lesson);
+    write_row(&mut out, "hint", &report.hint);
+    write_row(&mut out, "lesson", graded.check.lesson);
     out
 }
 
-pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
+pub(super) fn write_row(out: &mut String, label: &str, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -234,25 +234,25 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let exercise = failed.check.exercise;
     if report.failure.kind == FailureKind::NotStarted {
         let _ = writeln!(out, "{STRONG}Next: {exercise}.{STRONG:#} Not started yet. Start here:");
-        labelled(&mut out, "  read", exercise.lesson());
+        write_row(&mut out, "  read", exercise.lesson());
     } else {
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
-        labelled(&mut out, "  why", &report.words.headline);
-        labelled(&mut out, "  hint", &report.hint);
+        write_row(&mut out, "  why", &report.words.headline);
+        write_row(&mut out, "  hint", &report.hint);
         if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
-            labelled(
+            write_row(
                 &mut out,
                 "  familiar",
                 &format!("this looks like {}: {}", piece.name, piece.sentence),
             );
         }
-        labelled(&mut out, "  read", failed.check.lesson);
-        labelled(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
+        write_row(&mut out, "  read", failed.check.lesson);
+        write_row(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
     }
     if let Some(target) = target {
-        labelled(&mut out, "  edit", &exercise.source(target));
+        write_row(&mut out, "  edit", &exercise.source(target));
         let prefix = if target == Target::Solutions { "CHECKER_TARGET=solutions " } else { "" };
-        labelled(&mut out, "  grade", &format!("{prefix}cargo test -p checker {exercise}::"));
+        write_row(&mut out, "  grade", &format!("{prefix}cargo test -p checker {exercise}::"));
     }
     out
 }

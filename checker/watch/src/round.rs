@@ -58,9 +58,9 @@ async fn run(
     let checks = checks::all().into_iter().filter(|check| exercises.contains(&check.exercise));
     let checks = plan::with_needs(checks.map(|check| check.id).collect());
     let began = Instant::now();
-    let plan = match plan::built(checks, Target::Day1, seed).await {
-        Ok(plan) => plan.remembering(),
-        Err(reason) => return drop(events.send(RoundEvent::Over(Some(reason)))),
+    let plan = match plan::build_plan(checks, Target::Day1, seed).await {
+        Ok(plan) => plan.remember_uptime(),
+        Err(error) => return drop(events.send(RoundEvent::Over(Some(error.to_string())))),
     };
     let _ = events.send(RoundEvent::Built(began.elapsed()));
     let graded_from = Instant::now();

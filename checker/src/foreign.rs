@@ -1,7 +1,7 @@
-//! Right servers in other languages: Node's `ws` and Python's `websockets`, installed when they are first needed.
+//! Right servers in other languages: Node's `ws` and Python's `websockets`.
 //!
-//! Their sources and locks are in `checker/selftest/others/`; what they need is installed beside the build, in
-//! `target/others/`, by the package manager of each language.
+//! Their sources and lock files are in `checker/selftest/others/`. On first use, the package
+//! manager of each language installs their dependencies in `target/others/`.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,6 +11,31 @@ use std::process::Command;
 use harness::exercise::Exercise;
 use harness::server::Program;
 use harness::server::build::workspace;
+use thiserror::Error;
+
+/// An error while installing the servers of a language.
+#[derive(Debug, Error)]
+pub enum InstallError {
+    /// The sources cannot be copied.
+    #[error("cannot copy the servers: {0}")]
+    Copy(#[from] io::Error),
+    /// The package manager cannot be run.
+    #[error("cannot run `{command}`: {error}")]
+    Run {
+        /// Its command line.
+        command: String,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The package manager failed.
+    #[error("`{command}` failed: {message}")]
+    Failed {
+        /// Its command line.
+        command: String,
+        /// The last line that it printed.
+        message: String,
+    },
+}
 
 /// A language in which there are right servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +47,10 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them.
+    /// All languages.
     pub const ALL: [Language; 2] = [Language::Node, Language::Python];
 
-    /// As it is called in the names of servers.
+    /// Returns the language's name, as the servers' names contain it.
     pub fn name(self) -> &'static str {
         match self {
             Language::Node => "node",
@@ -48,22 +73,21 @@ pub struct Foreign {
     pub name: String,
     /// The exercise.
     pub exercise: Exercise,
-    /// How it is started.
+    /// The command line that starts it.
     pub argv: Vec<String>,
 }
 
 impl Foreign {
-    /// The program to grade.
+    /// Returns the program to grade.
     pub fn program(&self) -> Program {
         Program::new(self.argv.clone(), workspace())
     }
 }
 
-/// Installs what the servers of this language need, and names them.
+/// Installs the dependencies of this language's servers and returns the servers.
 ///
-/// # Errors
-/// When the language is not there, or its package manager fails: why, in a sentence.
-pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
+/// Fails if the language is not installed, or its package manager fails.
+pub fn servers(language: Language) -> Result<Vec<Foreign>, InstallError> {
     let home = install(language)?;
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let start = match language {
@@ -80,18 +104,16 @@ pub fn servers(language: Language) -> Result<Vec<Foreign>, String> {
         .into())
 }
 
-fn install(language: Language) -> Result<PathBuf, String> {
+fn install(language: Language) -> Result<PathBuf, InstallError> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), PathBuf::from);
     let home = target.join("others").join(language.name());
     let sources = workspace().join("checker/selftest/others").join(language.name());
-    let copied =
-        |error: io::Error| format!("the servers in {} can't be laid out: {error}", language.name());
     let manifest = language.files()[language.files().len() - 2];
     let up_to_date = same(&sources.join(manifest), &home.join("installed"));
-    std::fs::create_dir_all(&home).map_err(copied)?;
+    std::fs::create_dir_all(&home)?;
     for file in language.files() {
-        std::fs::copy(sources.join(file), home.join(file)).map_err(copied)?;
+        std::fs::copy(sources.join(file), home.join(file))?;
     }
     if !up_to_date {
         match language {
@@ -110,7 +132,7 @@ fn install(language: Language) -> Result<PathBuf, String> {
                 )?;
             }
         }
-        std::fs::copy(sources.join(manifest), home.join("installed")).map_err(copied)?;
+        std::fs::copy(sources.join(manifest), home.join("installed"))?;
     }
     Ok(home)
 }
@@ -127,14 +149,17 @@ fn run<const N: usize>(
     program: impl AsRef<OsStr>,
     directory: &Path,
     args: [&str; N],
-) -> Result<(), String> {
-    let called = format!("`{} {}`", program.as_ref().to_string_lossy(), args.join(" "));
+) -> Result<(), InstallError> {
+    let command = format!("{} {}", program.as_ref().to_string_lossy(), args.join(" "));
     let output = Command::new(&program).args(args).current_dir(directory).output();
-    let output = output.map_err(|error| format!("{called} can't be run: {error}"))?;
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return Err(InstallError::Run { command, error }),
+    };
     if output.status.success() {
         return Ok(());
     }
-    let words = String::from_utf8_lossy(&output.stderr);
-    let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    Err(format!("{called} failed: {last}"))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let last = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    Err(InstallError::Failed { command, message: last.to_string() })
 }

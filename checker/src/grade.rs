@@ -1,4 +1,4 @@
-//! Runs checks in order of need, side by side, and says what came out.
+//! Runs checks concurrently, each after its prerequisites, and returns the verdicts.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,39 +25,41 @@ use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Progress};
 use harness::wire::recorder::Event;
 use harness::wire::transcript::{self, TranscriptLine};
 
-/// The heartbeat interval that checks ask for, and how often it is doubled when the machine is too busy for it.
+/// The heartbeat interval that checks ask for.
 const BEAT: Duration = Duration::from_millis(200);
+/// How often the interval is doubled when the machine is too busy for it.
 const DOUBLINGS: u32 = 3;
-/// After this long a check is given up. Every wait has a limit of its own; this one ends a server that never ends.
+/// The time limit of a whole check. Each wait has its own limit; this one ends endless servers.
 const CHECK_LIMIT: Duration = Duration::from_secs(60);
-/// How many of the server's last lines are shown.
+/// The number of the server's last log lines in a report.
 const LAST_LINES: usize = 8;
-/// How many light checks run side by side.
+/// The number of light checks that run concurrently.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Held by a check that keeps the processors busy, of however many runs.
+/// Permits for checks that keep the processors busy, shared by all gradings of this process.
 static HEAVY: Semaphore = Semaphore::const_new(1);
-static HEAVY_SEATS: AtomicU32 = AtomicU32::new(1);
+static HEAVY_PERMITS: AtomicU32 = AtomicU32::new(1);
 
-/// What those share that want no heavy check beside them: a stall of the machine sends several checks round again, and
-/// one after the other they would take minutes.
+/// All permits for heavy checks, shared by the checks that are repeated without a heavy one.
+///
+/// A stall of the machine repeats several checks. One after the other they would take minutes.
 static QUIET: Mutex<Weak<SemaphorePermit<'static>>> = Mutex::const_new(Weak::new());
 
-/// No heavy check runs until the last of these is dropped.
+/// Waits until no heavy check runs. None starts until the last of these permits is dropped.
 async fn no_heavy_checks() -> Option<Arc<SemaphorePermit<'static>>> {
     let mut quiet = QUIET.lock().await;
     if let Some(shared) = quiet.upgrade() {
         return Some(shared);
     }
-    let seats = HEAVY.acquire_many(HEAVY_SEATS.load(Ordering::Relaxed)).await.ok()?;
-    let seats = Arc::new(seats);
-    *quiet = Arc::downgrade(&seats);
-    Some(seats)
+    let permits = HEAVY.acquire_many(HEAVY_PERMITS.load(Ordering::Relaxed)).await.ok()?;
+    let permits = Arc::new(permits);
+    *quiet = Arc::downgrade(&permits);
+    Some(permits)
 }
 
-/// Lets one more heavy check run beside the others, for those who grade many servers at a time.
+/// Allows one more heavy check at a time, for commands that grade many servers.
 pub fn allow_another_heavy_check() {
-    HEAVY_SEATS.fetch_add(1, Ordering::Relaxed);
+    HEAVY_PERMITS.fetch_add(1, Ordering::Relaxed);
     HEAVY.add_permits(1);
 }
 
@@ -66,49 +68,51 @@ pub fn allow_another_heavy_check() {
 pub struct Graded {
     /// The check.
     pub check: &'static Check,
-    /// What came out.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How long it ran, in milliseconds, without waiting for its turn.
+    /// Its duration in milliseconds, without the wait for its turn.
     pub millis: u64,
-    /// When it began and ended, in milliseconds since the checks began.
+    /// Its start and end, in milliseconds since the grading began.
     pub span: (u64, u64),
-    /// How late things happened meanwhile, where that matters.
+    /// The delays that the stall monitor measured, if the check waits for heartbeats.
     pub lateness: Option<Lateness>,
 }
 
-/// What came out of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The server does what the contract says, and it was seen.
+    /// The server follows the contract, and the check saw enough evidence.
     Passed,
-    /// It does not.
+    /// The server violates the contract.
     Failed(Box<Report>),
-    /// It makes no sense to judge this before the check named here passes.
+    /// The named check has to pass first.
     Blocked(&'static str),
-    /// It could not be judged, for this reason.
+    /// There is no verdict, for this reason.
     Inconclusive(String),
 }
 
-/// A failure with all there is to show.
+/// A failure with its evidence.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What is wrong.
+    /// The failure.
     pub failure: Failure,
     /// The failure in words.
     pub words: Words,
     /// The conversation.
     pub transcript: Vec<TranscriptLine>,
-    /// What the server printed last.
+    /// The server's last log lines.
     pub printed: Vec<String>,
     /// The server's first panic, if it had one.
     pub panic: Vec<String>,
     /// How the process ended, if it did.
     pub ended: Option<String>,
-    /// What to think of first.
+    /// Advice on how to fix it.
     pub hint: String,
 }
 
-/// Runs the checks; each verdict goes to `done` as soon as there is one.
+/// Runs the checks, and sends each verdict to `done` as soon as it is known.
+///
+/// Dropping this future aborts the checks and kills their servers.
 pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     let began = Instant::now();
     let progress: BTreeMap<&'static str, watch::Sender<Progress>> =
@@ -129,7 +133,6 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
         began,
     });
     let programs: BTreeMap<Exercise, Result<Program, Box<Failure>>> = plan.programs;
-    // Who drops this future gives the checks up, and their servers with them.
     let mut tasks = JoinSet::new();
     for check in plan.checks {
         let program = programs.get(&check.exercise).cloned().expect("a program for each exercise");
@@ -143,7 +146,7 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// The same, with all verdicts at the end, in the contract's order.
+/// Runs the checks and returns all verdicts, in the contract's order.
 pub async fn grade_all(plan: Plan) -> Vec<Graded> {
     let order: Vec<&str> = plan.checks.iter().map(|check| check.id).collect();
     let (done, mut verdicts) = mpsc::unbounded_channel();
@@ -160,7 +163,7 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     stalls: StallMonitor,
     light: Semaphore,
-    /// The checks that run with a permit of it, and that a timed one waits for.
+    /// The light checks. A timed check starts after them.
     light_ones: Vec<&'static str>,
     target: Option<Target>,
     seed: u64,
@@ -171,8 +174,8 @@ impl Shared {
     async fn judge(&self, check: &'static Check, program: Result<Program, Box<Failure>>) -> Graded {
         let mut span = (self.now(), self.now());
         let mut lateness = None;
-        // A check that waits for a beat leaves the processors alone: what stands on it begins with it, and stands or
-        // falls with it in the end. Likewise one that waits until its server is of age, which it becomes meanwhile.
+        // A check that waits for heartbeats or for uptime leaves the processors idle. So it runs
+        // beside its prerequisites, and is blocked at the end if one of them failed.
         let (beside, before): (Vec<_>, Vec<_>) = check.requires.iter().partition(|need| {
             check.needs_uptime || checks::find(need).is_some_and(|need| need.uses_heartbeats)
         });
@@ -181,7 +184,7 @@ impl Shared {
             (None, Err(failure)) => Outcome::Failed(Box::new(bare(check, *failure))),
             (None, Ok(program)) => {
                 if check.timed {
-                    self.light_ones_over().await;
+                    self.wait_for_light_checks().await;
                 }
                 let _light = if check.is_light() { self.light.acquire().await.ok() } else { None };
                 let _heavy = if check.heavy { HEAVY.acquire().await.ok() } else { None };
@@ -194,14 +197,15 @@ impl Shared {
                 self.unless_blocked(&beside, run).await
             }
         };
-        // What others wait for is what was seen, not what explains it: two checks may explain each other's silence.
+        // Other checks wait for this outcome before it is explained. Otherwise two checks that may
+        // explain each other would wait for each other.
         self.progress[check.id].send_replace(match &outcome {
             Outcome::Passed => Progress::Passed,
             Outcome::Failed(report) => Progress::Failed { fundamental: report.failure.fundamental },
             Outcome::Blocked(by) => Progress::Blocked(by),
             Outcome::Inconclusive(_) => Progress::Inconclusive,
         });
-        let outcome = self.explained(check, outcome).await;
+        let outcome = self.explain(check, outcome).await;
         Graded { check, outcome, millis: span.1.saturating_sub(span.0), span, lateness }
     }
 
@@ -209,8 +213,10 @@ impl Shared {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until a check has come far enough. A check outside of the plan is never waited for: it
-    /// counts as passed, so that it neither blocks nor explains anything.
+    /// Waits until a check has come far enough.
+    ///
+    /// A check outside of the plan counts as passed, so that it neither blocks nor explains
+    /// anything.
     async fn progress_of(&self, id: &str, enough: impl FnMut(&Progress) -> bool) -> Progress {
         let Some(progress) = self.progress.get(id) else { return Progress::Passed };
         progress
@@ -221,7 +227,7 @@ impl Shared {
             .unwrap_or(Progress::Inconclusive)
     }
 
-    /// Waits for what a check needs; why it makes no sense to judge it, if so.
+    /// Waits for these prerequisites, and returns an outcome if one of them blocks the check.
     async fn blocked_by(&self, requires: &[&'static str]) -> Option<Outcome> {
         for need in requires {
             match self.progress_of(need, |progress| *progress != Progress::Pending).await {
@@ -229,7 +235,7 @@ impl Shared {
                 Progress::Blocked(by) => return Some(Outcome::Blocked(by)),
                 Progress::Inconclusive => {
                     return Some(Outcome::Inconclusive(format!(
-                        "{need} could not be judged, and this stands on it"
+                        "{need}, which this check requires, could not be judged"
                     )));
                 }
                 _ => {}
@@ -238,7 +244,7 @@ impl Shared {
         None
     }
 
-    /// What comes out of a check that runs beside those it needs; it is given up when one of them blocks it.
+    /// Runs a check beside its prerequisites, and aborts it when one of them blocks it.
     async fn unless_blocked(
         &self,
         requires: &[&'static str],
@@ -254,15 +260,15 @@ impl Shared {
         }
     }
 
-    /// While all light checks begin, the processors are so busy that times say nothing, and the check would be run again.
-    async fn light_ones_over(&self) {
+    /// Waits for the light checks. While they run, the processors are too busy to measure times.
+    async fn wait_for_light_checks(&self) {
         for id in &self.light_ones {
             self.progress_of(id, Progress::is_over).await;
         }
     }
 
-    /// One cause, one failure: what another check's failure explains is blocked by it.
-    async fn explained(&self, check: &Check, outcome: Outcome) -> Outcome {
+    /// Blocks a failure that another check's failure explains: one cause, one failure.
+    async fn explain(&self, check: &Check, outcome: Outcome) -> Outcome {
         let causes = match outcome {
             Outcome::Failed(_) => check.explained_by.iter().chain(&[]),
             Outcome::Inconclusive(_) => check.explained_by.iter().chain(check.inconclusive_after),
@@ -271,7 +277,7 @@ impl Shared {
         for cause in causes {
             match self.progress_of(cause, Progress::is_over).await {
                 Progress::Failed { .. } => return Outcome::Blocked(cause),
-                // A cause that is blocked by this very check explains nothing.
+                // A cause that this check itself blocks explains nothing.
                 Progress::Blocked(by) if by != check.id => return Outcome::Blocked(by),
                 _ => {}
             }
@@ -289,11 +295,11 @@ impl Shared {
         let mut quiet = None;
         for doubling in 0..=DOUBLINGS {
             match self.run_once(check, program, BEAT * 2_u32.pow(doubling), lateness).await {
-                // Only a machine that was seen to be busy gets more time, never a server.
+                // Longer intervals are for a busy machine only, never for a slow server.
                 Err(busy) => reason = busy,
                 Ok(outcome) => return outcome,
             }
-            // The next try has no heavy check beside it.
+            // No heavy check runs beside the next attempt.
             if quiet.is_none() {
                 quiet = no_heavy_checks().await;
             }
@@ -337,7 +343,7 @@ impl Shared {
         if check.uses_heartbeats {
             *lateness = Some(ctx.lateness(began));
         }
-        // No pass without evidence: this is a fault of the check, unless it was kept from seeing more.
+        // A check that saw less than its minimum evidence cannot pass.
         let run = run.map(|ran| {
             ran.and_then(|()| match ctx.evidence.lacks(check.minimum) {
                 None => Ok(()),
@@ -348,11 +354,11 @@ impl Shared {
         });
         Ok(match run {
             None => Outcome::Inconclusive(format!(
-                "the check came to no end in {} s",
+                "the check did not end within {} s",
                 CHECK_LIMIT.as_secs()
             )),
             Some(Err(CheckError::HostBusy(reason))) => return Err(reason),
-            // A pong that the checker itself sent late, or a ping it read late, is no failure of the server.
+            // On a busy machine the checker itself may send a pong late or read a ping late.
             Some(Err(error)) => {
                 match (ctx.too_busy(began, &error).filter(|_| check.uses_heartbeats), error) {
                     (Some(busy), _) => return Err(busy),
@@ -372,24 +378,24 @@ impl Shared {
     }
 
     async fn report(&self, check: &Check, ctx: &TestContext, failure: Failure) -> Report {
-        // A panic's text comes by another way than the end of its connection, and may be a little later; the end of
-        // its process is later still.
+        // A panic's message arrives through stderr, maybe after the end of the connection. The
+        // process ends later still.
         let output = &ctx.server.output;
-        let last_words =
+        let panic =
             output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
-        timeout_on_busy_host(Duration::from_millis(100), last_words).await;
+        timeout_on_busy_host(Duration::from_millis(100), panic).await;
         if output.main_panicked() {
             timeout_on_busy_host(Duration::from_secs(2), ctx.server.exit_status()).await;
         }
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| ctx.recorder.events());
         let failure = match output.todo() {
             Some(todo) if check.requires.is_empty() && failure.fundamental => {
-                self.untouched(check, failure, &todo)
+                self.not_started(check, failure, &todo)
             }
             _ => failure,
         };
         let failure = match ctx.server.ended() {
-            // Whatever the client noticed, this is why.
+            // The end of the process explains what the client observed.
             Some(status) if failure.kind != FailureKind::NotStarted => {
                 let summary = format!("the server's process ended ({status}): {}", failure.summary);
                 let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
@@ -409,7 +415,7 @@ impl Shared {
         }
     }
 
-    fn untouched(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
+    fn not_started(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
         let source = self.target.map(|target| check.exercise.source(target));
         let place = source.unwrap_or_else(|| "the program".to_string());
         Failure {
@@ -452,20 +458,21 @@ fn bare(check: &Check, failure: Failure) -> Report {
 }
 
 fn last_lines(output: &Output) -> Vec<String> {
-    let boring = |line: &str| line.is_empty() || line.starts_with("note: run with `RUST_BACKTRACE");
-    let lines: Vec<_> = output.lines().into_iter().filter(|(_, line)| !boring(line)).collect();
+    let ignored =
+        |line: &str| line.is_empty() || line.starts_with("note: run with `RUST_BACKTRACE");
+    let lines: Vec<_> = output.lines().into_iter().filter(|(_, line)| !ignored(line)).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|(_, line)| line.clone()).collect()
 }
 
-/// Whether a check's servers find `CI` in their environment: every second check of an exercise, so
-/// that no seed spares a server that is right in one environment only.
+/// Returns true if the check's servers get `CI` in their environment: every second check of an
+/// exercise. So each seed finds a server that is right in one environment only.
 fn in_ci(seed: u64, check: &Check) -> bool {
     let of_exercise = checks::all().into_iter().filter(|other| other.exercise == check.exercise);
     let before = of_exercise.take_while(|other| other.id != check.id).count() as u64;
     seed.wrapping_add(before).is_multiple_of(2)
 }
 
-/// Each check has chances of its own, whichever others run.
+/// Derives a check's seed, so that it does not depend on which other checks run.
 fn seed_of(seed: u64, id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (seed, id).hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Ctrl-C: whatever the checker started ends before it does.
+//! Ctrl-C: kills the servers that the checker started before it exits.
 
 use harness::server::process;
 
@@ -14,13 +14,13 @@ pub async fn interrupted() {
     };
     tokio::select! {
         () = ctrl_c => {}
-        () = terminated() => {}
+        () = wait_for_sigterm() => {}
     }
     process::kill_all();
 }
 
 #[cfg(unix)]
-async fn terminated() {
+async fn wait_for_sigterm() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -29,6 +29,6 @@ async fn terminated() {
 }
 
 #[cfg(not(unix))]
-async fn terminated() {
+async fn wait_for_sigterm() {
     std::future::pending().await
 }

@@ -1,8 +1,8 @@
 //! Grades the servers of the workbook by talking to them.
 //!
-//! A server is a process with a port: nothing here knows how it is written. [`checks`] talk to it through
-//! a [`client`], the [`wire::tap`] sees every byte, [`grade`] decides what ran and what it means, and
-//! [`report`] says so.
+//! A server is a process with a port, in any language. [`plan`] selects checks and builds servers,
+//! [`grade`] runs the checks, and [`report`] renders the verdicts. The checks themselves are in the
+//! crate [`checks`], and what they talk through is in [`harness`].
 
 pub mod cli;
 pub mod foreign;

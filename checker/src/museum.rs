@@ -1,13 +1,15 @@
-//! The museum: servers with one known mistake each, and whether the checks find it.
+//! The museum: servers with one known fault each, and whether the checks find it.
 //!
-//! The servers live in `selftest`, which also says of each what it violates. Here they are graded, and what came
-//! out is held against that.
+//! The crate `selftest` contains the servers and names the checks that each violates. This module
+//! grades them and compares the verdicts.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::grade::{self, Graded, Outcome};
@@ -15,30 +17,30 @@ use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
 use harness::exercise::Exercise;
 use harness::server::Program;
-use harness::server::build::{build, workspace};
+use harness::server::build::{CargoError, CompileError, build, workspace};
 
-/// The package whose program is all of the museum's servers.
+/// The package of the program that contains all servers of the museum.
 const PACKAGE: &str = "selftest";
-/// How many checks must catch how many faults at least.
+/// The least number of faults that each check must catch.
 const CATCHES: usize = 2;
 
-/// What `selftest --list` says.
+/// The output of `selftest --list`.
 #[derive(Debug, Deserialize)]
 pub struct Catalogue {
-    /// Servers with one mistake each.
+    /// Servers with one fault each.
     pub faults: Vec<Fault>,
     /// Right servers, built differently from the reference.
     pub right: Vec<Right>,
 }
 
-/// A server with a mistake.
+/// A server with one fault.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     /// Its name.
     pub name: String,
-    /// Which exercise it would solve but for the mistake.
+    /// The exercise that it would solve without the fault.
     pub exercise: String,
-    /// What a teacher would say.
+    /// A teacher's explanation of the fault.
     pub sentence: String,
     /// The ids of the checks it violates; the first must catch it.
     pub violates: Vec<String>,
@@ -49,23 +51,23 @@ pub struct Fault {
 pub struct Right {
     /// Its name.
     pub name: String,
-    /// Which exercise it solves.
+    /// The exercise that it solves.
     pub exercise: String,
-    /// In what it differs.
+    /// How it differs from the solution.
     pub sentence: String,
 }
 
-/// What came out for one fault.
+/// The verdicts on one fault.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// Which one.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// What each check made of it: `caught`, `blocked`, `passed` or `unknown`.
+    /// The outcome of each check: `caught`, `blocked`, `passed` or `unknown`.
     pub outcomes: BTreeMap<&'static str, &'static str>,
-    /// How it fails, if all of its checks could be judged.
+    /// How it fails, if all of its checks have a verdict.
     pub signature: Option<Signature>,
-    /// What is wrong with the checks, going by this row.
+    /// Errors of the checks that this row shows.
     #[serde(skip)]
     pub complaints: Vec<String>,
 }
@@ -73,43 +75,78 @@ pub struct Row {
 /// The kill matrix.
 #[derive(Debug, Serialize)]
 pub struct Matrix {
-    /// A row a fault.
+    /// One row for each fault.
     pub faults: Vec<Row>,
 }
 
+/// Why the museum cannot be graded.
+#[derive(Debug, Error)]
+pub enum MuseumError {
+    /// Cargo cannot be run.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    /// The museum does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Cargo reported neither a program nor an error.
+    #[error("cargo built no program of the museum")]
+    NotBuilt,
+    /// The museum's program cannot be run.
+    #[error("cannot run {}: {error}", program.display())]
+    Run {
+        /// Its path.
+        program: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The catalogue is not valid.
+    #[error("cannot read the museum's catalogue: {0}")]
+    Catalogue(#[from] serde_json::Error),
+    /// A server names an exercise that does not exist.
+    #[error("{server}: there is no exercise `{exercise}`")]
+    UnknownExercise {
+        /// The server's name.
+        server: String,
+        /// The exercise's name.
+        exercise: String,
+    },
+}
+
 /// Builds the museum and reads its catalogue.
-///
-/// # Errors
-/// When it can't be built or read.
-pub async fn open() -> Result<(PathBuf, Catalogue), String> {
-    let mut built = build(&[PACKAGE]).await.map_err(|error| error.to_string())?;
-    let program = built.remove(PACKAGE).ok_or("cargo said nothing about it")?;
-    let program = program.map_err(|error| error.to_string())?;
+pub async fn open() -> Result<(PathBuf, Catalogue), MuseumError> {
+    let mut built = build(&[PACKAGE]).await?;
+    let program = built.remove(PACKAGE).ok_or(MuseumError::NotBuilt)??;
     let list = tokio::process::Command::new(&program).arg("--list").output().await;
-    let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
-    let catalogue = serde_json::from_slice(&list.stdout)
-        .map_err(|error| format!("the museum's catalogue can't be read: {error}"))?;
+    let list = match list {
+        Ok(list) => list,
+        Err(error) => return Err(MuseumError::Run { program, error }),
+    };
+    let catalogue = serde_json::from_slice(&list.stdout)?;
     Ok((program, catalogue))
 }
 
+/// Finds the exercise of one of the museum's servers.
+pub(crate) fn exercise_of(server: &str, exercise: &str) -> Result<Exercise, MuseumError> {
+    Exercise::named(exercise).ok_or_else(|| MuseumError::UnknownExercise {
+        server: server.to_string(),
+        exercise: exercise.to_string(),
+    })
+}
+
 /// Grades one of the museum's servers; `option` is `--fault` or `--right`.
-///
-/// # Errors
-/// When its exercise is none.
 pub async fn grade_server(
     program: &std::path::Path,
     option: &str,
     name: &str,
     exercise: &str,
     seed: u64,
-) -> Result<Vec<Graded>, String> {
-    let exercise = Exercise::named(exercise)
-        .ok_or_else(|| format!("{name}: there is no exercise `{exercise}`"))?;
+) -> Result<Vec<Graded>, MuseumError> {
+    let exercise = exercise_of(name, exercise)?;
     let argv = vec![program.to_string_lossy().into_owned(), option.to_string(), name.to_string()];
     Ok(grade::grade_all(Plan::of(exercise, Program::new(argv, workspace()), seed)).await)
 }
 
-/// Grades these faults, so many at a time; each row goes to `done` as soon as it is there.
+/// Grades these faults, `jobs` at a time, and sends the name of each to `done`.
 pub async fn matrix(
     program: PathBuf,
     faults: Vec<Fault>,
@@ -117,16 +154,16 @@ pub async fn matrix(
     seed: u64,
     done: mpsc::UnboundedSender<String>,
 ) -> Matrix {
-    let seats = Arc::new(Semaphore::new(jobs));
+    let permits = Arc::new(Semaphore::new(jobs));
     if jobs > 1 {
         grade::allow_another_heavy_check();
     }
     let grading: Vec<_> = faults
         .into_iter()
         .map(|fault| {
-            let (seats, program, done) = (seats.clone(), program.clone(), done.clone());
+            let (permits, program, done) = (permits.clone(), program.clone(), done.clone());
             tokio::spawn(async move {
-                let _seat = seats.acquire().await;
+                let _permit = permits.acquire().await;
                 let graded =
                     grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
                 let _ = done.send(fault.name.clone());
@@ -141,7 +178,7 @@ pub async fn matrix(
     for row in
         rows.iter_mut().filter(|row| row.outcomes.values().any(|outcome| *outcome == "unknown"))
     {
-        // Too much at a time for this machine: a last time, and alone.
+        // The machine was too busy. Repeat it with no other server beside it.
         let fault = row.fault.clone();
         let graded = grade_server(&program, "--fault", &fault.name, &fault.exercise, seed).await;
         *row = self::row(fault, graded);
@@ -149,12 +186,12 @@ pub async fn matrix(
     Matrix { faults: rows }
 }
 
-fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
+fn row(fault: Fault, graded: Result<Vec<Graded>, MuseumError>) -> Row {
     let mut row = Row { fault, outcomes: BTreeMap::new(), signature: None, complaints: Vec::new() };
     let graded = match graded {
         Ok(graded) => graded,
-        Err(complaint) => {
-            row.complaints.push(complaint);
+        Err(error) => {
+            row.complaints.push(error.to_string());
             return row;
         }
     };
@@ -166,8 +203,10 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
             Outcome::Passed => "passed",
             Outcome::Failed(report) => {
                 if !row.fault.violates.iter().any(|violated| violated == id) {
-                    row.complaints
-                        .push(format!("{id} fails, and is innocent: {}", report.words.headline));
+                    row.complaints.push(format!(
+                        "{id} fails, but is not violated: {}",
+                        report.words.headline
+                    ));
                 }
                 "caught"
             }
@@ -187,21 +226,21 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, String>) -> Row {
     match row.fault.violates.first() {
         Some(named) if row.outcomes.get(named.as_str()) == Some(&"caught") => {}
         Some(named) => row.complaints.push(format!("{named} does not catch it")),
-        None => row.complaints.push("it says of no check that it violates it".to_string()),
+        None => row.complaints.push("it names no check that it violates".to_string()),
     }
     row
 }
 
 impl Row {
-    /// What a student's failure can be compared with, if it fails and could be judged.
-    pub fn familiar(&self) -> Option<KnownMistake> {
+    /// Returns the fault with its signature, if it failed and all of its checks have a verdict.
+    pub fn known_mistake(&self) -> Option<KnownMistake> {
         let Fault { name, exercise, sentence, .. } = self.fault.clone();
         self.signature.clone().map(|signature| KnownMistake { name, exercise, sentence, signature })
     }
 }
 
 impl Matrix {
-    /// How many faults each check catches that names it first.
+    /// Counts the faults that each check catches.
     pub fn catches(&self) -> BTreeMap<&'static str, usize> {
         let mut catches: BTreeMap<&'static str, usize> =
             checks::all().iter().map(|check| (check.id, 0)).collect();
@@ -213,8 +252,9 @@ impl Matrix {
         catches
     }
 
-    /// What speaks against the checks; nothing if the matrix holds. Of a part of the museum it can't be said that
-    /// a check catches too little.
+    /// Lists the errors of the checks; empty if the matrix holds.
+    ///
+    /// Only the whole museum can show that a check catches too few faults.
     pub fn complaints(&self, whole: bool) -> Vec<String> {
         let rows = self.faults.iter().flat_map(|row| {
             row.complaints.iter().map(|complaint| format!("{}: {complaint}", row.fault.name))

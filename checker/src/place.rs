@@ -1,14 +1,11 @@
-//! Files that are there whole or not at all.
+//! Files that are written whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Finds out whether a file can be written there; leaves nothing.
-///
-/// # Errors
-/// Why it can't, in a sentence.
+/// Checks that a file can be written to this path, without leaving one.
 pub fn try_out(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(format!(
@@ -16,21 +13,18 @@ pub fn try_out(path: &Path) -> Result<(), String> {
             path.display()
         ));
     }
-    let beside = beside(path)?;
-    create(&beside, b"").map_err(|error| cannot(path, &error))?;
-    fs::remove_file(&beside).map_err(|error| cannot(path, &error))
+    let temporary = temporary_path(path)?;
+    create(&temporary, b"").map_err(|error| write_error(path, &error))?;
+    fs::remove_file(&temporary).map_err(|error| write_error(path, &error))
 }
 
-/// Writes the file, first beside its place and then into it.
-///
-/// # Errors
-/// Why it can't be written, in a sentence; what was there before is still there.
+/// Writes a temporary file beside the path and renames it. On an error the previous file remains.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
-    let beside = beside(path)?;
-    let written = create(&beside, text.as_bytes()).and_then(|()| fs::rename(&beside, path));
+    let temporary = temporary_path(path)?;
+    let written = create(&temporary, text.as_bytes()).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        cannot(path, &error)
+        let _ = fs::remove_file(&temporary);
+        write_error(path, &error)
     })
 }
 
@@ -40,7 +34,7 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn beside(path: &Path) -> Result<PathBuf, String> {
+fn temporary_path(path: &Path) -> Result<PathBuf, String> {
     let name = path
         .file_name()
         .ok_or_else(|| format!("cannot write {}: wanted: a file's path", path.display()))?;
@@ -50,7 +44,7 @@ fn beside(path: &Path) -> Result<PathBuf, String> {
     Ok(path.with_file_name(hidden))
 }
 
-fn cannot(path: &Path, error: &io::Error) -> String {
+fn write_error(path: &Path, error: &io::Error) -> String {
     format!(
         "cannot write {}: {error}; wanted: a path in a directory that is there and may be written",
         path.display()

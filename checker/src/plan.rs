@@ -1,42 +1,43 @@
-//! What is to be graded: which checks, and which programs.
+//! Plans a grading: selects the checks and builds the programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::{CompileError, build, workspace};
+use harness::server::build::{CargoError, CompileError, build, workspace};
 use harness::uptime_cache::UptimeCache;
 use harness::verdict::{Failure, FailureKind};
 
-/// Which programs to grade, and by which checks.
+/// The programs to grade, and the checks to run.
 pub struct Plan {
-    /// The checks to run, with all that they need.
+    /// The checks to run, with their prerequisites.
     pub checks: Vec<&'static Check>,
-    /// What to start for each exercise, or why there is nothing to start.
+    /// The program of each exercise, or the failure to build it.
     pub programs: BTreeMap<Exercise, Result<Program, Box<Failure>>>,
-    /// Where the sources are, to tell a student what to open.
+    /// The folder of the sources, to name the file that a student edits.
     pub target: Option<Target>,
-    /// What all chance in this run follows from.
+    /// The seed of all random values in this run.
     pub seed: u64,
 }
 
 impl Plan {
-    /// This program against all checks of one exercise.
+    /// Plans all checks of one exercise for this program.
     pub fn of(exercise: Exercise, program: Program, seed: u64) -> Self {
         let checks = checks::all().into_iter().filter(|check| check.exercise == exercise).collect();
         Plan { checks, programs: BTreeMap::from([(exercise, Ok(program))]), target: None, seed }
     }
 
-    /// The same plan, for programs that are graded again and again while they are written: that one was right after its
-    /// first second is remembered, and it is not made to wait again.
+    /// Remembers which programs passed after their first second, so that they need not wait again.
+    ///
+    /// For programs that are graded repeatedly while a student writes them.
     #[must_use]
-    pub fn remembering(mut self) -> Self {
+    pub fn remember_uptime(mut self) -> Self {
         for (exercise, program) in &mut self.programs {
             let some = |which: fn(&Check) -> bool| {
                 self.checks.iter().any(|check| check.exercise == *exercise && which(check))
             };
-            // Where heartbeats are waited for, the first second is long over when they are judged.
+            // A check that waits for heartbeats takes more than the first second anyway.
             if some(|check| check.needs_uptime)
                 && !some(|check| check.uses_heartbeats)
                 && let Ok(program) = program
@@ -47,19 +48,20 @@ impl Plan {
         self
     }
 
-    /// The exercises that are spared the wait.
-    pub fn spared(&self) -> Vec<Exercise> {
+    /// Returns the exercises that need not wait again, because their program passed before.
+    pub fn with_known_uptime(&self) -> Vec<Exercise> {
         let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
     }
 }
 
-/// The checks that these words select (an exercise's name, a check's id or the beginning of one; none selects all),
-/// with all that they need, in the contract's order.
+/// Returns the checks that these words select, with their prerequisites, in the contract's order.
+///
+/// A word is an exercise's name, or a check's id or a prefix of it. No words select all checks.
 ///
 /// # Errors
-/// The word that selects nothing.
+/// Returns the first word that selects nothing.
 pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
     let all = checks::all();
     let mut wanted: BTreeSet<&'static str> = BTreeSet::new();
@@ -79,7 +81,7 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Check>, String> {
     Ok(with_needs(wanted))
 }
 
-/// These checks and all that their verdicts depend on, in the contract's order.
+/// Adds all checks that the verdicts of these depend on, and sorts them in the contract's order.
 pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     let all = checks::all();
     // A check may be explained by a later one, so one pass does not find all of them.
@@ -93,31 +95,35 @@ pub fn with_needs(mut wanted: BTreeSet<&'static str>) -> Vec<&'static Check> {
     all.into_iter().filter(|check| wanted.contains(check.id)).collect()
 }
 
-/// Builds the target's programs for these checks.
-///
-/// # Errors
-/// When cargo can't be run.
-pub async fn built(checks: Vec<&'static Check>, target: Target, seed: u64) -> Result<Plan, String> {
+/// Builds the target's programs for these checks. Fails if cargo cannot be run.
+pub async fn build_plan(
+    checks: Vec<&'static Check>,
+    target: Target,
+    seed: u64,
+) -> Result<Plan, CargoError> {
     let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await.map_err(|error| error.to_string())?;
+    let mut built = build(&packages).await?;
     let program = |exercise: Exercise| {
         let outcome = built
             .remove(exercise.package(target))
             .unwrap_or_else(|| Err(CompileError("cargo said nothing about it".to_string())));
-        outcome.map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace())).map_err(|complaint| {
-            let hint = format!(
-                "Mend what rustc says about {} first; run `cargo check -p {}` to see only that.",
-                exercise.source(target),
-                exercise.package(target)
-            );
-            let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
-                .expected("a program that compiles", complaint.0.trim_end())
-                .hint(hint);
-            Box::new(Failure { fundamental: true, ..failure })
-        })
+        outcome
+            .map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
+            .map_err(|error| Box::new(does_not_compile(exercise, target, &error)))
     };
     let programs = exercises.iter().copied().map(program);
     let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
     Ok(Plan { checks, programs, target: Some(target), seed })
+}
+
+fn does_not_compile(exercise: Exercise, target: Target, error: &CompileError) -> Failure {
+    let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
+        .expected("a program that compiles", error.0.trim_end())
+        .hint(format!(
+            "Fix the compiler's errors in {} first. `cargo check -p {}` shows only those.",
+            exercise.source(target),
+            exercise.package(target)
+        ));
+    Failure { fundamental: true, ..failure }
 }

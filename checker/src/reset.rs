@@ -1,27 +1,24 @@
-//! Puts an exercise back to its skeleton, and keeps what was there.
+//! Puts an exercise back to its skeleton, and keeps a copy of the student's file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What became of the student's file.
+/// The result of a reset.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reset {
-    /// It was the skeleton already.
+    /// The file was the skeleton already.
     Untouched,
-    /// There was none; now there is the skeleton.
+    /// The file was missing and was created.
     Restored,
-    /// It is kept in this file, and the skeleton is in its place.
+    /// The file was replaced. Its copy is at this path.
     Kept(PathBuf),
 }
 
-/// Puts the skeleton in the place of this file. Whatever happens on the way, what was in the file is in it or beside it.
-///
-/// # Errors
-/// When the file can't be kept or replaced; then it is as it was.
+/// Replaces this file by the skeleton. On an error the file is unchanged.
 pub fn reset(file: &Path, skeleton: &str) -> io::Result<Reset> {
-    // Bytes, not text: what is kept need not be Rust, nor even UTF-8.
+    // Bytes, not text: the student's file may not be UTF-8.
     let theirs = match fs::read(file) {
         Ok(theirs) if theirs == skeleton.as_bytes() => return Ok(Reset::Untouched),
         Ok(theirs) => Some(theirs),
@@ -32,8 +29,7 @@ pub fn reset(file: &Path, skeleton: &str) -> io::Result<Reset> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Written beside it and renamed, so that there is no moment with half a file; this replaces a read-only file, too,
-    // which is what was asked for.
+    // A rename never leaves half a file. It also replaces a read-only file, as the student asked.
     let new = file.with_extension("rs.new");
     let replaced = fs::write(&new, skeleton).and_then(|()| replace(&new, file));
     if let Err(error) = replaced {
@@ -43,7 +39,7 @@ pub fn reset(file: &Path, skeleton: &str) -> io::Result<Reset> {
     Ok(kept.map_or(Reset::Restored, Reset::Kept))
 }
 
-/// Windows does not let a read-only file be replaced.
+/// Renames `new` to `file`. Windows refuses to replace a read-only file, so that flag is cleared.
 fn replace(new: &Path, file: &Path) -> io::Result<()> {
     let Err(error) = fs::rename(new, file) else { return Ok(()) };
     let Ok(metadata) = fs::metadata(file) else { return Err(error) };
@@ -57,7 +53,7 @@ fn replace(new: &Path, file: &Path) -> io::Result<()> {
     fs::rename(new, file)
 }
 
-/// Writes a copy beside the file, under a name that nobody has, and reads it back.
+/// Writes a copy beside the file, under an unused name, and reads it back.
 fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
     let stamp = stamp(SystemTime::now());
     for number in 1.. {
@@ -81,12 +77,12 @@ fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
     unreachable!("there is always one more number")
 }
 
-/// Year to second, in UTC, as `20250131-235959`.
+/// Renders a time in UTC, as `20250131-235959`.
 fn stamp(time: SystemTime) -> String {
     let seconds =
         time.duration_since(UNIX_EPOCH).map(|passed| passed.as_secs()).unwrap_or_default();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days to a date, counted in years that begin in March, so that the leap day is the last.
+    // Years are counted from March, so that the leap day is the last day of a year.
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;

@@ -1,4 +1,4 @@
-//! The exercises as they are on a fresh clone, kept where no student edits them.
+//! The skeletons of the exercises, compiled in, so that a student's edits do not change them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use harness::exercise::Exercise;
 use harness::server::build::workspace;
 
-/// The untouched `main.rs` of this exercise.
+/// Returns the original `main.rs` of this exercise.
 pub fn of(exercise: Exercise) -> &'static str {
     match exercise {
         Exercise::Echo => include_str!("../skeletons/echo.rs"),
@@ -15,14 +15,13 @@ pub fn of(exercise: Exercise) -> &'static str {
     }
 }
 
-/// Where the lessons speak of this check: the page with the heading that its TODO names, if it has a TODO, or else
-/// the page that the check names.
+/// Returns the lesson of a check: page and heading from its TODO, or else the check's page.
 pub fn lesson(id: &str) -> Option<String> {
     let check = checks::find(id)?;
     Some(headings(check.exercise).remove(id).unwrap_or_else(|| check.lesson.to_string()))
 }
 
-/// A TODO ends with `[echo::ping, close]` and a line `See lessons/…#…`; this reads both.
+/// Reads the end of each TODO: a list `[echo::ping, close]` and a line `See lessons/…#…`.
 fn headings(exercise: Exercise) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut ids: Vec<String> = Vec::new();
@@ -34,7 +33,7 @@ fn headings(exercise: Exercise) -> BTreeMap<String, String> {
         }
         if let Some(heading) = comment.strip_prefix("See ") {
             for id in ids.drain(..) {
-                // The first TODO that names a check is where its author begins.
+                // Several TODOs may name a check. A student starts with the first.
                 found.entry(id).or_insert_with(|| heading.to_string());
             }
         }
@@ -42,8 +41,9 @@ fn headings(exercise: Exercise) -> BTreeMap<String, String> {
     found
 }
 
-/// The part of a lesson below the heading that `place` (`lessons/03-echo.md#the-first-message`) names, as Markdown; the
-/// whole page if it names none, and nothing if the page can't be read.
+/// Returns the section of a lesson that `place` (`lessons/03-echo.md#the-first-message`) names.
+///
+/// Without a heading it returns the whole page, and nothing if the page cannot be read.
 pub fn section(place: &str) -> String {
     let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
     let text = fs::read_to_string(workspace().join(page)).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What the student's tools remember from one call to the next, under `target/checker/`.
+//! State that is kept between calls, under `target/checker/`: the last grades and the hints shown.
 //!
-//! It is a convenience: what can't be read is taken for forgotten, and `cargo clean` forgets everything.
+//! A file that cannot be read counts as empty. `cargo clean` removes everything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::grade::{Graded, Outcome};
 use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
 
-/// What the last grade said of one exercise.
+/// The last verdicts on one exercise.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Remembered {
     /// A fingerprint of the source that was graded.
@@ -23,15 +23,12 @@ pub struct Remembered {
     pub checks: BTreeMap<String, String>,
 }
 
-/// The last grades of `day1/`, by the exercise's name.
+/// Returns the last verdicts on `day1/`, by the exercise's name.
 pub fn grades() -> BTreeMap<String, Remembered> {
     read("grades.json")
 }
 
-/// Remembers these verdicts on `day1/`. Those of the same source that were not graded this time stay.
-///
-/// # Errors
-/// When `target/checker/` can't be written.
+/// Stores these verdicts on `day1/`. Earlier verdicts on the same source are kept.
 pub fn remember(graded: &[Graded]) -> io::Result<()> {
     let mut grades = grades();
     for exercise in Exercise::ALL {
@@ -54,7 +51,7 @@ pub fn remember(graded: &[Graded]) -> io::Result<()> {
     write("grades.json", &grades)
 }
 
-/// A fingerprint of the student's source, 0 if there is none.
+/// Returns a fingerprint of the student's source, or 0 if there is none.
 pub fn fingerprint(exercise: Exercise) -> u64 {
     let Ok(source) = fs::read(workspace().join(exercise.source(Target::Day1))) else { return 0 };
     let mut hasher = DefaultHasher::new();
@@ -62,17 +59,14 @@ pub fn fingerprint(exercise: Exercise) -> u64 {
     hasher.finish()
 }
 
-/// How many rungs of each check's ladder of hints have been shown.
-pub fn rungs() -> BTreeMap<String, usize> {
+/// Returns the number of hints shown for each check.
+pub fn hints_shown() -> BTreeMap<String, usize> {
     read("hints.json")
 }
 
-/// Remembers how many have.
-///
-/// # Errors
-/// When `target/checker/` can't be written.
-pub fn remember_rungs(rungs: &BTreeMap<String, usize>) -> io::Result<()> {
-    write("hints.json", rungs)
+/// Stores the number of hints shown for each check.
+pub fn remember_hints_shown(counts: &BTreeMap<String, usize>) -> io::Result<()> {
+    write("hints.json", counts)
 }
 
 fn word(outcome: &Outcome) -> &'static str {

@@ -1,27 +1,28 @@
-//! The soak: right servers, graded again and again, each time by another seed. Whatever fails here is a fault of the
+//! Grades right servers repeatedly, each time with another seed. A failure here is a fault of the
 //! checker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome};
-use crate::museum;
+use crate::museum::{self, MuseumError};
 use crate::plan::{self, Plan};
 use checks::Check;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::workspace;
+use harness::server::build::{CargoError, workspace};
 use harness::verdict::Failure;
 
 /// A right server that is graded.
 #[derive(Clone)]
 pub struct Candidate {
-    /// What to call it.
+    /// Its name.
     pub name: String,
     program: Program,
     exercise: Exercise,
@@ -29,7 +30,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Nothing where none of the checks is for its exercise.
+    /// Returns `None` if none of the checks is for this exercise.
     fn new(
         name: String,
         exercise: Exercise,
@@ -53,30 +54,43 @@ pub struct FlakyVerdict {
     pub seed: u64,
     /// `failed` or `unknown`.
     pub outcome: &'static str,
-    /// What was said about it, with what was expected and what came.
+    /// The failure, with expected and got, or the reason.
     pub said: String,
 }
 
-/// What came out of one grading.
+/// The result of one grading.
 pub struct Round {
-    /// How many verdicts there were.
+    /// The number of verdicts.
     pub verdicts: usize,
-    /// Those that were not `passed`.
+    /// The verdicts other than `passed`.
     pub mishaps: Vec<FlakyVerdict>,
 }
 
-/// The reference and every right server that these checks are for, built; and why servers in another language are not
-/// among them.
+/// Why the right servers cannot be built.
+#[derive(Debug, Error)]
+pub enum CandidatesError {
+    /// Cargo cannot be run.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    /// A solution does not compile; the compiler's messages.
+    #[error("{0}")]
+    Solution(String),
+    /// The museum cannot be built.
+    #[error(transparent)]
+    Museum(#[from] MuseumError),
+}
+
+/// Builds the solutions and every right server that these checks are for.
 ///
-/// # Errors
-/// When one can't be built.
+/// Also returns why servers in another language are missing. Fails if a Rust server cannot be
+/// built.
 pub async fn candidates(
     checks: &[&'static Check],
-) -> Result<(Vec<Candidate>, Vec<String>), String> {
-    let plan = plan::built(checks.to_vec(), Target::Solutions, 0).await?;
+) -> Result<(Vec<Candidate>, Vec<String>), CandidatesError> {
+    let plan = plan::build_plan(checks.to_vec(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
-        let program = program.map_err(|failure| failure.got)?;
+        let program = program.map_err(|failure| CandidatesError::Solution(failure.got))?;
         candidates.extend(Candidate::new(
             exercise.package(Target::Solutions).to_string(),
             exercise,
@@ -86,9 +100,7 @@ pub async fn candidates(
     }
     let (path, catalogue): (PathBuf, _) = museum::open().await?;
     for right in catalogue.right {
-        let exercise = Exercise::named(&right.exercise);
-        let exercise = exercise
-            .ok_or_else(|| format!("{}: there is no exercise `{}`", right.name, right.exercise))?;
+        let exercise = museum::exercise_of(&right.name, &right.exercise)?;
         let argv =
             vec![path.to_string_lossy().into_owned(), "--right".to_string(), right.name.clone()];
         candidates.extend(Candidate::new(
@@ -111,7 +123,7 @@ pub async fn candidates(
     Ok((candidates, missing))
 }
 
-/// Grades each candidate `runs` times, so many side by side; each round goes to `done` as soon as it is over.
+/// Grades each candidate `runs` times, `jobs` at a time, and sends each result to `done`.
 pub async fn soak(
     candidates: Vec<Candidate>,
     runs: u32,
@@ -119,15 +131,16 @@ pub async fn soak(
     seed: u64,
     done: mpsc::UnboundedSender<Round>,
 ) {
-    let seats = Arc::new(Semaphore::new(jobs));
+    let permits = Arc::new(Semaphore::new(jobs));
     let mut rounds = JoinSet::new();
     for run in 0..u64::from(runs) {
         for candidate in &candidates {
-            // In order: whoever interrupts a soak wants to have seen each server about as often as the others.
-            let seat = seats.clone().acquire_owned().await;
+            // Spawned in order, so that an interrupted run has graded all servers about equally
+            // often.
+            let permit = permits.clone().acquire_owned().await;
             let (candidate, done) = (candidate.clone(), done.clone());
             rounds.spawn(async move {
-                let _seat = seat;
+                let _permit = permit;
                 let _ = done.send(round(candidate, seed.wrapping_add(run)).await);
             });
         }
@@ -158,7 +171,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// One busy loop for each core.
+    /// Starts one busy loop for each core.
     pub fn start() -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

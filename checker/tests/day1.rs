@@ -1,6 +1,6 @@
 //! `cargo test -p checker`: the student's grade. Test names are the ids of the checks.
 //!
-//! `CHECKER_TARGET=solutions` grades the reference instead, `CHECKER_SEED=N` repeats a run.
+//! `CHECKER_TARGET=solutions` grades the solutions instead, `CHECKER_SEED=N` repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         .filter(|id| !args.is_filtered_out(&Trial::test(*id, || Ok(()))))
         .collect();
     if selected.is_empty() {
-        // Who asks for what is ignored, as tools do that list tests, is told truly that nothing is.
+        // Tools list ignored tests separately. There are none, which is no error.
         if args.list && args.ignored {
             return ExitCode::SUCCESS;
         }
@@ -43,7 +43,8 @@ fn main() -> ExitCode {
             _ if args.ignored => "`--ignored` leaves no check to run; try without".to_string(),
             Some(filter) if args.skip.is_empty() => {
                 format!(
-                    "no check's name contains `{filter}`; try echo::, heartbeat::, broadcast:: or latency::"
+                    "no check's name contains `{filter}`; \
+                     try echo::, heartbeat::, broadcast:: or latency::"
                 )
             }
             _ => "`--skip` leaves no check to run; try without".to_string(),
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         eprintln!("error: {why}");
         return ExitCode::from(USAGE);
     }
-    // A check is worth nothing without those it needs, so they are run and shown too.
+    // The prerequisites of the selected checks are run and shown, too.
     let checks = plan::with_needs(selected);
     (args.filter, args.exact, args.skip) = (None, false, Vec::new());
     let ids: Vec<&'static str> = checks.iter().map(|check| check.id).collect();
@@ -82,7 +83,7 @@ fn main() -> ExitCode {
         checks::all().iter().filter_map(|check| verdicts.remove(check.id)).collect()
     };
     if target == Target::Day1 {
-        // For `cargo checker list` and `hint`. What can't be remembered is merely not listed.
+        // For `cargo checker list` and `hint`. An error only makes them show older verdicts.
         let _ = state::remember(&graded);
     }
     let _ = write!(anstream::stdout(), "{}", human::next_step(&graded, Some(target), seed));
@@ -107,7 +108,7 @@ fn seed() -> Result<u64, String> {
     })
 }
 
-/// Grades in a thread of its own, while libtest-mimic's threads wait for one verdict each.
+/// Runs in a thread of its own, while each of libtest-mimic's threads waits for one verdict.
 fn run(
     checks: Vec<&'static checks::Check>,
     target: Target,
@@ -117,18 +118,18 @@ fn run(
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let grading = async {
-            let plan = plan::built(checks, target, seed).await.unwrap_or_else(|error| {
+            let plan = plan::build_plan(checks, target, seed).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");
                 exit(UNKNOWN.into());
             });
-            let plan = plan.remembering();
+            let plan = plan.remember_uptime();
             let (done, mut verdicts) = tokio::sync::mpsc::unbounded_channel::<Graded>();
-            let passing_on = async {
+            let forward = async {
                 while let Some(graded) = verdicts.recv().await {
                     let _ = senders[graded.check.id].send(graded);
                 }
             };
-            tokio::join!(grade::grade(plan, done), passing_on);
+            tokio::join!(grade::grade(plan, done), forward);
         };
         tokio::select! {
             () = grading => {}

@@ -19,13 +19,13 @@ use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Broadcast;
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
-/// How often the poller asks.
+/// The polling interval.
 const POLL: Duration = Duration::from_millis(100);
-/// How long events are published, and about how many. There are never fewer than the least.
+/// The duration of a race, and the approximate and the least number of events.
 const WINDOW: Duration = Duration::from_millis(800);
 const EVENTS: u32 = 32;
 const FEWEST: u64 = 10;
-/// Push may take at most this share of what polling takes.
+/// Push may take at most one fifth of the time of polling.
 const SHARE: u32 = 5;
 
 pub(super) const CHECKS: &[Check] = &[Check {
@@ -43,14 +43,15 @@ pub(super) const CHECKS: &[Check] = &[Check {
     ..check("latency::push", Broadcast, include_str!("latency/push.md"), |ctx| Box::pin(push(ctx)))
 }];
 
-/// The median time of what was measured.
+/// Returns the median latency.
 fn median(samples: Vec<Sample>) -> Duration {
     let mut times: Vec<_> = samples.iter().map(|sample| sample.latency).collect();
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// One race is short, and a stall of this machine may hit one lane of it. A server that is slow is slow again.
+/// One race is short, and a stall of the machine may slow one transport only. A slow server is slow
+/// in a second race, too.
 async fn push(ctx: &mut TestContext) -> CheckResult {
     match raced(ctx).await {
         Err(CheckError::Failed(failure)) if failure.kind == FailureKind::WrongTiming => {
@@ -93,8 +94,9 @@ async fn raced(ctx: &mut TestContext) -> CheckResult {
         return Ok(());
     }
     let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1_000.0);
-    // A message waits for the processor at more places than bytes that are just sent on: at the client, the tap and
-    // the server. What so many times the floor can explain is not held against the server.
+    // A message waits for the processor at more places than relayed bytes: in the client, the
+    // recorder and the server. So up to six times the relay's latency is not held against the
+    // server.
     if floor * SHARE * 4 > poll || push.saturating_sub(floor * 6) * SHARE <= poll {
         return Err(CheckError::HostBusy(format!(
             "this machine is too busy to judge latency: bytes that are just sent on took {}",

@@ -1,4 +1,5 @@
-//! The checks of the exercises: one folder an exercise, one function a row of the contract, in the contract's order.
+//! The checks: one folder for each exercise, one function for each row of the contract, in the
+//! contract's order.
 
 pub mod broadcast;
 pub mod echo;
@@ -14,59 +15,60 @@ use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise;
 use harness::verdict::CheckResult;
 
-/// What a check does, as a function of its arena.
+/// A function of a check.
 pub type Run =
     for<'a> fn(&'a mut TestContext) -> Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>;
 
-/// One row of the contract, and how it is judged.
+/// One row of the contract, and its check.
 #[derive(Debug)]
 pub struct Check {
-    /// Its public name.
+    /// The public name.
     pub id: &'static str,
-    /// The exercise whose server it talks to.
+    /// The exercise that provides the server.
     pub exercise: Exercise,
-    /// Checks without which this one makes no sense: if what everything stands on fails there, this one is
-    /// blocked.
+    /// Prerequisites: if the gate of one of them fails, this check is blocked.
     pub requires: &'static [&'static str],
-    /// Checks whose failure, of whatever kind, explains a failure of this one.
+    /// If one of these fails, it explains a failure of this check.
     pub explained_by: &'static [&'static str],
-    /// Checks whose failure explains that there was nothing to see for this one.
+    /// If one of these fails, it explains why this check saw nothing.
     pub inconclusive_after: &'static [&'static str],
-    /// Whether the server under test is to send heartbeats at the pace of the check.
+    /// True if the server must send heartbeats at the interval of the check.
     pub uses_heartbeats: bool,
-    /// Whether it keeps the processors busy; such checks wait for each other.
+    /// True if the check keeps the processors busy. Such checks run one at a time.
     pub heavy: bool,
-    /// Whether it compares times; such a check begins when the light ones are over.
+    /// True if the check compares times. It starts after the light checks.
     pub timed: bool,
-    /// Whether it waits until the server is no longer young; who grades again is spared that for the same program.
+    /// True if the check waits for the server's minimum uptime. That wait is skipped if the same
+    /// program has passed before.
     pub needs_uptime: bool,
-    /// The least it must have seen to pass.
+    /// The least evidence to pass.
     pub minimum: MinimumEvidence,
-    /// The first thing to think of when it fails.
+    /// Advice on how to fix a failure.
     pub hint: &'static str,
-    /// Where the lessons speak of it.
+    /// The lesson about it.
     pub lesson: &'static str,
     /// The Markdown file beside the check: its row, points, hints and explanation.
     pub text: &'static str,
-    /// What all checks that require this one stand on. If it fails, they are blocked; once it has
-    /// passed, they may begin.
+    /// The part that all checks which require this one depend on. If it fails, they are blocked;
+    /// once it has passed, they may start.
     pub gate: Option<Run>,
     /// The rest of the check.
     pub details: Run,
 }
 
 impl Check {
-    /// Whether it neither waits, for heartbeats or until the server is of age, nor keeps the processors busy; only so many
-    /// of these run at a time.
+    /// Returns true if the check waits for neither heartbeats nor uptime, and does not keep the
+    /// processors busy. The number of concurrent light checks is limited.
     pub fn is_light(&self) -> bool {
         !self.uses_heartbeats && !self.heavy && !self.needs_uptime
     }
 }
 
-/// The checks of each exercise, in the contract's order. No constant: whoever names that compiles all they refer to.
+/// The checks of each exercise, in the contract's order. A `static`, because each crate that names
+/// a `const` compiles everything that it refers to.
 pub static ROWS: [&[Check]; 3] = [echo::CHECKS, heartbeat::CHECKS, broadcast::CHECKS];
 
-/// What most checks have in common.
+/// Creates a check with default values.
 pub const fn check(
     id: &'static str,
     exercise: Exercise,
@@ -92,16 +94,16 @@ pub const fn check(
     }
 }
 
-/// A check that asks for no more than this has seen a connection.
+/// The minimum evidence of a check with no other: one connection.
 pub const MINIMUM: MinimumEvidence =
     MinimumEvidence { connections: 1, messages: 0, pings: 0, pongs: 0, closes: 0, ends: 0 };
 
-/// Every check, in the contract's order.
+/// Returns every check, in the contract's order.
 pub fn all() -> Vec<&'static Check> {
     ROWS.into_iter().chain([latency::CHECKS]).flatten().collect()
 }
 
-/// The check with this id.
+/// Finds the check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
     all().into_iter().find(|check| check.id == id)
 }

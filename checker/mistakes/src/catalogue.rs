@@ -47,10 +47,10 @@ pub struct Chapter {
     /// The exercise's solution, which the mistakes edit.
     #[serde(skip)]
     pub solution: &'static str,
-    /// What a check must catch.
+    /// The mistakes that a check must catch.
     #[serde(rename = "mistake")]
     pub mistakes: Vec<Mistake>,
-    /// What looks like a mistake and passes, because the contract allows it.
+    /// Variants that look like mistakes, but that the contract allows.
     #[serde(default)]
     pub allowed: Vec<Allowed>,
 }
@@ -67,13 +67,13 @@ pub struct Mistake {
     pub kind: Kind,
     /// The check that must be the first to fail, in the contract's order.
     pub caught_by: String,
-    /// What a teacher would say.
+    /// A teacher's explanation.
     pub sentence: String,
     /// A diff against the solution without line numbers; `@@` stands between two hunks.
     pub edit: String,
 }
 
-/// What no check can catch, since the contract allows it.
+/// A variant that the contract allows, so that no check can catch it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allowed {
@@ -81,7 +81,7 @@ pub struct Allowed {
     pub todo: u8,
     /// How the TODO was mistaken.
     pub kind: Kind,
-    /// What the student wrote.
+    /// The student's code, in words.
     pub what: String,
     /// Why the contract allows it, or why it cannot be written.
     pub reason: String,
@@ -109,9 +109,6 @@ impl fmt::Display for EditError {
 impl std::error::Error for EditError {}
 
 /// Reads the whole catalogue.
-///
-/// # Errors
-/// When a file is no TOML, or lacks a field.
 pub fn chapters() -> Result<Vec<Chapter>, toml::de::Error> {
     let chapters = EXERCISES.into_iter().map(|(exercise, solution, text)| {
         Ok(Chapter { exercise, solution, ..toml::from_str(text)? })
@@ -120,17 +117,14 @@ pub fn chapters() -> Result<Vec<Chapter>, toml::de::Error> {
 }
 
 impl Chapter {
-    /// The solution's source with this mistake.
-    ///
-    /// # Errors
-    /// When the edit does not fit the solution.
+    /// Returns the solution's source with this mistake.
     pub fn source(&self, mistake: &Mistake) -> Result<String, EditError> {
-        edited(self.solution, &mistake.edit)
+        apply(self.solution, &mistake.edit)
     }
 }
 
 /// Applies a diff without line numbers.
-fn edited(solution: &str, edit: &str) -> Result<String, EditError> {
+fn apply(solution: &str, edit: &str) -> Result<String, EditError> {
     let mut source = solution.to_string();
     for hunk in edit.split("@@\n") {
         let side = |other: char| -> String {
@@ -138,7 +132,7 @@ fn edited(solution: &str, edit: &str) -> Result<String, EditError> {
             lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
         };
         let (before, after) = (side('+'), side('-'));
-        // Only whole lines: what begins the file, or follows the end of a line.
+        // A match counts only at the beginning of a line.
         let places: Vec<usize> = source
             .match_indices(&before)
             .map(|(place, _)| place)

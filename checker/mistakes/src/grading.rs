@@ -19,14 +19,14 @@ use crate::catalogue::{Chapter, Mistake};
 /// The program that contains all servers, beside the package's own.
 const SERVERS: &str = "mistaken-servers";
 
-/// What one grading found first, in the contract's order.
+/// The first failure of one grading, in the contract's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// A check failed.
     Failure {
         /// Its id.
         check: &'static str,
-        /// What it says.
+        /// Its headline.
         headline: String,
     },
     /// All checks of the exercise passed.
@@ -47,12 +47,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether this is what the catalogue says of the mistake.
+    /// Returns true if the check named in the catalogue failed first.
     pub fn is_expected(&self, found: &Found) -> bool {
         matches!(found, Found::Failure { check, .. } if *check == self.mistake.caught_by)
     }
 
-    /// Whether every run found what the catalogue says.
+    /// Returns true if the check named in the catalogue failed first in every run.
     pub fn holds(&self) -> bool {
         self.found.iter().all(|found| self.is_expected(found))
     }
@@ -70,9 +70,6 @@ pub struct Settings {
 }
 
 /// Builds the servers.
-///
-/// # Errors
-/// The compiler's messages, if one does not compile.
 pub async fn servers() -> Result<PathBuf, String> {
     let package = env!("CARGO_PKG_NAME");
     let mut built = build(&[package]).await.map_err(|error| error.to_string())?;
@@ -110,7 +107,7 @@ pub async fn grade(
     found.sort_by_key(|(index, seed, _)| (*index, *seed));
     for (index, seed, mut found) in found {
         if matches!(found, Found::Unknown(_)) {
-            // The machine was too busy: once more, with nothing beside it.
+            // The machine was too busy. Repeat it with no other server beside it.
             found = first_failure(servers, &rows[index], seed).await;
         }
         rows[index].found.push(found);

@@ -1,4 +1,4 @@
-//! `cargo checker mistakes`, which the checker hands over to.
+//! `cargo checker mistakes`: shows that the checks catch what students write.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -18,8 +18,8 @@ pub fn table(rows: &[Row]) -> String {
         }
         let mistake = &row.mistake;
         let head = format!("{} {:<11} {:<width$}", mistake.todo, kind(mistake.kind), mistake.name);
-        let ways = ways(row);
-        for (line, (found, runs)) in ways.iter().enumerate() {
+        let results = count_results(row);
+        for (line, (found, runs)) in results.iter().enumerate() {
             let head = if line == 0 { head.clone() } else { " ".repeat(head.len()) };
             let runs = if row.found.len() > 1 { format!("{runs:>3}×") } else { String::new() };
             let _ = writeln!(out, "{head} {runs} {}", found_line(row, found));
@@ -28,8 +28,8 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// What was found, each way once, the most frequent first.
-fn ways(row: &Row) -> Vec<(&Found, usize)> {
+/// Counts the distinct results, the most frequent first.
+fn count_results(row: &Row) -> Vec<(&Found, usize)> {
     let mut ways: BTreeMap<&str, (&Found, usize)> = BTreeMap::new();
     for found in &row.found {
         let key = match found {
@@ -54,7 +54,7 @@ fn found_line(row: &Row, found: &Found) -> String {
     if row.is_expected(found) { found_line } else { format!("! {expected} expected  {found_line}") }
 }
 
-/// The sum of a table.
+/// Renders the totals.
 pub fn summary(rows: &[Row]) -> String {
     let runs: usize = rows.iter().map(|row| row.found.len()).sum();
     let passes = rows.iter().flat_map(|row| &row.found).filter(|found| **found == Found::Nothing);
@@ -67,7 +67,7 @@ pub fn summary(rows: &[Row]) -> String {
     )
 }
 
-/// Renders what looks like a mistake and is none.
+/// Renders the variants that the contract allows.
 pub fn allowed(chapters: &[Chapter]) -> String {
     let mut out = String::new();
     for chapter in chapters {

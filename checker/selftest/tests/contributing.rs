@@ -1,4 +1,4 @@
-//! What CONTRIBUTING.md says of adding an exercise is true: done to a copy of the workbook, it can be graded.
+//! Adds the template exercise to a copy of the workbook, as CONTRIBUTING.md describes, and grades it.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::workbook::Workbook;
 
-/// Makes the changes that CONTRIBUTING.md shows as a diff: each line is looked for behind the one before.
+/// Applies the diff in CONTRIBUTING.md. Each line is searched for after the previous one.
 fn change(workbook: &Workbook, diff: &str) {
     let mut file = None;
     let mut lines: Vec<String> = Vec::new();

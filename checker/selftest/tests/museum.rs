@@ -39,7 +39,9 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
     let mut recognised = BTreeSet::new();
     for row in matrix.faults.iter().filter_map(Row::familiar) {
         let exercise = Exercise::named(&row.exercise).expect("an exercise");
-        let Some(piece) = known_mistakes::failing_so(&row.signature, exercise) else { continue };
+        let Some(piece) = known_mistakes::with_signature(&row.signature, exercise) else {
+            continue;
+        };
         if piece.name != row.name {
             complaints
                 .push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));

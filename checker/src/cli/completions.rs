@@ -7,13 +7,13 @@ use clap_complete::{Shell, generate};
 
 #[derive(Args)]
 pub(super) struct CompletionsArgs {
-    /// Whose completions
+    /// The shell to complete in
     shell: Shell,
 }
 
-/// Prints the script.
+/// Prints the completion script.
 pub(super) fn run(args: CompletionsArgs) -> ExitCode {
-    // Cargo completes its own words only, so the script is for the program itself.
+    // Cargo completes only its own subcommands, so the script is for the program itself.
     generate(args.shell, &mut super::Cli::command(), "checker", &mut std::io::stdout());
     ExitCode::SUCCESS
 }

@@ -19,7 +19,7 @@ pub(super) struct ExplainArgs {
     check: String,
 }
 
-/// Explains it.
+/// Prints the explanation of a check.
 pub(super) fn run(args: ExplainArgs) -> ExitCode {
     let check = match super::check(&args.check) {
         Ok(check) => check,

@@ -8,8 +8,11 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
-use super::class::converted;
-use super::{TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, moving, progress, select};
+use super::class::convert;
+use super::{
+    CliError, TargetArg, UNKNOWN, USAGE, commanded, complain, fresh_seed, progress, select,
+    with_spinner,
+};
 use crate::grade::{self, Graded, Outcome};
 use crate::plan::{self, Plan};
 use crate::report::json::Totals;
@@ -23,22 +26,22 @@ pub(super) struct GradeArgs {
     /// Exercises (echo, heartbeat, broadcast) or checks (echo::reply); all if none is named
     #[arg(value_name = "EXERCISE|CHECK")]
     what: Vec<String>,
-    /// Whose servers to grade
+    /// The servers to grade
     #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
     target: TargetArg,
-    /// Grade this program instead, in whatever language, against one exercise
+    /// Grade this program instead, in any language, against one exercise
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     command: Option<String>,
     /// Show all failures, not only the first of the first unfinished exercise
     #[arg(long)]
     all: bool,
-    /// How to tell the verdicts
+    /// The format of the verdicts
     #[arg(long, value_enum, default_value_t = Verdicts::Human)]
     format: Verdicts,
     /// Repeat a run: all payloads, sizes and numbers of clients follow from its seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Say afterwards where the time went
+    /// Show where the time went
     #[arg(long)]
     timings: bool,
 }
@@ -55,7 +58,7 @@ enum Verdicts {
     Classroom50,
     /// JUnit XML
     Junit,
-    /// A table with a line a check
+    /// A table with a line for each check
     Csv,
     /// PrairieLearn's results.json
     Prairielearn,
@@ -67,7 +70,7 @@ enum Verdicts {
     GithubAnnotations,
 }
 
-/// Grades and tells.
+/// Grades the servers and prints the verdicts.
 pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let checks = match select(&args.what) {
         Ok(checks) => checks,
@@ -78,23 +81,23 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     let plan = match &args.command {
         Some(command) => command_plan(checks, command, seed),
         None => {
-            let building = plan::built(checks, args.target.into(), seed);
-            moving("building", building)
+            let building = plan::build_plan(checks, args.target.into(), seed);
+            with_spinner("building", building)
                 .await
-                .map(Plan::remembering)
-                .map_err(|error| (UNKNOWN, error))
+                .map(Plan::remember_uptime)
+                .map_err(|error| CliError::new(UNKNOWN, error))
         }
     };
     let plan = match plan {
         Ok(plan) => plan,
-        Err((code, message)) => return complain(code, &message),
+        Err(error) => return error.exit(),
     };
     let target = plan.target;
-    let spared = plan.spared();
+    let spared = plan.with_known_uptime();
     let built = began.elapsed();
     let graded = with_progress(plan).await;
     if target == Some(Target::Day1) {
-        // What can't be remembered is merely not listed.
+        // An error only makes `list` and `hint` show older verdicts.
         let _ = state::remember(&graded);
     }
     let totals = Totals::of(&graded);
@@ -125,7 +128,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
             let format = platform.to_possible_value().expect("no format is hidden");
             let text = serde_json::to_vec(&json::result(&graded, seed))
                 .expect("results can be written as JSON");
-            match converted(format.get_name(), &text) {
+            match convert(format.get_name(), &text) {
                 Ok(text) => out.write_all(&text),
                 Err(message) => return complain(UNKNOWN, &message),
             }
@@ -136,26 +139,23 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         let _ = write!(err, "\n{}", timings::table(&graded, built, began.elapsed(), &spared));
     }
     match written {
-        // Whoever closed the pipe has read enough.
+        // An error means that the reader closed the pipe.
         Ok(()) | Err(_) => ExitCode::from(totals.exit_code()),
     }
 }
 
-fn command_plan(
-    checks: Vec<&'static Check>,
-    command: &str,
-    seed: u64,
-) -> Result<Plan, (u8, String)> {
+fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result<Plan, CliError> {
     let exercise = checks[0].exercise;
     if checks.iter().any(|check| check.exercise != exercise) {
-        let message = "--command grades one program against one exercise: name it, as in `cargo checker grade echo --command …`";
-        return Err((USAGE, message.to_string()));
+        let message = "--command grades one program against one exercise: name it, \
+                       as in `cargo checker grade echo --command …`";
+        return Err(CliError::new(USAGE, message));
     }
     let programs = BTreeMap::from([(exercise, Ok(commanded(command)?))]);
     Ok(Plan { checks, programs, target: None, seed })
 }
 
-/// Grades, and on a terminal shows that it moves.
+/// Grades, and shows the progress on a terminal.
 async fn with_progress(plan: Plan) -> Vec<Graded> {
     let order: Vec<&str> = plan.checks.iter().map(|check| check.id).collect();
     let (done, mut verdicts) = mpsc::unbounded_channel();
@@ -169,7 +169,7 @@ async fn with_progress(plan: Plan) -> Vec<Graded> {
             .collect();
         let Some(waiting) = open.first() else { break };
         let text = format!("{} of {} checks, waiting for {waiting}", graded.len(), order.len());
-        match moving(&text, verdicts.recv()).await {
+        match with_spinner(&text, verdicts.recv()).await {
             Some(verdict) => graded.push(verdict),
             None => break,
         }

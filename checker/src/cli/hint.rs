@@ -15,35 +15,36 @@ pub(super) struct HintArgs {
     /// The check (echo::close); without one, the first that the last grade left unfinished
     #[arg(value_name = "CHECK")]
     check: Option<String>,
-    /// Begin again with the first rung
+    /// Start again with the first hint
     #[arg(long)]
     again: bool,
 }
 
-/// Shows the ladder up to the next rung.
+/// Prints the hints of a check up to the next one.
 pub(super) fn run(args: HintArgs) -> ExitCode {
     let check = match &args.check {
         Some(id) => match super::check(id) {
             Ok(check) => check,
             Err(message) => return complain(USAGE, &message),
         },
-        None => match stuck_at() {
+        None => match first_unfinished() {
             Some(check) => check,
             None => {
                 println!(
-                    "The last grade left nothing unfinished. `cargo checker hint CHECK` helps with any check."
+                    "The last grade left nothing unfinished. \
+                     `cargo checker hint CHECK` helps with any check."
                 );
                 return ExitCode::SUCCESS;
             }
         },
     };
     let mut out = anstream::stdout().lock();
-    let _ = write!(out, "{}", next_rung(check, args.again));
+    let _ = write!(out, "{}", next_hint(check, args.again));
     ExitCode::SUCCESS
 }
 
-/// The first check that did not pass when it was last graded.
-pub(super) fn stuck_at() -> Option<&'static Check> {
+/// Returns the first check that did not pass when it was last graded.
+fn first_unfinished() -> Option<&'static Check> {
     let grades = state::grades();
     let passed = |check: &Check| {
         let grade = grades.get(check.exercise.name());
@@ -54,29 +55,29 @@ pub(super) fn stuck_at() -> Option<&'static Check> {
     checks::all().into_iter().find(|check| !passed(check))
 }
 
-/// The rungs of the check's ladder that have been asked for, one more than the last time.
-pub fn next_rung(check: &Check, again: bool) -> String {
-    let ladder = check.hints();
-    let mut rungs = state::rungs();
-    let before = if again { 0 } else { rungs.get(check.id).copied().unwrap_or_default() };
-    let shown = (before + 1).min(ladder.len());
-    rungs.insert(check.id.to_string(), shown);
-    let forgetful = state::remember_rungs(&rungs).err();
-    let mut text = format!("{}: hint {shown} of {}\n\n", check.id, ladder.len());
-    for (number, rung) in ladder.iter().enumerate().take(shown) {
+/// Renders the hints shown so far and the next one, and stores how many were shown.
+pub fn next_hint(check: &Check, again: bool) -> String {
+    let hints = check.hints();
+    let mut counts = state::hints_shown();
+    let before = if again { 0 } else { counts.get(check.id).copied().unwrap_or_default() };
+    let shown = (before + 1).min(hints.len());
+    counts.insert(check.id.to_string(), shown);
+    let store_error = state::remember_hints_shown(&counts).err();
+    let mut text = format!("{}: hint {shown} of {}\n\n", check.id, hints.len());
+    for (number, hint) in hints.iter().enumerate().take(shown) {
         let options = textwrap::Options::new(80)
             .subsequent_indent("   ")
-            // A link that is broken at a hyphen can't be copied.
+            // A link that is broken at a hyphen cannot be copied.
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        text.push_str(&textwrap::fill(&format!("{}. {rung}", number + 1), options));
+        text.push_str(&textwrap::fill(&format!("{}. {hint}", number + 1), options));
         text.push('\n');
     }
     text.push('\n');
-    match forgetful {
+    match store_error {
         Some(error) => text.push_str(&format!(
-            "There is no more until target/checker can be written ({error}).\n"
+            "Cannot write to target/checker ({error}), so the next call shows the same hint.\n"
         )),
-        None if shown < ladder.len() => text.push_str("Ask again for the next one.\n"),
+        None if shown < hints.len() => text.push_str("Ask again for the next one.\n"),
         None => {
             let lesson = skeleton::lesson(check.id).unwrap_or_default();
             text.push_str(&format!(

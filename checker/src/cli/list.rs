@@ -20,7 +20,7 @@ pub(super) struct ListArgs {
     exercise: Option<Exercise>,
 }
 
-/// Lists them.
+/// Prints the exercises and checks with their last verdicts.
 pub(super) fn run(args: ListArgs) -> ExitCode {
     let mut out = anstream::stdout().lock();
     let grades = state::grades();
@@ -68,7 +68,8 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
     }
     let _ = writeln!(
         out,
-        "{earned} of {possible} points. `cargo checker grade` looks again; `cargo checker explain CHECK` says what a check is about."
+        "{earned} of {possible} points. `cargo checker grade` grades again; \
+         `cargo checker explain CHECK` explains a check."
     );
     ExitCode::SUCCESS
 }

@@ -1,6 +1,6 @@
-//! Commands that live in packages of their own: what those are built from, nobody has to wait for who only grades.
+//! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! Their words are read here, so that help, complaints and completions need nothing to be built.
+//! Their arguments are parsed here, so that help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,27 +10,27 @@ use std::process::{ExitCode, Stdio};
 use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
-use super::{TargetArg, UNKNOWN, become_it, complain, moving, progress};
+use super::{TargetArg, UNKNOWN, complain, exec, progress, with_spinner};
 use harness::exercise::Exercise;
 use harness::server::build::cargo;
 
-/// Builds this package's program if something changed, and becomes it, with this process's own words.
+/// Builds this package's program if necessary, and replaces this process by it, with its arguments.
 pub(super) async fn hand_over(package: &str) -> ExitCode {
-    let built = moving(&format!("building the {package}"), built(package)).await;
+    let built = with_spinner(&format!("building the {package}"), build(package)).await;
     progress("");
     match built {
-        Ok(program) => {
-            become_it(std::process::Command::new(program).args(std::env::args_os().skip(1)))
-        }
+        Ok(program) => exec(std::process::Command::new(program).args(std::env::args_os().skip(1))),
         Err(why) => complain(UNKNOWN, &why),
     }
 }
 
-/// The program, as this one was built and beside it: whatever workbook is graded, and wherever that builds to.
-async fn built(package: &str) -> Result<PathBuf, String> {
+/// Builds the program with this program's profile, into the folder of this program.
+///
+/// The workbook that is graded may be another one, with another target folder.
+async fn build(package: &str) -> Result<PathBuf, String> {
     let own = std::env::current_exe()
-        .map_err(|error| format!("where this program is can't be told: {error}"))?;
-    let lost = || format!("no place to build the {package} to, beside {}", own.display());
+        .map_err(|error| format!("cannot find the path of this program: {error}"))?;
+    let lost = || format!("no folder to build the {package} in, beside {}", own.display());
     let folder = own.parent().ok_or_else(lost)?;
     let (Some(profile), Some(target)) = (folder.file_name(), folder.parent()) else {
         return Err(lost());
@@ -47,14 +47,14 @@ async fn built(package: &str) -> Result<PathBuf, String> {
         .map_err(|error| format!("cannot run {}: {error}", cargo.display()))?;
     if !output.status.success() {
         return Err(format!(
-            "the {package} can't be built: {}",
+            "cannot build the {package}: {}",
             String::from_utf8_lossy(&output.stderr)
         ));
     }
     Ok(folder.join(format!("{package}{EXE_SUFFIX}")))
 }
 
-/// What `watch` is told.
+/// Arguments of `watch`.
 #[derive(Args)]
 pub struct WatchArgs {
     /// Only this exercise (echo, heartbeat or broadcast)
@@ -81,16 +81,16 @@ pub struct MistakesArgs {
     pub seed: Option<u64>,
 }
 
-/// What `play` is told.
+/// Arguments of `play`.
 #[derive(Args)]
 pub struct PlayArgs {
     /// The exercise to play with
     #[arg(value_enum, value_name = "EXERCISE", default_value_t = ExerciseArg::Broadcast)]
     pub exercise: ExerciseArg,
-    /// Whose server to play with
+    /// The server to play with
     #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
     pub target: TargetArg,
-    /// Play with this program instead, in whatever language
+    /// Play with this program instead, in any language
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     pub command: Option<String>,
     /// Play with a server that runs already
@@ -99,10 +99,10 @@ pub struct PlayArgs {
     /// The port of the page; 0 means any free one
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
-    /// The server's heartbeat interval in milliseconds: short, so that a beat is seen
+    /// The server's heartbeat interval in milliseconds, short enough to watch
     #[arg(long, value_name = "MILLIS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub interval: u64,
-    /// The interface that others reach the page and the server by; only this machine if nobody says
+    /// The address to listen on, for the page and the server; by default only this machine
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
     /// Build and start the server again whenever its source is saved
@@ -113,53 +113,53 @@ pub struct PlayArgs {
 /// An exercise.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum ExerciseArg {
-    /// Says back what it hears
+    /// Sends each message back
     Echo,
     /// The same with heartbeats
     Heartbeat,
-    /// Says to everybody what it hears
+    /// Sends each message to all clients
     Broadcast,
 }
 
-/// What `race` is told.
+/// Arguments of `race`.
 #[derive(Args)]
 pub struct RaceArgs {
-    /// Whose `broadcast` server races
+    /// The `broadcast` server of the race
     #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
     pub target: TargetArg,
-    /// Let this program race instead, in whatever language
+    /// Race this program instead, in any language
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     pub command: Option<String>,
-    /// Let a server race that runs already
+    /// Race a server that runs already
     #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["target", "command"])]
     pub url: Option<String>,
-    /// In 5 s instead of 20: rougher
+    /// Race for 5 s instead of 20: less precise
     #[arg(long)]
     pub quick: bool,
-    /// How far away everybody is: a round trip in milliseconds
+    /// The round-trip time of all clients, in milliseconds
     #[arg(long, value_name = "MILLIS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=2_000))]
     pub rtt: u64,
-    /// How far events are apart, on the average, in milliseconds
+    /// The average time between events, in milliseconds
     #[arg(long, value_name = "MILLIS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=1_000))]
     pub every: u64,
-    /// A new connection for each request of those who ask, instead of one that is kept
+    /// Open a new connection for each polling request, instead of keeping one
     #[arg(long)]
     pub reconnect: bool,
-    /// Repeat a race: all moments and messages follow from its seed
+    /// Repeat a race: all times and messages follow from its seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// How to tell what came out
+    /// The format of the result
     #[arg(long, value_enum, default_value_t = RaceFormat::Human)]
     pub format: RaceFormat,
-    /// Draw it as well
+    /// Also draw a chart
     #[arg(long, value_name = "FILE.svg")]
     pub chart: Option<PathBuf>,
-    /// Make a page of it as well; it needs no network
+    /// Also write a page, which needs no network
     #[arg(long, value_name = "FILE.html")]
     pub html: Option<PathBuf>,
 }
 
-/// A way of telling what came out of a race.
+/// The format of a race's result.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum RaceFormat {
     /// For people
@@ -170,13 +170,13 @@ pub enum RaceFormat {
     Csv,
 }
 
-/// What `polling` is told.
+/// Arguments of `polling`.
 #[derive(Args)]
 pub struct PollingArgs {
     /// Where to listen; port 0 means any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
     pub addr: String,
-    /// Serve a bare TCP relay instead, the floor of the race
+    /// Serve a TCP relay instead, the lower bound of the race
     #[arg(long, hide = true)]
     pub relay: bool,
 }

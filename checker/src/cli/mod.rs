@@ -1,4 +1,4 @@
-//! The command line: it parses and calls. One file a command.
+//! The command line: parses the arguments and calls the library. One file for each command.
 
 mod class;
 mod completions;
@@ -11,11 +11,13 @@ mod museum;
 mod reset;
 mod soak;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use thiserror::Error;
 
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
@@ -23,9 +25,9 @@ use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
 
-/// Exit code for a command line that makes no sense.
+/// Exit code for an invalid command line.
 pub const USAGE: u8 = 2;
-/// Exit code for what could not be judged.
+/// Exit code if there is no verdict.
 pub const UNKNOWN: u8 = 3;
 
 #[derive(Parser)]
@@ -33,7 +35,8 @@ pub const UNKNOWN: u8 = 3;
     name = "cargo checker",
     bin_name = "cargo checker",
     about = "Grades the workbook's servers by talking to them",
-    after_help = "A student needs `grade`, `watch` and `hint`. `cargo checker help COMMAND` says more about each.",
+    after_help = "A student needs `grade`, `watch` and `hint`. \
+                  `cargo checker help COMMAND` explains each.",
     version
 )]
 struct Cli {
@@ -45,7 +48,8 @@ struct Cli {
 enum Command {
     /// Grade the exercises, or some of them
     ///
-    /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
+    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
+    /// verdict.
     Grade(grade::GradeArgs),
     /// Grade an exercise again each time you save it
     ///
@@ -53,45 +57,47 @@ enum Command {
     Watch(live::WatchArgs),
     /// Give a hint for a check; ask again for the next one
     ///
-    /// The first hint is a question, the next ones name places to look at, the last says in words what the code looks
-    /// like. None is the solution.
+    /// The first hint is a question, the next ones name places to look at, the last describes the
+    /// code in words. None is the solution.
     Hint(hint::HintArgs),
     /// Explain a check: the contract, why it matters, a right and a wrong conversation
     Explain(explain::ExplainArgs),
-    /// List exercises and checks, with what the last grade said, points and lessons
+    /// List exercises and checks with their last verdicts, points and lessons
     List(list::ListArgs),
-    /// Put an exercise back to its skeleton; what you had is kept beside it
+    /// Put an exercise back to its skeleton; your file is kept beside it
     Reset(reset::ResetArgs),
-    /// Print a script that completes these words in your shell
+    /// Print a completion script for your shell
     ///
-    /// It completes the word `checker`. Add to your shell's start: alias checker='cargo checker'
+    /// It completes the command `checker`. Add to your shell's startup file:
+    /// alias checker='cargo checker'
     Completions(completions::CompletionsArgs),
-    /// Grade many submissions, which need not be trusted
+    /// Grade many submissions in a sandbox
     Class(class::ClassArgs),
-    /// Show that the checks find what they should: every known mistake against every check
+    /// Show that the checks find every known fault
     ///
-    /// Exit codes: 0 the matrix holds, 1 it does not, 2 the command line makes no sense, 3 it could not be made.
+    /// Exit codes: 0 the matrix holds, 1 it does not, 2 invalid command line, 3 no matrix.
     Museum(museum::MuseumArgs),
     /// Show that the checks catch what students write: each solution with one mistake
     ///
-    /// Exit codes: 0 the check named caught each first, 1 it did not, 2 the command line makes no sense, 3 something
-    /// could not be judged.
+    /// Exit codes: 0 the named check caught each mistake first, 1 it did not, 2 invalid command
+    /// line, 3 a check has no verdict.
     Mistakes(live::MistakesArgs),
-    /// Grade right servers again and again: whatever fails is a fault of the checks
+    /// Grade right servers repeatedly: each failure is a fault of the checks
     ///
-    /// Exit codes: 0 all passed, 1 something failed, 2 the command line makes no sense, 3 something could not be judged.
+    /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
+    /// verdict.
     Soak(soak::SoakArgs),
     /// Play with a server on a page: see the wire live, and pull the cable
     ///
-    /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
+    /// Exit codes: 2 invalid command line, 3 cannot listen.
     Play(live::PlayArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     ///
-    /// Exit codes: 2 the command line makes no sense, 3 it could not listen.
+    /// Exit codes: 2 invalid command line, 3 cannot listen.
     Polling(live::PollingArgs),
     /// Race push against polling, on your own broadcast server
     ///
-    /// Exit codes: 0 measured, 1 the server failed, 2 the command line makes no sense, 3 it could not be measured.
+    /// Exit codes: 0 measured, 1 the server failed, 2 invalid command line, 3 not measured.
     Race(live::RaceArgs),
 }
 
@@ -103,7 +109,7 @@ enum Format {
     Json,
 }
 
-/// Whose servers.
+/// The servers to use.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum TargetArg {
     /// Yours, in day1/
@@ -121,7 +127,7 @@ impl From<TargetArg> for Target {
     }
 }
 
-/// Runs the command line and says with what to exit.
+/// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Class(args) => class::run(args),
@@ -129,15 +135,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command to its end, or until Ctrl-C; says with what to exit.
+/// Runs a command to its end, or until Ctrl-C, and returns the exit code.
 pub fn until_interrupted(running: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return complain(
-                UNKNOWN,
-                &format!("this machine does not let the checker work: {error}"),
-            );
+            return complain(UNKNOWN, &format!("cannot start the async runtime: {error}"));
         }
     };
     let code = runtime.block_on(async {
@@ -146,7 +149,7 @@ pub fn until_interrupted(running: impl Future<Output = ExitCode>) -> ExitCode {
             () = interrupted() => ExitCode::from(INTERRUPTED),
         }
     });
-    // Whatever still reads or waits has nothing more to say.
+    // Blocking reads of standard input never end, so they are not waited for.
     runtime.shutdown_background();
     code
 }
@@ -170,89 +173,118 @@ async fn run(command: Command) -> ExitCode {
     }
 }
 
-/// The exercise of this name, for clap.
+/// Finds the exercise with this name, for clap.
 fn exercise(name: &str) -> Result<Exercise, String> {
     Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
 }
 
-/// The check with this id.
+/// Finds the check with this id, or suggests one.
 fn check(id: &str) -> Result<&'static Check, String> {
     checks::find(id).ok_or_else(|| {
         if let Some(exercise) = Exercise::named(id) {
             return format!(
-                "`{id}` is an exercise; name one of its checks, which `cargo checker list {exercise}` shows"
+                "`{id}` is an exercise; name one of its checks, \
+                 which `cargo checker list {exercise}` shows"
             );
         }
         let close = checks::all().into_iter().find(|check| check.id.ends_with(&format!("::{id}")));
         match close {
             Some(check) => format!("there is no check `{id}`; did you mean {}?", check.id),
-            None => format!("there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"),
+            None => format!(
+                "there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"
+            ),
         }
     })
 }
 
-/// The checks that these words select, with all that they need; or the exit code, once it is told which word selects
-/// nothing.
+/// Returns the checks that these words select, with their prerequisites.
+///
+/// Prints an error and returns its exit code if a word selects nothing.
 fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
     plan::select(words).map_err(|word| {
         complain(
             USAGE,
             &format!(
-                "there is no exercise or check `{word}`; exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+                "there is no exercise or check `{word}`; \
+                 exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
             ),
         )
     })
 }
 
-/// Says on stderr why not; the exit code for it.
-pub fn complain(code: u8, message: &str) -> ExitCode {
+/// Prints an error to stderr and returns this exit code.
+pub fn complain(code: u8, message: impl Display) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
 }
 
-/// The program that `--command` names, started where this one was; or the exit code and the words of a refusal.
-///
-/// # Errors
-/// When it is no command line, or there is no current directory.
-pub fn commanded(command: &str) -> Result<Program, (u8, String)> {
+/// An error of a command, with the exit code for it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct CliError {
+    /// The exit code.
+    pub code: u8,
+    /// The message for stderr.
+    pub message: String,
+}
+
+impl CliError {
+    fn new(code: u8, message: impl ToString) -> Self {
+        CliError { code, message: message.to_string() }
+    }
+
+    fn exit(&self) -> ExitCode {
+        complain(self.code, &self.message)
+    }
+}
+
+impl From<CliError> for (u8, String) {
+    fn from(error: CliError) -> Self {
+        (error.code, error.message)
+    }
+}
+
+/// Returns the program that `--command` names, to be started in the current directory.
+pub fn commanded(command: &str) -> Result<Program, CliError> {
     let argv = split(command).filter(|argv| !argv.is_empty());
     let argv = argv.ok_or_else(|| {
-        (USAGE, format!("--command `{command}` is no command line: is a quote missing?"))
+        let message = format!("--command `{command}` is not a command line: is a quote missing?");
+        CliError::new(USAGE, message)
     })?;
     let directory = std::env::current_dir()
-        .map_err(|error| (UNKNOWN, format!("no current directory: {error}")))?;
+        .map_err(|error| CliError::new(UNKNOWN, format!("no current directory: {error}")))?;
     Ok(Program::new(argv, directory))
 }
 
-/// The words of a command line, as a shell would have them.
+/// Splits a command line as a shell does.
 #[cfg(not(windows))]
 fn split(command: &str) -> Option<Vec<String>> {
     shlex::split(command)
 }
 
-/// The words of a command line, as Windows programs have them: a backslash stands between folders.
+/// Splits a command line as Windows programs do: a backslash separates folders.
 #[cfg(windows)]
 fn split(command: &str) -> Option<Vec<String>> {
     Some(winsplit::split(command))
 }
 
-/// What all chance in a run follows from, if nobody says.
+/// Returns a random seed, for a run without `--seed`.
 pub fn fresh_seed() -> u64 {
-    // Six digits can be typed.
+    // Six digits are easy to type.
     rand::random_range(100_000..1_000_000)
 }
 
-/// Shows this on a terminal, in place of what was shown before.
+/// Replaces the progress line on a terminal.
 pub fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        // Back to the first column, and what was there is erased.
+        // Returns to the first column and erases the line.
         eprint!("\r\x1b[2K{text}");
         let _ = std::io::stderr().flush();
     }
 }
 
-/// Waits, and on a terminal shows that it does, with the seconds it has taken.
-async fn moving<F: Future>(text: &str, what: F) -> F::Output {
+/// Awaits a future, and shows the elapsed seconds on a terminal.
+async fn with_spinner<F: Future>(text: &str, what: F) -> F::Output {
     let mut what = std::pin::pin!(what);
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     let mut passed = 0;
@@ -271,16 +303,17 @@ async fn moving<F: Future>(text: &str, what: F) -> F::Output {
     }
 }
 
-/// Goes on as that program, Ctrl-C included.
+/// Replaces this process by that program, which then also handles Ctrl-C.
 #[cfg(unix)]
-fn become_it(command: &mut std::process::Command) -> ExitCode {
+fn exec(command: &mut std::process::Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
     complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display()))
 }
 
+/// Runs that program and returns its exit code.
 #[cfg(not(unix))]
-fn become_it(command: &mut std::process::Command) -> ExitCode {
+fn exec(command: &mut std::process::Command) -> ExitCode {
     match command.status() {
         Ok(status) => ExitCode::from(
             status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
+use super::{CliError, Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
 use crate::museum::{self, Fault, Matrix, Row};
 use crate::{known_mistakes, report};
 
@@ -24,20 +24,20 @@ pub(super) struct MuseumArgs {
     /// Repeat a run
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Grade the whole museum several times, and write down how those pieces fail that do so in a manner of their own
+    /// Grade the whole museum several times; write how the faults with a unique failure fail
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fault", "format"])]
     signatures: Option<PathBuf>,
-    /// How many times, with --signatures
+    /// How often to grade the museum, with --signatures
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
     rounds: u16,
 }
 
-/// Grades the museum and shows the matrix.
+/// Grades the museum and prints the matrix.
 pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     progress("building …");
     let (program, catalogue) = match museum::open().await {
         Ok(museum) => museum,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     let faults = catalogue.faults;
     if let Some(name) =
@@ -55,9 +55,9 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     if let Some(file) = &args.signatures {
         return write_signatures(file, &program, &faults, &args, seed).await;
     }
-    let matrix = match graded(program, faults, args.jobs, seed, "").await {
+    let matrix = match grade_with_progress(program, faults, args.jobs, seed, "").await {
         Ok(matrix) => matrix,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     let text = match args.format {
         Format::Json => {
@@ -69,14 +69,14 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     ExitCode::from(u8::from(!matrix.complaints(whole).is_empty()))
 }
 
-/// The matrix, with progress; `round` says which, where there are several.
-async fn graded(
+/// Grades the faults and shows progress, with `round` before it.
+async fn grade_with_progress(
     program: PathBuf,
     faults: Vec<Fault>,
     jobs: u16,
     seed: u64,
     round: &str,
-) -> Result<Matrix, String> {
+) -> Result<Matrix, CliError> {
     let (done, mut rows) = mpsc::unbounded_channel();
     let all = faults.len();
     let grading = tokio::spawn(museum::matrix(program, faults, jobs.into(), seed, done));
@@ -86,7 +86,8 @@ async fn graded(
         progress(&format!("{round}{count} of {all} faults, last {name}"));
     }
     progress("");
-    grading.await.map_err(|error| format!("the matrix could not be made: {error}"))
+    let cannot_grade = |error| CliError::new(UNKNOWN, format!("cannot grade the museum: {error}"));
+    grading.await.map_err(cannot_grade)
 }
 
 async fn write_signatures(
@@ -100,31 +101,35 @@ async fn write_signatures(
     for round in 1..=args.rounds {
         let label = format!("round {round} of {}: ", args.rounds);
         let seed = seed.wrapping_add(round.into());
-        match graded(program.to_path_buf(), faults.to_vec(), args.jobs, seed, &label).await {
+        let (program, faults) = (program.to_path_buf(), faults.to_vec());
+        match grade_with_progress(program, faults, args.jobs, seed, &label).await {
             Ok(matrix) => {
-                rounds.push(matrix.faults.iter().filter_map(Row::familiar).collect::<Vec<_>>())
+                rounds.push(matrix.faults.iter().filter_map(Row::known_mistake).collect::<Vec<_>>())
             }
-            Err(error) => return complain(UNKNOWN, &error),
+            Err(error) => return complain(UNKNOWN, error),
         }
     }
-    let telling = known_mistakes::telling(&rounds);
-    for piece in known_mistakes::table()
+    let unique = known_mistakes::unique(&rounds);
+    for known in known_mistakes::table()
         .iter()
-        .filter(|piece| telling.iter().all(|telling| telling.name != piece.name))
+        .filter(|known| unique.iter().all(|unique| unique.name != known.name))
     {
-        let ways = known_mistakes::ways(&rounds, piece);
-        let _ =
-            writeln!(anstream::stderr(), "no longer told by its failure: {} {ways:?}", piece.name);
+        let lookalikes = known_mistakes::lookalikes(&rounds, known);
+        let _ = writeln!(
+            anstream::stderr(),
+            "no longer recognised by its failure: {} {lookalikes:?}",
+            known.name
+        );
     }
     let text =
-        serde_json::to_string_pretty(&telling).expect("a table can be written as JSON") + "\n";
+        serde_json::to_string_pretty(&unique).expect("a table can be written as JSON") + "\n";
     if let Err(error) = std::fs::write(file, text) {
         return complain(USAGE, &format!("cannot write {}: {error}", file.display()));
     }
-    let (telling, all, rounds) = (telling.len(), faults.len(), args.rounds);
+    let (unique, all, rounds) = (unique.len(), faults.len(), args.rounds);
     let _ = writeln!(
         anstream::stdout(),
-        "{telling} of {all} faults fail in a manner of their own, {rounds} times of {rounds}."
+        "{unique} of {all} faults fail in a unique way, {rounds} times of {rounds}."
     );
     ExitCode::SUCCESS
 }

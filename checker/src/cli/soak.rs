@@ -19,7 +19,7 @@ pub(super) struct SoakArgs {
     /// How often to grade each right server
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Keep every core busy meanwhile
+    /// Keep every core busy while grading
     #[arg(long)]
     load: bool,
     /// How many servers to grade at a time
@@ -30,7 +30,7 @@ pub(super) struct SoakArgs {
     seed: Option<u64>,
 }
 
-/// Grades right servers again and again, and tells what did not pass.
+/// Grades right servers repeatedly, and prints each verdict other than `passed`.
 pub(super) async fn run(args: SoakArgs) -> ExitCode {
     let checks = match select(&args.what) {
         Ok(checks) => checks,
@@ -39,7 +39,7 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     progress("building …");
     let (candidates, missing) = match stress::candidates(&checks).await {
         Ok(candidates) => candidates,
-        Err(error) => return complain(UNKNOWN, &error),
+        Err(error) => return complain(UNKNOWN, error),
     };
     for why in missing {
         progress("");
@@ -66,7 +66,7 @@ pub(super) async fn run(args: SoakArgs) -> ExitCode {
     tally.code()
 }
 
-/// What a soak has seen. It is told when the soak ends, also when it ends by Ctrl-C: hours of grading are not lost.
+/// Counts the verdicts. Printed when dropped, so that Ctrl-C does not lose hours of grading.
 struct Tally {
     servers: usize,
     args: SoakArgs,
@@ -86,15 +86,15 @@ impl Tally {
         self.gradings += 1;
         self.verdicts += round.verdicts;
         if !std::io::stderr().is_terminal() {
-            // In a log, at once: who reads it need not wait for the end.
-            let _ = write!(std::io::stderr(), "{}", told(&round.mishaps));
+            // A log shows a mishap at once.
+            let _ = write!(std::io::stderr(), "{}", render(&round.mishaps));
         }
         self.mishaps.extend(round.mishaps);
         let so_far =
             format!("{} of {} gradings, {} mishaps", self.gradings, self.all(), self.mishaps.len());
         progress(&so_far);
         if !std::io::stderr().is_terminal() && self.gradings.is_multiple_of(self.servers) {
-            // In a log, a line for each run.
+            // A log has a line for each run.
             let _ = writeln!(std::io::stderr(), "{so_far}");
         }
     }
@@ -122,10 +122,11 @@ impl Drop for Tally {
             some => format!("interrupted after {some} of {} gradings: ", self.all()),
         };
         let mut out = anstream::stdout().lock();
-        let _ = write!(out, "{}", told(&self.mishaps));
+        let _ = write!(out, "{}", render(&self.mishaps));
         let _ = writeln!(
             out,
-            "{interrupted}{} right servers, {} runs each{load}, seeds from {}: {} verdicts in {:.0} s, {failed} failures, {unknown} unknown ({:.2} %)",
+            "{interrupted}{} right servers, {} runs each{load}, seeds from {}: \
+             {} verdicts in {:.0} s, {failed} failures, {unknown} unknown ({:.2} %)",
             self.servers,
             self.args.runs,
             self.seed,
@@ -137,8 +138,8 @@ impl Drop for Tally {
     }
 }
 
-/// The mishaps by check, each with what repeats it.
-fn told(mishaps: &[FlakyVerdict]) -> String {
+/// Renders the mishaps by check, each with the seed that repeats it.
+fn render(mishaps: &[FlakyVerdict]) -> String {
     let mut by_check: BTreeMap<&str, Vec<&FlakyVerdict>> = BTreeMap::new();
     for mishap in mishaps {
         by_check.entry(mishap.check).or_default().push(mishap);

@@ -1,8 +1,8 @@
-//! Familiar mistakes: when an exercise fails in just the way in which one piece of the museum fails, the report says
-//! what a teacher says about that piece.
+//! Recognises known mistakes: exercises that fail exactly as one fault of the museum does.
 //!
-//! It must never mislead. So it speaks only when all checks of the exercise were judged, those that failed are exactly
-//! those of the piece, each failed in the same manner, and no other piece fails in that way.
+//! The report then shows the teacher's explanation of that fault. It must never mislead. So a
+//! mistake is recognised only if every check of the exercise has a verdict, exactly the fault's
+//! checks failed, each in the same way, and no other fault of the museum fails in that way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,17 +14,17 @@ use crate::report::words::words;
 use harness::exercise::Exercise;
 use harness::verdict::{Failure, FailureKind};
 
-/// How each failed check failed, by its id.
+/// A description of each failure, by the check's id.
 pub type Signature = BTreeMap<String, String>;
 
-/// A piece of the museum and how it fails.
+/// A fault of the museum and how it fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownMistake {
     /// The fault's name.
     pub name: String,
-    /// The exercise that it would solve but for the mistake.
+    /// The exercise that it would solve without the fault.
     pub exercise: String,
-    /// What a teacher would say.
+    /// A teacher's explanation of the fault.
     pub sentence: String,
     /// How it fails.
     pub signature: Signature,
@@ -34,22 +34,26 @@ static TABLE: LazyLock<Vec<KnownMistake>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("signatures.json")).expect("the table was written as JSON")
 });
 
-/// All familiar mistakes; `cargo checker museum --signatures` measured them.
+/// Returns all known mistakes, as measured by `cargo checker museum --signatures`.
 pub fn table() -> &'static [KnownMistake] {
     &TABLE
 }
 
-/// The manner of a failure: its kind, what is wrong and what came, without what differs from run to run.
-fn manner(failure: &Failure) -> String {
+/// Describes a failure by its kind, headline and result, without the parts that vary between runs.
+fn describe(failure: &Failure) -> String {
     let words = words(failure);
-    let came =
-        if words.literal { difference(&words.expected, &words.got) } else { steady(&words.got) };
-    format!("{:?}: {} ({came})", failure.kind, steady(&words.headline))
+    let got = if words.literal {
+        difference(&words.expected, &words.got)
+    } else {
+        remove_variable_parts(&words.got)
+    };
+    format!("{:?}: {} ({got})", failure.kind, remove_variable_parts(&words.headline))
 }
 
-/// A sentence without what is quoted in it, without its measurements, and without which messages fell out of order, which
-/// is chance. Other numbers stay: a 404 is not a 200.
-fn steady(sentence: &str) -> String {
+/// Removes quotations, measurements and the numbers of messages out of order, which are chance.
+///
+/// Other numbers stay: a 404 is not a 200.
+fn remove_variable_parts(sentence: &str) -> String {
     let unquoted: String = sentence.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
     let words: Vec<&str> = unquoted.split(' ').collect();
     let measured = |n: usize| {
@@ -58,23 +62,24 @@ fn steady(sentence: &str) -> String {
             ["ms", "s", "MiB", "KiB", "intervals", "messages", "bytes"].contains(&unit)
         })
     };
-    // The first that is missing tells how long a queue is; of two that changed places neither tells anything.
+    // "message 65 of 130" shows the length of a queue. Two messages that changed places show
+    // nothing.
     let out_of_order =
         |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
     let number =
         |word: &str| word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
     let chance = |n: usize| measured(n) || out_of_order(n);
-    let told = words
+    let stable = words
         .iter()
         .enumerate()
         .map(|(n, word)| if number(word) && chance(n) { "#" } else { *word });
-    told.collect::<Vec<_>>().join(" ")
+    stable.collect::<Vec<_>>().join(" ")
 }
 
-/// The difference about which nothing more can be said.
+/// A difference without a more precise description.
 const OTHER: &str = "other words";
 
-/// In what one text differs from the other.
+/// Describes how two texts differ.
 fn difference(expected: &str, got: &str) -> String {
     if expected.starts_with(got) {
         format!("cut after {} bytes", got.len())
@@ -90,18 +95,18 @@ fn difference(expected: &str, got: &str) -> String {
         "without U+FEFF".to_string()
     } else if expected.ends_with(got) {
         "without its beginning".to_string()
-    } else if replaced(got) > replaced(expected) {
+    } else if count_replacements(got) > count_replacements(expected) {
         "more U+FFFD".to_string()
     } else {
         OTHER.to_string()
     }
 }
 
-fn replaced(text: &str) -> usize {
+fn count_replacements(text: &str) -> usize {
     text.matches(char::REPLACEMENT_CHARACTER).count()
 }
 
-/// How this exercise fails; `None` if it doesn't, or if not all of its checks were run and judged.
+/// Returns how this exercise fails; `None` if it passes or a check of it has no verdict.
 pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
     let of_exercise: Vec<&Graded> =
         graded.iter().filter(|graded| graded.check.exercise == exercise).collect();
@@ -121,7 +126,7 @@ pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
                 return None;
             }
             Outcome::Failed(report) => {
-                signature.insert(graded.check.id.to_string(), manner(&report.failure));
+                signature.insert(graded.check.id.to_string(), describe(&report.failure));
             }
             Outcome::Inconclusive(_) => return None,
             Outcome::Passed | Outcome::Blocked(_) => {}
@@ -130,61 +135,60 @@ pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
     (!signature.is_empty()).then_some(signature)
 }
 
-/// The piece of the museum that fails just as this exercise does, if there is one and no other.
+/// Returns the known mistake that fails exactly as this exercise does, if there is just one.
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> Option<&'static KnownMistake> {
-    failing_so(&signature(graded, exercise)?, exercise)
+    with_signature(&signature(graded, exercise)?, exercise)
 }
 
-/// The piece of the museum that fails in this way, if there is one and no other.
-pub fn failing_so(signature: &Signature, exercise: Exercise) -> Option<&'static KnownMistake> {
-    let mut alike = table()
+/// Returns the known mistake with this signature, if there is just one.
+pub fn with_signature(signature: &Signature, exercise: Exercise) -> Option<&'static KnownMistake> {
+    let mut matching = table()
         .iter()
-        .filter(|piece| piece.exercise == exercise.name() && piece.signature == *signature);
-    alike.next().filter(|_| alike.next().is_none())
+        .filter(|known| known.exercise == exercise.name() && known.signature == *signature);
+    matching.next().filter(|_| matching.next().is_none())
 }
 
-/// Of pieces that were graded several times, those that failed in the same way each time, and in their own.
-pub fn telling(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
+/// Selects the faults that failed in the same way in each round, and in a way that no other did.
+pub(crate) fn unique(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
     let Some(first) = rounds.first() else { return Vec::new() };
-    let everywhere = || rounds.iter().flatten();
-    let mut telling: Vec<KnownMistake> = Vec::new();
-    for piece in first {
-        let steady = rounds.iter().all(|round| round.contains(piece));
-        let own = everywhere().all(|other| {
-            other.name == piece.name
-                || other.exercise != piece.exercise
-                || other.signature != piece.signature
+    let mut selected: Vec<KnownMistake> = Vec::new();
+    for fault in first {
+        let stable = rounds.iter().all(|round| round.contains(fault));
+        let unique = rounds.iter().flatten().all(|other| {
+            other.name == fault.name
+                || other.exercise != fault.exercise
+                || other.signature != fault.signature
         });
-        // Different clocks may strike alike: what came too early, too late or too often has many causes.
-        let timed = piece
+        // A message that comes too early, too late or too often has many possible causes.
+        let timed = fault
             .signature
             .values()
-            .any(|manner| manner.starts_with(&format!("{:?}", FailureKind::WrongTiming)));
-        // And so has a text of which nothing more is known than that it is another.
-        let vague = piece.signature.values().any(|manner| {
-            manner.contains(" differs from ") && manner.ends_with(&format!("({OTHER})"))
+            .any(|failure| failure.starts_with(&format!("{:?}", FailureKind::WrongTiming)));
+        // A text that differs in no known way has many possible causes, too.
+        let vague = fault.signature.values().any(|failure| {
+            failure.contains(" differs from ") && failure.ends_with(&format!("({OTHER})"))
         });
-        if steady && own && !timed && !vague {
-            telling.push(piece.clone());
+        if stable && unique && !timed && !vague {
+            selected.push(fault.clone());
         }
     }
-    telling
+    selected
 }
 
-/// In which ways a piece failed, and who failed likewise: why it is not telling.
-pub fn ways<'a>(
+/// Returns each signature of a fault with the names of all faults that share it.
+pub(crate) fn lookalikes<'a>(
     rounds: &'a [Vec<KnownMistake>],
-    piece: &KnownMistake,
+    fault: &KnownMistake,
 ) -> BTreeMap<&'a Signature, BTreeSet<&'a str>> {
-    let of_exercise = || rounds.iter().flatten().filter(|other| other.exercise == piece.exercise);
-    let mut ways: BTreeMap<&Signature, BTreeSet<&str>> = of_exercise()
-        .filter(|way| way.name == piece.name)
-        .map(|way| (&way.signature, BTreeSet::new()))
+    let of_exercise = || rounds.iter().flatten().filter(|other| other.exercise == fault.exercise);
+    let mut names_by_signature: BTreeMap<&Signature, BTreeSet<&str>> = of_exercise()
+        .filter(|other| other.name == fault.name)
+        .map(|other| (&other.signature, BTreeSet::new()))
         .collect();
     for other in of_exercise() {
-        if let Some(names) = ways.get_mut(&other.signature) {
+        if let Some(names) = names_by_signature.get_mut(&other.signature) {
             names.insert(&other.name);
         }
     }
-    ways
+    names_by_signature
 }

@@ -1,15 +1,16 @@
-//! Verdicts for a student at work: the first failure of the first unfinished exercise, the rest in a line each.
+//! The default report: the first failure of the first unfinished exercise, and one line for the
+//! rest.
 
 use std::fmt::Write;
 
-use super::human::{self, BAD, DIM, GOOD, STRONG, labelled};
+use super::human::{self, BAD, DIM, GOOD, STRONG, write_row};
 use super::json::Totals;
 use crate::grade::{Graded, Outcome, Report};
 use crate::known_mistakes;
 use harness::exercise::{Exercise, Target};
 use harness::verdict::FailureKind;
 
-/// How many characters wide the bar of an exercise is.
+/// The width of an exercise's bar, in characters.
 const BAR: usize = 12;
 
 /// The verdicts on one exercise.
@@ -28,25 +29,25 @@ fn failed(graded: &Graded) -> Option<(&Graded, &Report)> {
     }
 }
 
-/// A failure of what someone has written.
-fn failed_in_earnest(graded: &Graded) -> Option<&Graded> {
+/// Selects failures of an exercise that has been started.
+fn failed_after_start(graded: &Graded) -> Option<&Graded> {
     failed(graded)
         .filter(|(_, report)| report.failure.kind != FailureKind::NotStarted)
         .map(|(graded, _)| graded)
 }
 
-/// The first exercise of the day of which something did not pass.
+/// Returns the first exercise with a check that did not pass.
 pub fn unfinished(graded: &[Graded]) -> Option<Exercise> {
     graded.iter().find(|graded| !passed(graded)).map(|graded| graded.check.exercise)
 }
 
-/// What to look at first: the first failure of the first unfinished exercise, or the first at all.
+/// Returns the first failure of the first unfinished exercise, or else the first of all failures.
 pub fn first_failure(graded: &[Graded]) -> Option<(&Graded, &Report)> {
     let exercise = unfinished(graded)?;
     of(graded, exercise).into_iter().find_map(failed).or_else(|| graded.iter().find_map(failed))
 }
 
-/// A line for each exercise: how far it is.
+/// Renders the progress of each exercise in one line.
 pub fn bars(graded: &[Graded]) -> String {
     Exercise::ALL.into_iter().map(|exercise| bar(exercise, &of(graded, exercise))).collect()
 }
@@ -66,11 +67,12 @@ fn bar(exercise: Exercise, verdicts: &[&Graded]) -> String {
     };
     let name = exercise.name();
     format!(
-        "{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} {count:>2} of {total}{remark}\n"
+        "{STRONG}{name:<10}{STRONG:#} {GOOD}{done}{GOOD:#}{DIM}{open}{DIM:#} \
+         {count:>2} of {total}{remark}\n"
     )
 }
 
-/// Why there is nothing yet to say a line each about.
+/// Returns why no check of the exercise could run.
 fn not_running(verdicts: &[&Graded]) -> Option<FailureKind> {
     let kinds =
         verdicts.iter().filter_map(|graded| failed(graded)).map(|(_, report)| report.failure.kind);
@@ -79,7 +81,7 @@ fn not_running(verdicts: &[&Graded]) -> Option<FailureKind> {
         .find(|kind| matches!(kind, FailureKind::NotStarted | FailureKind::DoesNotCompile))
 }
 
-/// A line for each exercise, and one for each check of the first unfinished one.
+/// Renders a line for each exercise, and for each check of the first unfinished exercise.
 pub fn overview(graded: &[Graded]) -> String {
     let mut out = String::new();
     let unfinished = unfinished(graded);
@@ -96,7 +98,7 @@ pub fn overview(graded: &[Graded]) -> String {
     out
 }
 
-/// The whole of it.
+/// Renders the whole report.
 pub fn report(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
     let mut out = overview(graded);
     let Some((failed, report)) = first_failure(graded) else {
@@ -118,7 +120,7 @@ fn closing(
     let (id, exercise) = (failed.check.id, failed.check.exercise);
     let mut out = String::new();
     let others =
-        graded.iter().filter_map(failed_in_earnest).filter(|other| other.check.id != id).count();
+        graded.iter().filter_map(failed_after_start).filter(|other| other.check.id != id).count();
     let _ = write!(out, "{STRONG}{} of {} checks passed", totals.passed, totals.all());
     if others > 0 {
         let _ = write!(out, ", {others} more failed");
@@ -129,22 +131,22 @@ fn closing(
     let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
     out.push_str(&looks_like(graded, exercise));
     if let Some(target) = target {
-        labelled(&mut out, "edit", &exercise.source(target));
+        write_row(&mut out, "edit", &exercise.source(target));
     }
     if report.failure.kind != FailureKind::NotStarted {
-        labelled(&mut out, "stuck?", &format!("cargo checker hint {id}"));
+        write_row(&mut out, "stuck?", &format!("cargo checker hint {id}"));
     }
     if others > 0 {
-        labelled(&mut out, "all of it", "cargo checker grade --all");
+        write_row(&mut out, "all of it", "cargo checker grade --all");
     }
     out
 }
 
-/// The mistake of the museum that this exercise fails like, as a line or two; nothing if it is not known.
+/// Renders the known mistake that this exercise fails like; empty if there is none.
 pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
     let mut out = String::new();
     if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
-        labelled(
+        write_row(
             &mut out,
             "familiar",
             &format!("this looks like {}: {}", piece.name, piece.sentence),

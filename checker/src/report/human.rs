@@ -1,4 +1,4 @@
-//! Verdicts for people: 80 columns, colours that a terminal may drop.
+//! Renders verdicts as text in 80 columns, with colours.
 
 use std::fmt::Write;
 
@@ -12,9 +12,9 @@ use harness::verdict::FailureKind;
 use harness::wire::transcript::TranscriptLine;
 
 const WIDTH: usize = 80;
-/// Where the text begins behind a label.
+/// The column where the text after a label begins.
 const INDENT: usize = 11;
-/// How many characters are shown before and after the first difference of two texts.
+/// The number of characters shown before and after the first difference of two texts.
 const AROUND: usize = 26;
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -23,7 +23,7 @@ pub(super) const DIM: Style = Style::new().dimmed();
 const LABEL: Style = AnsiColor::Cyan.on_default();
 pub(super) const STRONG: Style = Style::new().bold();
 
-/// All that there is to say about a failed check.
+/// Renders a failed check with its evidence.
 pub fn failure(graded: &Graded, report: &Report) -> String {
     let mut out = String::new();
     let summary = format!("{}: {}", graded.check.id, report.words.headline);
@@ -31,29 +31,29 @@ pub fn failure(graded: &Graded, report: &Report) -> String {
         let _ = writeln!(out, "{BAD}{line}{BAD:#}");
     }
     if report.failure.kind == FailureKind::NotStarted {
-        labelled(&mut out, "next", &report.hint);
+        write_row(&mut out, "next", &report.hint);
         return out;
     }
     out.push('\n');
-    labelled(&mut out, "contract", graded.check.row());
-    labelled(&mut out, "when", &report.words.when);
+    write_row(&mut out, "contract", graded.check.row());
+    write_row(&mut out, "when", &report.words.when);
     if report.failure.kind == FailureKind::DoesNotCompile {
         let _ = writeln!(out, "\n{}", report.words.got);
     } else if report.words.literal {
         literal(&mut out, &report.words.expected, &report.words.got);
     } else {
-        labelled(&mut out, "expected", &report.words.expected);
-        labelled(&mut out, "got", &report.words.got);
+        write_row(&mut out, "expected", &report.words.expected);
+        write_row(&mut out, "got", &report.words.got);
     }
     conversation(&mut out, &report.transcript);
-    printed(&mut out, report);
+    log(&mut out, report);
     out.push('\n');
-    labelled(&mut out, "hint", &report.hint);
-    labelled(&mut out, "lesson", graded.check.lesson);
+    write_row(&mut out, "hint", &report.hint);
+    write_row(&mut out, "lesson", graded.check.lesson);
     out
 }
 
-pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
+pub(super) fn write_row(out: &mut String, label: &str, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -67,7 +67,7 @@ pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
     }
 }
 
-/// Two texts one above the other, with a caret where they part.
+/// Renders two texts one above the other, with a caret below their first difference.
 fn literal(out: &mut String, expected: &str, got: &str) {
     let escaped = |text: &str| -> Vec<String> {
         text.chars().map(|c| c.escape_debug().to_string()).collect()
@@ -114,13 +114,13 @@ fn conversation(out: &mut String, lines: &[TranscriptLine]) {
         let client = if several { format!("client {:<3}", line.client) } else { String::new() };
         let arrow = if line.direction == "to-server" { "→" } else { "←" };
         let length = line.length.map(|length| length.to_string()).unwrap_or_default();
-        // A frame that is not the last of its message says so by three dots.
+        // Three dots mark a frame that is not the last of its message.
         let kind = format!("{}{}", line.kind, if line.fin == Some(false) { "…" } else { "" });
         let text = format!(
             "{:>3} {:>7.1}  {client}{arrow} {kind:<13}{length:>5}  {}",
             line.n, line.millis, line.text
         );
-        let text = clipped(&text, WIDTH - 2);
+        let text = clip(&text, WIDTH - 2);
         let _ = if line.marked {
             writeln!(out, "{BAD}> {text}{BAD:#}")
         } else {
@@ -129,45 +129,45 @@ fn conversation(out: &mut String, lines: &[TranscriptLine]) {
     }
 }
 
-fn printed(out: &mut String, report: &Report) {
+fn log(out: &mut String, report: &Report) {
     if !report.panic.is_empty() {
         let _ = writeln!(out, "\n{STRONG}The server panicked{STRONG:#}");
-        indented(out, &report.panic);
+        indent(out, &report.panic);
     }
     let others: Vec<String> =
         report.printed.iter().filter(|line| !report.panic.contains(line)).cloned().collect();
     if !others.is_empty() {
         let _ = writeln!(out, "\n{STRONG}The server printed last{STRONG:#}");
-        indented(out, &others);
+        indent(out, &others);
     }
     if let Some(status) = &report.ended {
         let _ = writeln!(out, "\n{BAD}The server's process ended ({status}).{BAD:#}");
     }
 }
 
-fn indented(out: &mut String, lines: &[String]) {
+fn indent(out: &mut String, lines: &[String]) {
     for line in lines {
-        let shown = clipped(line, WIDTH - 4);
+        let shown = clip(line, WIDTH - 4);
         let _ = writeln!(out, "    {}", shown.replace(|c: char| c.is_control() && c != '\t', "·"));
     }
 }
 
-/// A line that is not too long, and says so if it was.
-fn clipped(line: &str, width: usize) -> String {
+/// Cuts a line to `width` characters, with `…` at the cut.
+fn clip(line: &str, width: usize) -> String {
     if line.chars().count() <= width {
         return line.to_string();
     }
     line.chars().take(width - 1).chain(['…']).collect()
 }
 
-/// One line about a check.
+/// Renders a verdict in one line.
 pub fn line(graded: &Graded) -> String {
     let id = graded.check.id;
     match &graded.outcome {
         Outcome::Passed => format!("{GOOD}  passed{GOOD:#}   {id}"),
         Outcome::Failed(report) => {
             let text = format!("  failed   {id:<22} {}", report.words.headline);
-            format!("{BAD}{}{BAD:#}", clipped(&text, WIDTH))
+            format!("{BAD}{}{BAD:#}", clip(&text, WIDTH))
         }
         Outcome::Blocked(by) => format!("{DIM}  blocked  {id:<22} by {by}{DIM:#}"),
         Outcome::Inconclusive(reason) => {
@@ -178,7 +178,7 @@ pub fn line(graded: &Graded) -> String {
     }
 }
 
-/// All verdicts, a line each.
+/// Renders all verdicts, one line for each.
 pub fn overview(graded: &[Graded]) -> String {
     let mut out = String::new();
     for exercise in Exercise::ALL {
@@ -198,7 +198,7 @@ pub fn overview(graded: &[Graded]) -> String {
     out
 }
 
-/// What to do next, as the last thing on the screen.
+/// Renders the totals and the next step, for the end of the output.
 pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
     let totals = Totals::of(graded);
     let mut out = String::new();
@@ -217,7 +217,8 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
                 writeln!(
                     out,
                     "{count}; {n} could not be judged, for the reason beside each.\n\
-                     Mend what it names, or close what keeps this machine busy, and run it again."
+                     Fix what it names, or close programs that keep this machine busy. \
+                     Then run it again."
                 )
             }
         };
@@ -232,29 +233,26 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
     let id = failed.check.id;
     let exercise = failed.check.exercise;
     if report.failure.kind == FailureKind::NotStarted {
-        let _ = writeln!(
-            out,
-            "{STRONG}Next: {exercise}.{STRONG:#} It is not started, and that is where the day begins for it."
-        );
-        labelled(&mut out, "  read", exercise.lesson());
+        let _ = writeln!(out, "{STRONG}Next: {exercise}.{STRONG:#} Not started yet. Start here:");
+        write_row(&mut out, "  read", exercise.lesson());
     } else {
         let _ = writeln!(out, "{STRONG}Next: {id}.{STRONG:#}");
-        labelled(&mut out, "  why", &report.words.headline);
-        labelled(&mut out, "  hint", &report.hint);
+        write_row(&mut out, "  why", &report.words.headline);
+        write_row(&mut out, "  hint", &report.hint);
         if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
-            labelled(
+            write_row(
                 &mut out,
                 "  familiar",
                 &format!("this looks like {}: {}", piece.name, piece.sentence),
             );
         }
-        labelled(&mut out, "  read", failed.check.lesson);
-        labelled(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
+        write_row(&mut out, "  read", failed.check.lesson);
+        write_row(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
     }
     if let Some(target) = target {
-        labelled(&mut out, "  edit", &exercise.source(target));
+        write_row(&mut out, "  edit", &exercise.source(target));
         let prefix = if target == Target::Solutions { "CHECKER_TARGET=solutions " } else { "" };
-        labelled(&mut out, "  grade", &format!("{prefix}cargo test -p checker {exercise}::"));
+        write_row(&mut out, "  grade", &format!("{prefix}cargo test -p checker {exercise}::"));
     }
     out
 }

@@ -10,7 +10,7 @@ use harness::wire::transcript::TranscriptLine;
 /// The whole result.
 #[derive(Debug, Serialize)]
 pub struct Result<'a> {
-    /// What all chance followed from; `--seed` repeats it.
+    /// The seed of all random values; `--seed` repeats the run.
     pub seed: u64,
     /// The exercises that were graded, in the order of the day.
     pub exercises: Vec<ExerciseResult<'a>>,
@@ -25,16 +25,16 @@ pub struct ExerciseResult<'a> {
     pub name: &'static str,
     /// Its checks, in the contract's order.
     pub checks: Vec<CheckRecord<'a>>,
-    /// The mistake of the museum that fails in just this way, if there is one.
+    /// The known mistake that fails in exactly this way, if there is one.
     pub looks_like: Option<LooksLike>,
 }
 
-/// A familiar mistake.
+/// A known mistake.
 #[derive(Debug, Serialize)]
 pub struct LooksLike {
     /// Its name in the museum.
     pub name: &'static str,
-    /// What a teacher would say.
+    /// A teacher's explanation of it.
     pub sentence: &'static str,
 }
 
@@ -45,23 +45,23 @@ pub struct CheckRecord<'a> {
     pub id: &'static str,
     /// `passed`, `failed`, `blocked` or `unknown`.
     pub outcome: &'static str,
-    /// How long it ran, in milliseconds.
+    /// Its duration in milliseconds.
     pub millis: u64,
-    /// What is wrong, in a sentence; for a blocked or unknown check why it is.
+    /// The headline of a failure, or the reason for `blocked` or `unknown`.
     pub summary: String,
-    /// What the contract wants.
+    /// The requirement of the contract.
     pub expected: Option<&'a str>,
-    /// What came.
+    /// The server's actual behaviour.
     pub got: Option<&'a str>,
     /// The conversation.
     pub transcript: &'a [TranscriptLine],
-    /// What to think of first.
+    /// Advice on how to fix it.
     pub hint: Option<&'a str>,
     /// The page to read.
     pub lesson: &'static str,
 }
 
-/// How many checks came out how.
+/// The number of checks with each outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Passed.
@@ -70,12 +70,12 @@ pub struct Totals {
     pub failed: usize,
     /// Blocked.
     pub blocked: usize,
-    /// Could not be judged.
+    /// Without a verdict.
     pub unknown: usize,
 }
 
 impl Totals {
-    /// Counts them.
+    /// Counts the outcomes.
     pub fn of(graded: &[Graded]) -> Self {
         let mut totals = Totals::default();
         for graded in graded {
@@ -89,24 +89,24 @@ impl Totals {
         totals
     }
 
-    /// All of them.
+    /// Returns the number of all checks.
     pub fn all(self) -> usize {
         self.passed + self.failed + self.blocked + self.unknown
     }
 
-    /// The exit code that says the same: 0 all passed, 1 something failed, 3 something could not be judged.
+    /// Returns the exit code: 0 all passed, 1 a check failed, 3 a check has no verdict.
     pub fn exit_code(self) -> u8 {
         match self {
             Totals { failed: 1.., .. } => 1,
             Totals { unknown: 1.., .. } => 3,
-            // Nothing is blocked unless something failed; if it were, it would not have passed.
+            // A check is blocked only if another failed. If not, it has not passed either.
             Totals { blocked: 1.., .. } => 1,
             _ => 0,
         }
     }
 }
 
-/// The result of these verdicts.
+/// Builds the JSON result of these verdicts.
 pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
         let checks: Vec<_> =

@@ -1,11 +1,11 @@
-//! The kill matrix, for people.
+//! Renders the kill matrix as tables.
 
 use std::fmt::Write;
 
 use crate::museum::{Matrix, Row};
 use harness::exercise::Exercise;
 
-/// One table an exercise: a row a fault, a column a check.
+/// Renders a table for each exercise, with a row for each fault and a column for each check.
 pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     let mut out = String::new();
     for exercise in Exercise::ALL {
@@ -17,7 +17,8 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     }
     let _ = writeln!(
         out,
-        "X caught by the check it names   x caught by another that it violates   ! failed by an innocent check"
+        "X caught by the check it names   x caught by another that it violates   \
+         ! failed by a check that it does not violate"
     );
     let _ = writeln!(out, "b blocked   · passed   ? could not be judged\n");
     if whole {
@@ -31,7 +32,8 @@ pub fn matrix(matrix: &Matrix, whole: bool) -> String {
     if complaints.is_empty() {
         let _ = writeln!(
             out,
-            "The matrix holds: {faults} faults, each caught by the check it names, none failed by an innocent one."
+            "The matrix holds: {faults} faults, each caught by the check it names, \
+             none failed by a check that it does not violate."
         );
     } else {
         let _ = writeln!(out, "The matrix does not hold ({faults} faults):");

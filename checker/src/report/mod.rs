@@ -1,4 +1,4 @@
-//! Verdicts told: one file a format.
+//! Renders verdicts: one file for each format.
 
 pub mod brief;
 pub mod human;

@@ -1,4 +1,4 @@
-//! Where the time went.
+//! Renders where the time of a grading went.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::grade::Graded;
 use harness::exercise::Exercise;
 
-/// Columns of the drawing.
+/// The width of the bars, in columns.
 const COLUMNS: u64 = 36;
 
-/// A line each: when it ran and how long, drawn on one scale; and what bounds the whole. `spared` are the exercises whose
-/// build was waited for in an earlier run.
+/// Draws each check's start and duration on one scale, and names what limits the whole.
+///
+/// `spared` lists exercises that did not wait for uptime, because the program passed before.
 pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exercise]) -> String {
     let mut out = String::new();
     let end = graded.iter().map(|graded| graded.span.1).max().unwrap_or_default().max(1);
@@ -55,7 +56,8 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
     {
         let _ = writeln!(
             out,
-            "heartbeats: things came up to {} ms late, and from {} ms on no failure would be believed; slack {} ms ({})",
+            "heartbeats: events came up to {} ms late; from {} ms on, no failure counts; \
+             slack {} ms ({})",
             late.worst.as_millis(),
             late.limit.as_millis(),
             late.limit.saturating_sub(late.worst).as_millis(),
@@ -65,7 +67,7 @@ pub fn table(graded: &[Graded], build: Duration, total: Duration, spared: &[Exer
     for exercise in spared {
         let _ = writeln!(
             out,
-            "{exercise} was not waited for to be a second old: this program was right then in an earlier run"
+            "{exercise} did not wait for its first second: this program passed in an earlier run"
         );
     }
     out

@@ -1,22 +1,22 @@
-//! A failure in words: the only place where data becomes sentences.
+//! Renders a failure in words. No other module turns a failure's data into sentences.
 
 use harness::client::{ClientEvent, describe};
 use harness::failure::{Awaited, Cause, Instead};
 use harness::verdict::Failure;
 use harness::wire::transcript::quoted;
 
-/// What a report says of a failure.
+/// The rows of a report on a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// What the server did, in one sentence.
+    /// One sentence that names the server's error.
     pub headline: String,
-    /// The circumstances. Empty where the headline says it all.
+    /// The circumstances. May be empty.
     pub when: String,
-    /// What the contract requires.
+    /// The requirement of the contract.
     pub expected: String,
-    /// What came.
+    /// The server's actual behaviour.
     pub got: String,
-    /// Whether `expected` and `got` are texts to compare character by character.
+    /// True if `expected` and `got` are texts to compare character by character.
     pub literal: bool,
 }
 
@@ -91,7 +91,7 @@ fn sentence(cause: &Cause) -> (String, String, String) {
     }
 }
 
-/// What was awaited, as a noun phrase.
+/// Renders the awaited event as a noun phrase.
 fn noun(awaited: &Awaited) -> String {
     match awaited {
         Awaited::UpgradeResponse => "a response to the upgrade request".to_string(),

@@ -1,8 +1,8 @@
-//! Tells when an exercise's files have changed.
+//! Reports changes of an exercise's files.
 //!
-//! The system's file events make it quick; that it looks by itself as well makes it work where there are none (network
-//! file systems, folders shared with a virtual machine). What counts is what is in the files: an editor may write them
-//! in place, replace them, or touch them without a change.
+//! The system's file events make it fast. It polls as well, because some file systems have no
+//! events: network file systems, or folders shared with a virtual machine. It compares contents,
+//! because editors may replace files, or write them without a change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,27 +17,28 @@ use tokio::time::sleep;
 use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
 
-/// How often it looks without having been told.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(120);
-/// So long nothing may change before a save counts as complete.
+/// A save counts as complete after this time without a change.
 const SETTLED: Duration = Duration::from_millis(15);
-/// A file that is missing or empty is waited for so long: an editor may be about to write it.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(120);
-/// A file's own time is believed if it is no older than this.
+/// The time limit for a missing or empty file, which an editor may be about to write.
+const SAVE_TIMEOUT: Duration = Duration::from_millis(120);
+/// The greatest age of a modification time that is used.
 const RECENT: Duration = Duration::from_secs(2);
 
 /// Exercises that were saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
-    /// Which.
+    /// The exercises.
     pub(crate) exercises: Vec<Exercise>,
-    /// When the file was written, as far as its time can be believed.
+    /// The time of the save: the modification time, or else the time of detection.
     pub(crate) at: Instant,
-    /// When that was noticed.
+    /// The time of detection.
     pub(crate) noticed: Instant,
 }
 
-/// What is in an exercise's files: a fingerprint, when it was last written, and whether anything is there.
+/// The state of an exercise's files: a fingerprint, the last modification, and whether `main.rs`
+/// has any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Contents {
     fingerprint: u64,
@@ -45,14 +46,14 @@ struct Contents {
     complete: bool,
 }
 
-/// Tells of saves of these exercises from now on, until the receiver is dropped.
+/// Reports saves of these exercises from now on, until the receiver is dropped.
 pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> {
-    let (told, saved) = mpsc::unbounded_channel();
-    // Not by the task, which may be late: what is saved before its turn would never be told of.
+    let (sender, saved) = mpsc::unbounded_channel();
+    // Not inside the task, which may start late and would miss a save before that.
     let mut seen = look(&exercises);
     tokio::spawn(async move {
         let (_watcher, mut events) = events(&exercises);
-        while !told.is_closed() {
+        while !sender.is_closed() {
             tokio::select! {
                 Some(()) = events.recv() => {}
                 () = sleep(LOOK) => {}
@@ -61,7 +62,7 @@ pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> 
                 continue;
             }
             let noticed = Instant::now();
-            let now = settled(&exercises, noticed).await;
+            let now = wait_until_stable(&exercises, noticed).await;
             while events.try_recv().is_ok() {}
             let changed =
                 |exercise: &Exercise| seen[exercise].fingerprint != now[exercise].fingerprint;
@@ -69,7 +70,7 @@ pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> 
             if !changed.is_empty() {
                 let written = changed.iter().filter_map(|exercise| now[exercise].written).max();
                 let at = written.and_then(instant).map_or(noticed, |written| written.min(noticed));
-                let _ = told.send(Saved { exercises: changed, at, noticed });
+                let _ = sender.send(Saved { exercises: changed, at, noticed });
             }
             seen = now;
         }
@@ -77,16 +78,16 @@ pub(crate) fn saves(exercises: Vec<Exercise>) -> mpsc::UnboundedReceiver<Saved> 
     saved
 }
 
-/// Events of the folders, not of the files: a file that is replaced takes its watcher with it.
+/// Watches the folders, not the files, because replacing a file ends its watch.
 fn events(exercises: &[Exercise]) -> (Option<RecommendedWatcher>, mpsc::Receiver<()>) {
-    let (told, events) = mpsc::channel(1);
-    // One that waits is as good as many.
+    let (sender, events) = mpsc::channel(1);
+    // One pending event is enough, so a full channel is no error.
     let handler = move |_: notify::Result<notify::Event>| {
-        let _ = told.try_send(());
+        let _ = sender.try_send(());
     };
     let watcher = notify::recommended_watcher(handler).ok().map(|mut watcher| {
         for exercise in exercises {
-            // Where this fails, looking is enough.
+            // If this fails, polling is enough.
             let _ = watcher.watch(&folder(*exercise), RecursiveMode::Recursive);
         }
         watcher
@@ -94,14 +95,14 @@ fn events(exercises: &[Exercise]) -> (Option<RecommendedWatcher>, mpsc::Receiver
     (watcher, events)
 }
 
-/// What is there once nothing changes any more.
-async fn settled(exercises: &[Exercise], since: Instant) -> BTreeMap<Exercise, Contents> {
+/// Waits until nothing changes, and returns the state then.
+async fn wait_until_stable(exercises: &[Exercise], since: Instant) -> BTreeMap<Exercise, Contents> {
     let mut last = look(exercises);
     loop {
         sleep(SETTLED).await;
         let now = look(exercises);
         let complete = now.values().all(|contents| contents.complete);
-        if (complete && !differs(&last, &now)) || since.elapsed() > RESPONSE_TIMEOUT {
+        if (complete && !differs(&last, &now)) || since.elapsed() > SAVE_TIMEOUT {
             return now;
         }
         last = now;
@@ -138,7 +139,7 @@ fn contents(exercise: Exercise) -> Contents {
     contents
 }
 
-/// What cargo may compile; not what editors put beside it.
+/// Adds the Rust sources in a folder, without hidden files, which editors leave there.
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
@@ -154,7 +155,7 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file's time on the clock that measures durations; none if it is old or in the future.
+/// Converts a modification time to an `Instant`; `None` if it is too old or in the future.
 fn instant(written: SystemTime) -> Option<Instant> {
     let age = SystemTime::now().duration_since(written).ok().filter(|age| *age < RECENT)?;
     Instant::now().checked_sub(age)

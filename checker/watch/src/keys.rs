@@ -1,4 +1,4 @@
-//! What is pressed, and the terminal's size.
+//! Reads keys and changes of the terminal's size.
 
 use std::io::{self, IsTerminal};
 
@@ -6,31 +6,28 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, rea
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use tokio::sync::mpsc;
 
-/// What the student wants.
+/// A command of the student, or an event of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// The next hint.
+    /// Show the next hint.
     Hint,
-    /// The lesson.
+    /// Show the lesson.
     Lesson,
-    /// All failures, or the first only.
+    /// Switch between all failures and the first.
     All,
-    /// The same again.
+    /// Grade again.
     Again,
-    /// The end.
+    /// Quit.
     Quit,
-    /// The terminal has another size now.
+    /// The size of the terminal changed.
     Resized,
 }
 
-/// While this lives, keys come one by one, and aren't shown.
+/// Keeps the terminal in raw mode until it is dropped: keys arrive one by one and are not echoed.
 pub(crate) struct Keyboard(());
 
 impl Keyboard {
-    /// Listens to the terminal, if there is one.
-    ///
-    /// # Errors
-    /// When the terminal can't be switched to single keys.
+    /// Starts to read keys, if there is a terminal.
     pub(crate) fn open() -> io::Result<Option<(Self, mpsc::UnboundedReceiver<Key>)>> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Ok(None);
@@ -38,7 +35,7 @@ impl Keyboard {
         enable_raw_mode()?;
         let keyboard = Keyboard(());
         let (pressed, keys) = mpsc::unbounded_channel();
-        // A thread that nobody waits for: reading a key can't be given up.
+        // A detached thread, because a blocking read of a key cannot be cancelled.
         std::thread::spawn(move || {
             while let Ok(event) = read() {
                 if let Some(key) = key(&event)
@@ -47,7 +44,7 @@ impl Keyboard {
                     return;
                 }
             }
-            // There is no terminal any more.
+            // The terminal is gone.
             let _ = pressed.send(Key::Quit);
         });
         Ok(Some((keyboard, keys)))

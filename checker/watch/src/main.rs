@@ -1,7 +1,7 @@
-//! `cargo checker watch`, which the checker hands over to: grades again what is saved.
+//! `cargo checker watch`: grades an exercise each time it is saved.
 //!
-//! [`files`] tells of saves, [`round`] builds and grades, [`screen`] shows what came out, [`keys`] are pressed, and
-//! [`session`] brings them together.
+//! [`files`] reports saves, [`round`] builds and grades, [`keys`] reads keys, [`screen`] draws, and
+//! [`session`] connects them.
 
 mod files;
 mod keys;
@@ -30,15 +30,15 @@ fn main() -> ExitCode {
     until_interrupted(run(args))
 }
 
-/// Watches until the student quits.
+/// Runs the session until the student quits.
 async fn run(args: WatchArgs) -> ExitCode {
     let exercises = args.exercise.map_or_else(|| Exercise::ALL.to_vec(), |exercise| vec![exercise]);
     let session = Session::new(exercises, args.seed.unwrap_or_else(fresh_seed));
-    match session.run(|check| hint::next_rung(check, false)).await {
+    match session.run(|check| hint::next_hint(check, false)).await {
         Ok(()) => {
             println!();
             ExitCode::SUCCESS
         }
-        Err(error) => complain(UNKNOWN, &format!("this terminal gives no keys: {error}")),
+        Err(error) => complain(UNKNOWN, &format!("cannot read keys from this terminal: {error}")),
     }
 }

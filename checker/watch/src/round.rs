@@ -1,4 +1,4 @@
-//! One round: build, then grade. It can be given up.
+//! One round: build, then grade. It can be aborted.
 
 use std::time::{Duration, Instant};
 
@@ -8,72 +8,73 @@ use checker::grade::{self, Graded};
 use checker::plan;
 use harness::exercise::{Exercise, Target};
 
-/// What a round tells.
+/// An event of a round.
 #[derive(Debug)]
-pub(crate) enum News {
-    /// It was built, or failed to build, which the verdicts will say.
+pub(crate) enum RoundEvent {
+    /// The build ended. If it failed, the verdicts contain the error.
     Built(Duration),
     /// A check has its verdict.
     Verdict(Box<Graded>),
-    /// All have.
+    /// All checks have their verdicts.
     Complete(Duration),
-    /// It was given up, or could not be carried out for the reason given.
+    /// The round was aborted, or failed for this reason.
     Over(Option<String>),
 }
 
-/// A round that is under way. When it is dropped, it is given up.
+/// A running round. Dropping it aborts it.
 pub(crate) struct Round {
-    /// What is built and graded.
+    /// The exercises that are built and graded.
     pub(crate) exercises: Vec<Exercise>,
-    /// How long building took, once it is over.
+    /// The duration of the build, after its end.
     pub(crate) built: Option<Duration>,
-    /// What it tells. It ends with `Complete` or `Over`.
-    pub(crate) news: mpsc::UnboundedReceiver<News>,
-    given_up: watch::Sender<bool>,
+    /// The events. The last is `Complete` or `Over`.
+    pub(crate) events: mpsc::UnboundedReceiver<RoundEvent>,
+    aborted: watch::Sender<bool>,
 }
 
 impl Round {
-    /// Starts one.
+    /// Starts a round.
     pub(crate) fn start(exercises: Vec<Exercise>, seed: u64) -> Self {
-        let (tell, news) = mpsc::unbounded_channel();
-        let given_up = watch::Sender::new(false);
-        tokio::spawn(run(exercises.clone(), seed, tell, given_up.subscribe()));
-        Round { exercises, built: None, news, given_up }
+        let (sender, events) = mpsc::unbounded_channel();
+        let aborted = watch::Sender::new(false);
+        tokio::spawn(run(exercises.clone(), seed, sender, aborted.subscribe()));
+        Round { exercises, built: None, events, aborted }
     }
 
-    /// Gives it up. It goes on to build, for a compiler that is killed may leave half a program; it grades nothing any
-    /// more, and says so by [`News::Over`].
-    pub(crate) fn give_up(&self) {
-        self.given_up.send_replace(true);
+    /// Aborts the round, which then sends [`RoundEvent::Over`].
+    ///
+    /// A build is finished first, because killing a compiler may leave half a program.
+    pub(crate) fn abort(&self) {
+        self.aborted.send_replace(true);
     }
 }
 
 async fn run(
     exercises: Vec<Exercise>,
     seed: u64,
-    tell: mpsc::UnboundedSender<News>,
-    mut given_up: watch::Receiver<bool>,
+    events: mpsc::UnboundedSender<RoundEvent>,
+    mut aborted: watch::Receiver<bool>,
 ) {
     let checks = checks::all().into_iter().filter(|check| exercises.contains(&check.exercise));
     let checks = plan::with_needs(checks.map(|check| check.id).collect());
     let began = Instant::now();
-    let plan = match plan::built(checks, Target::Day1, seed).await {
-        Ok(plan) => plan.remembering(),
-        Err(reason) => return drop(tell.send(News::Over(Some(reason)))),
+    let plan = match plan::build_plan(checks, Target::Day1, seed).await {
+        Ok(plan) => plan.remember_uptime(),
+        Err(error) => return drop(events.send(RoundEvent::Over(Some(error.to_string())))),
     };
-    let _ = tell.send(News::Built(began.elapsed()));
+    let _ = events.send(RoundEvent::Built(began.elapsed()));
     let graded_from = Instant::now();
     let (done, mut verdicts) = mpsc::unbounded_channel();
-    let passing_on = async {
+    let forward = async {
         while let Some(graded) = verdicts.recv().await {
-            let _ = tell.send(News::Verdict(Box::new(graded)));
+            let _ = events.send(RoundEvent::Verdict(Box::new(graded)));
         }
     };
-    let grading = async { tokio::join!(grade::grade(plan, done), passing_on) };
+    let grading = async { tokio::join!(grade::grade(plan, done), forward) };
     tokio::select! {
         biased;
-        // An error: nobody is there to give it up, or to be told.
-        _ = given_up.wait_for(|given_up| *given_up) => drop(tell.send(News::Over(None))),
-        _ = grading => drop(tell.send(News::Complete(graded_from.elapsed()))),
+        // `wait_for` fails if the round was dropped, which aborts it as well.
+        _ = aborted.wait_for(|aborted| *aborted) => drop(events.send(RoundEvent::Over(None))),
+        _ = grading => drop(events.send(RoundEvent::Complete(graded_from.elapsed()))),
     }
 }

@@ -1,4 +1,4 @@
-//! What the student sees: what to look at first on top, where they are and which keys there are at the bottom.
+//! Draws the screen: the first failure at the top, progress and keys at the bottom.
 
 use std::io::{self, Write};
 
@@ -11,28 +11,28 @@ use crossterm::terminal::{Clear, ClearType, size};
 
 const DIM: Style = Style::new().dimmed();
 
-/// The keys, as the last line says them.
+/// The last line, with the keys.
 const KEYS: &str = "h hint  l lesson  a all  r run again  q quit";
 
-/// The terminal, or whatever the output goes to.
+/// Standard output: a terminal, or a log.
 pub(crate) struct Screen {
-    /// Whether it can be cleared, and there are keys.
+    /// True if the output is a terminal that can be cleared.
     pub(crate) interactive: bool,
     colours: bool,
     last: String,
 }
 
 impl Screen {
-    /// The screen of this process.
+    /// Creates the screen, with or without a terminal.
     pub(crate) fn new(interactive: bool) -> Self {
         let colours = AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Screen { interactive, colours, last: String::new() }
     }
 
-    /// Shows `body`, cut to what has room unless `whole`, and below it `status`.
+    /// Draws `body` above `status`. Unless `whole`, the body is cut to fit the terminal.
     pub(crate) fn show(&mut self, body: &str, status: &str, whole: bool) {
         if !self.interactive {
-            // A log: each state once, and nothing that moves.
+            // A log contains each state once.
             let text = format!("{body}{status}");
             if text != self.last {
                 self.last.clone_from(&text);
@@ -44,9 +44,9 @@ impl Screen {
         let (columns, rows) = (usize::from(columns).max(1), usize::from(rows));
         let room = rows.saturating_sub(height(status, columns) + 2);
         let body = if whole { body.to_string() } else { cut(body, columns, room) };
-        // Not flushed yet: a screen that is empty for a moment flickers.
+        // Queued, not flushed, because a screen that is empty for a moment flickers.
         let _ = queue!(io::stdout(), Clear(ClearType::All), MoveTo(0, 0));
-        // In raw mode a line feed goes down and not back.
+        // In raw mode a line feed does not return to the first column.
         self.print(&format!("{body}{status}\n{DIM}{KEYS}{DIM:#}"), "\r\n");
     }
 
@@ -58,7 +58,7 @@ impl Screen {
     }
 }
 
-/// How many rows a line takes that is wrapped by the terminal.
+/// Returns the number of rows that the terminal needs for a line.
 fn rows(line: &str, columns: usize) -> usize {
     strip_str(line).to_string().chars().count().div_ceil(columns).max(1)
 }
@@ -67,7 +67,7 @@ fn height(text: &str, columns: usize) -> usize {
     text.lines().map(|line| rows(line, columns)).sum()
 }
 
-/// The first lines, as many as have room, and how many there are more.
+/// Keeps the lines that fit, and adds the number of lines left out.
 fn cut(text: &str, columns: usize, room: usize) -> String {
     if height(text, columns) <= room {
         return text.to_string();

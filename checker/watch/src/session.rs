@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::files::{Saved, saves};
 use crate::keys::{Key, Keyboard};
-use crate::round::{News, Round};
+use crate::round::{Round, RoundEvent};
 use crate::screen::Screen;
 use checker::grade::{Graded, Outcome, Report};
 use checker::report::{brief, human};
@@ -14,18 +14,18 @@ use checker::state;
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 
-/// What stands above the status.
+/// The text above the status.
 #[derive(Clone, PartialEq, Eq)]
 enum View {
     /// The first failure.
     First,
     /// All failures.
     All,
-    /// A text: a hint, or a lesson.
+    /// A hint or a lesson.
     Text(String),
 }
 
-/// Watches these exercises until it is told to quit.
+/// The state of a session.
 pub(crate) struct Session {
     exercises: Vec<Exercise>,
     seed: u64,
@@ -33,22 +33,22 @@ pub(crate) struct Session {
     view: View,
     verdicts: BTreeMap<&'static str, Graded>,
     round: Option<Round>,
-    /// What is to be graded as soon as the round, which was given up, has ended.
+    /// The exercises to grade as soon as the aborted round has ended.
     urgent: Vec<Exercise>,
-    /// What else that round did not come to.
+    /// The other exercises of aborted rounds, to be graded after that.
     later: Vec<Exercise>,
-    /// The save that the round is for; none if it was not a save that began it.
+    /// The save that started the round.
     saved: Option<Saved>,
-    /// The exercise that was saved last: where the student works.
+    /// The exercise that was saved last.
     focus: Option<Exercise>,
-    /// How many rounds came to their end.
+    /// The number of completed rounds.
     rounds: u32,
-    /// How the last round went, or why it did not.
+    /// The progress or the result of the last round.
     remark: String,
 }
 
 impl Session {
-    /// A session on these exercises.
+    /// Creates a session on these exercises.
     pub(crate) fn new(exercises: Vec<Exercise>, seed: u64) -> Self {
         Session {
             exercises,
@@ -66,10 +66,7 @@ impl Session {
         }
     }
 
-    /// Runs until `q`; `hint` gives the next hint for a check.
-    ///
-    /// # Errors
-    /// When the terminal can't be used.
+    /// Runs until `q` is pressed; `hint` returns the next hint for a check.
     pub(crate) async fn run(mut self, hint: fn(&Check) -> String) -> std::io::Result<()> {
         let (_keyboard, mut keys) = Keyboard::open()?.unzip();
         self.screen = Screen::new(keys.is_some());
@@ -79,15 +76,19 @@ impl Session {
             self.draw();
             tokio::select! {
                 Some(save) = saved.recv() => self.save(save),
-                Some(news) = next(&mut self.round) => self.hear(news),
-                Some(key) = pressed(&mut keys) => match key {
+                Some(event) = next_event(&mut self.round) => self.apply(event),
+                Some(key) = next_key(&mut keys) => match key {
                     Key::Quit => return Ok(()),
                     Key::Resized => {}
                     Key::Again => self.begin(self.exercises.clone(), None),
                     Key::All if self.view == View::All => self.view = View::First,
                     Key::All => self.view = View::All,
-                    Key::Hint => self.view = View::Text(self.first().map_or_else(nothing_open, hint)),
-                    Key::Lesson => self.view = View::Text(self.first().map_or_else(nothing_open, lesson)),
+                    Key::Hint => {
+                        self.view = View::Text(self.first_open().map_or_else(nothing_open, hint));
+                    }
+                    Key::Lesson => {
+                        self.view = View::Text(self.first_open().map_or_else(nothing_open, lesson));
+                    }
                 },
             }
         }
@@ -99,7 +100,7 @@ impl Session {
         self.begin(save.exercises.clone(), Some(save));
     }
 
-    /// Begins a round, or lets it wait for the end of the one that is under way, which is given up.
+    /// Starts a round. A running round is aborted first.
     fn begin(&mut self, exercises: Vec<Exercise>, saved: Option<Saved>) {
         self.saved = saved;
         let Some(round) = &self.round else {
@@ -107,8 +108,8 @@ impl Session {
             self.round = Some(Round::start(exercises, self.seed));
             return;
         };
-        round.give_up();
-        // What was saved comes first, and the rest has not been forgotten.
+        round.abort();
+        // The saved exercises come first, then those that the aborted rounds did not grade.
         self.later.extend(round.exercises.iter().chain(&self.urgent).copied());
         self.later.retain(|exercise| !exercises.contains(exercise));
         self.later.sort_unstable();
@@ -117,34 +118,34 @@ impl Session {
         self.remark = "saved again, building …".to_string();
     }
 
-    fn hear(&mut self, news: News) {
+    fn apply(&mut self, event: RoundEvent) {
         let stale = !self.urgent.is_empty();
-        match news {
-            News::Built(_) | News::Verdict(_) if stale => {}
-            News::Built(time) => {
+        match event {
+            RoundEvent::Built(_) | RoundEvent::Verdict(_) if stale => {}
+            RoundEvent::Built(time) => {
                 if let Some(round) = &mut self.round {
                     round.built = Some(time);
-                    // What was said of the old program is no longer true.
+                    // These verdicts are on the old program.
                     self.verdicts
                         .retain(|_, verdict| !round.exercises.contains(&verdict.check.exercise));
                 }
-                self.remark = self.doing("grading …");
+                self.remark = self.with_previous("grading …");
             }
-            News::Verdict(graded) => {
+            RoundEvent::Verdict(graded) => {
                 self.verdicts.insert(graded.check.id, *graded);
-                self.remark = self.doing(&format!(
+                self.remark = self.with_previous(&format!(
                     "grading … {} of {}",
                     self.verdicts.len(),
                     self.all().len()
                 ));
             }
-            News::Complete(time) => self.complete(time),
-            News::Over(reason) => self.over(reason),
+            RoundEvent::Complete(time) => self.complete(time),
+            RoundEvent::Over(reason) => self.start_next(reason),
         }
     }
 
-    /// What goes on, below the time of the save before if this is not for a save.
-    fn doing(&self, text: &str) -> String {
+    /// Puts a text below the first line of the remark, if the remark has several lines.
+    fn with_previous(&self, text: &str) -> String {
         match self.remark.split_once('\n') {
             Some((before, _)) => format!("{before}\n{text}"),
             None => text.to_string(),
@@ -153,14 +154,14 @@ impl Session {
 
     fn complete(&mut self, checked: Duration) {
         if !self.urgent.is_empty() {
-            return self.over(None);
+            return self.start_next(None);
         }
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let built = self.round.as_ref().and_then(|round| round.built).unwrap_or_default();
         let parts = format!("build {}, checks {}", seconds(built), seconds(checked));
         self.rounds += 1;
         let round = format!("round {}", self.rounds);
-        let told = match self.saved.take() {
+        let result = match self.saved.take() {
             Some(saved) => {
                 let noticed = saved.noticed.duration_since(saved.at).as_millis();
                 let verdict = seconds(Instant::now().duration_since(saved.at));
@@ -168,16 +169,14 @@ impl Session {
             }
             None => format!("{round}: {parts}"),
         };
-        self.remark = match self.remark.split_once('\n') {
-            Some((before, _)) => format!("{before}\n{told}"),
-            None => told,
-        };
-        // What can't be remembered is merely not listed.
+        self.remark = self.with_previous(&result);
+        // An error only makes `list` and `hint` show older verdicts.
         let _ = state::remember(&self.graded());
-        self.over(None);
+        self.start_next(None);
     }
 
-    fn over(&mut self, reason: Option<String>) {
+    /// Ends a round and starts the next one, if any exercises wait.
+    fn start_next(&mut self, reason: Option<String>) {
         self.round = None;
         if let Some(reason) = reason {
             self.remark = format!("not graded: {reason}");
@@ -198,12 +197,12 @@ impl Session {
         checks::all().into_iter().filter(|check| self.exercises.contains(&check.exercise)).collect()
     }
 
-    /// The verdicts so far, in the contract's order.
+    /// Returns the verdicts so far, in the contract's order.
     fn graded(&self) -> Vec<Graded> {
         self.all().iter().filter_map(|check| self.verdicts.get(check.id).cloned()).collect()
     }
 
-    /// The first failure of the exercise that was saved last, or the first of the day.
+    /// Returns the first failure of the exercise that was saved last, or else the first of all.
     fn failure<'a>(&self, graded: &'a [Graded]) -> Option<(&'a Graded, &'a Report)> {
         let here = graded.iter().position(|graded| Some(graded.check.exercise) == self.focus);
         let after = here.and_then(|here| brief::first_failure(&graded[here..]));
@@ -211,8 +210,8 @@ impl Session {
         focused.or_else(|| brief::first_failure(graded))
     }
 
-    /// What the student works on.
-    fn first(&self) -> Option<&'static Check> {
+    /// Returns the first failed check, or else the first that did not pass.
+    fn first_open(&self) -> Option<&'static Check> {
         let graded = self.graded();
         let failed = self.failure(&graded).map(|(graded, _)| graded.check.id);
         let open = graded
@@ -223,7 +222,7 @@ impl Session {
     }
 
     fn draw(&mut self) {
-        // A log says that a round begins and what it has come to, and not each verdict on the way.
+        // A log contains the start and the result of a round, but not each verdict.
         if let Some(round) = self.round.as_ref().filter(|_| !self.screen.interactive) {
             if round.built.is_none() {
                 self.screen.show("", &format!("{}\n", self.remark), false);
@@ -237,7 +236,7 @@ impl Session {
                 Some((failed, report)) => {
                     let edit =
                         format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
-                    // A mistake is known by all of its verdicts, so not before they are there.
+                    // A known mistake is recognised by all verdicts, so only at the end.
                     let over = graded.len() == self.all().len();
                     let familiar = over.then(|| brief::looks_like(&graded, failed.check.exercise));
                     human::failure(failed, report) + &familiar.unwrap_or_default() + &edit
@@ -270,14 +269,14 @@ impl Session {
     }
 }
 
-async fn next(round: &mut Option<Round>) -> Option<News> {
+async fn next_event(round: &mut Option<Round>) -> Option<RoundEvent> {
     match round {
-        Some(round) => round.news.recv().await,
+        Some(round) => round.events.recv().await,
         None => std::future::pending().await,
     }
 }
 
-async fn pressed(keys: &mut Option<tokio::sync::mpsc::UnboundedReceiver<Key>>) -> Option<Key> {
+async fn next_key(keys: &mut Option<tokio::sync::mpsc::UnboundedReceiver<Key>>) -> Option<Key> {
     match keys {
         Some(keys) => keys.recv().await,
         None => std::future::pending().await,
@@ -288,17 +287,17 @@ fn nothing_open() -> String {
     "Nothing is open here.\n".to_string()
 }
 
-/// What comes after this exercise.
+/// Renders the next step after this exercise.
 fn done(exercise: Option<Exercise>) -> String {
     let next = Exercise::ALL.into_iter().find(|next| Some(*next) > exercise);
     let next = next.map_or_else(
         || "That was the last exercise: read lessons/06-summary.md.".to_string(),
         |next| format!("Next: read {}, then cargo checker watch {next}", next.lesson()),
     );
-    format!("Everything that is asked here was seen on the wire.\n{next}\n")
+    format!("All checks passed.\n{next}\n")
 }
 
-/// The part of the lesson that speaks of the check.
+/// Renders the section of the lesson about this check.
 fn lesson(check: &Check) -> String {
     let place = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
     format!("{place}\n\n{}", skeleton::section(&place))

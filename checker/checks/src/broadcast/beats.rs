@@ -1,4 +1,4 @@
-//! Heartbeats in company.
+//! Heartbeats with several clients.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use harness::wire::frame::{Data, Frame, OpCode};
 use harness::wire::transcript::{Highlight, quoted};
 
 pub(super) async fn beats(ctx: &mut TestContext) -> CheckResult {
-    // A client that is alone with another, so that only its own messages fill its buffers.
+    // A server with only two clients, so that a client's buffers fill with its own messages only.
     let quiet_room = ctx.second_server().await?;
     if let Some(quiet_room) = &quiet_room {
         let (beats, stalled) = join(beats_in_company(ctx), stalled(quiet_room)).await;
@@ -23,8 +23,8 @@ pub(super) async fn beats(ctx: &mut TestContext) -> CheckResult {
     stalled(ctx).await
 }
 
-/// A client that answers no ping and reads nothing is dropped, although no other client sends
-/// anything: the write that hangs carries one of its own messages back to it.
+/// Fails unless a client that answers no ping and reads nothing is disconnected, although no other
+/// client sends anything. The blocked write carries one of its own messages back to it.
 async fn stalled(ctx: &TestContext) -> CheckResult {
     let mut witness = ctx.join().await?;
     let mut stalled = ctx.join_narrow().await?;
@@ -33,7 +33,7 @@ async fn stalled(ctx: &TestContext) -> CheckResult {
     let (connection, number) = (stalled.connection.clone(), stalled.number());
     let mut pace = heartbeat::metronome(ctx.beat / 10);
     let fill = async {
-        // A system may hold back 4 MiB for one connection.
+        // A system may buffer 4 MiB for one connection.
         for _ in 0..96 {
             stalled.send_text("x".repeat(64 * 1024));
             stalled.wait_until_sent(0).await;
@@ -68,11 +68,12 @@ async fn stalled(ctx: &TestContext) -> CheckResult {
 }
 
 async fn beats_in_company(ctx: &mut TestContext) -> CheckResult {
-    // More than a server may be prepared for.
+    // More clients than some servers have room for.
     let _crowd = ctx.join_many(10).await?;
     let leaver = ctx.join().await?;
     let mut witness = ctx.join().await?;
-    // Between two that are looked at, so that who is dropped along with it is one of them.
+    // The silent client joins between two observed ones, so that a client disconnected along with
+    // it is one of those.
     let mut silent = ctx.join_mute().await?;
     let mut quiet = ctx.join().await?;
     let opened = Instant::now();
@@ -81,8 +82,8 @@ async fn beats_in_company(ctx: &mut TestContext) -> CheckResult {
     let hello = ctx.token();
     witness.exchange(&hello).await?;
     quiet.expect_reply(&hello).await?;
-    // Messages go to the dead as to all others, and are no sign of life, nor are their own; nor do they change anybody's
-    // beat.
+    // A dead client still gets messages. Neither they nor its own messages are signs of life, and
+    // they do not change the interval of other clients.
     let mouths = [witness.frame_sender(), fading.frame_sender()];
     let judged = async {
         heartbeat::beats::first_ping(ctx, &mut quiet, opened).await?;
@@ -109,23 +110,23 @@ async fn beats_in_company(ctx: &mut TestContext) -> CheckResult {
         judged = judged => judged?,
         () = talk(ctx, &mouths) => unreachable!("the talk never ends"),
     }
-    // One a beat and no more, however many others there are.
+    // One ping for each interval and no more, however many other clients there are.
     if let [first, .., last] = quiet.pings[..] {
         heartbeat::beats::on_the_average(ctx, &quiet, last - first, quiet.pings.len() - 1)?;
     }
-    // Behind its pong, which is no message.
+    // The message follows the client's pong, which is no message.
     let bye = ctx.token();
     quiet.send_text(bye.as_str());
     for client in [&mut witness, &mut quiet] {
         nothing_but_talk(client, &bye).await?;
     }
     heartbeat::beats::as_many(&witness, quiet.pings.len(), "a client that talks")?;
-    // Nor does who was dropped keep anybody out.
+    // A client can join after a disconnect.
     let welcomed = async { ctx.join().await?.exchange("somebody new").await };
     welcomed.await.map_err(|error| error.context("after clients were dropped, "))
 }
 
-/// Until the last word has come, a client hears what others say, and nothing else.
+/// Until the last message arrives, a client receives what others send, and nothing else.
 async fn nothing_but_talk(client: &mut Client, last: &str) -> CheckResult {
     loop {
         let received = client.next_except_heartbeats("the last word").await?;
@@ -148,7 +149,7 @@ async fn nothing_but_talk(client: &mut Client, last: &str) -> CheckResult {
 
 const SMALL_TALK: &str = "small talk";
 
-/// Some say something several times a beat.
+/// Several clients send messages several times in each interval.
 async fn talk(ctx: &TestContext, mouths: &[FrameSender]) {
     let mut pace = heartbeat::metronome(ctx.beat / 4);
     loop {
@@ -159,7 +160,7 @@ async fn talk(ctx: &TestContext, mouths: &[FrameSender]) {
     }
 }
 
-/// No more than the drop do those who leave stop anybody's heart, nor those who come.
+/// Heartbeats continue for the other clients while clients join, leave and are disconnected.
 async fn once_some_are_gone(ctx: &TestContext, leaver: Client, quiet: &mut Client) -> CheckResult {
     ctx.leave(leaver).await;
     while quiet.pings.len() < 5 {
@@ -186,13 +187,13 @@ fn in_a_busy_room(error: CheckError) -> CheckError {
     no_ping(error, "in a room where somebody talks, ", |other| other)
 }
 
-/// Here no other check looks at whether pings go on.
+/// No other check judges whether pings go on here.
 fn missing(client: &Client, error: CheckError) -> CheckError {
     let dropped = |other| heartbeat::drops::dropped_alive(client, other);
     no_ping(error, "once a client was dropped and another had left, ", dropped)
 }
 
-/// Says when it was that no ping came; what else went wrong is for `otherwise` to say.
+/// Adds the circumstances if no ping came; `otherwise` describes other failures.
 fn no_ping(
     error: CheckError,
     when: &str,

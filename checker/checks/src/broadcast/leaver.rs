@@ -1,4 +1,4 @@
-//! Who leaves, and how.
+//! How clients leave.
 
 use futures_util::future::join_all;
 use rand::RngExt;
@@ -10,7 +10,8 @@ use harness::verdict::{CheckError, CheckResult, FailureKind};
 use harness::wire::frame::{Data, Frame, OpCode};
 
 pub(super) async fn leaver(ctx: &mut TestContext) -> CheckResult {
-    // One after the other: who comes after a leaver in the server's list is not chance, and a failure is told alike.
+    // Clients join one after the other. The order in the server's list is then fixed, and a failure
+    // is always reported alike.
     let mut clients = Vec::new();
     for _ in 0..7 {
         clients.push(ctx.join().await?);
@@ -20,12 +21,12 @@ pub(super) async fn leaver(ctx: &mut TestContext) -> CheckResult {
             .into_iter()
             .enumerate()
     {
-        // From the front, the back and the middle, so that no place in a list is special.
+        // From the front, the back and the middle, so that every kind of place in a list is tried.
         let place = [0, clients.len() - 1, clients.len() / 2, 0, 1][round];
         let mut gone = clients.remove(place);
         let last_words = ctx.token();
         if let Manner::Politely = manner {
-            // Together with the close frame, so that both are there when the server reads.
+            // In one write with the close frame, so that both are there when the server reads.
             gone.send_last(&last_words, 1_000);
         }
         leave(gone, manner).await?;
@@ -42,9 +43,10 @@ pub(super) async fn leaver(ctx: &mut TestContext) -> CheckResult {
         }
         clients.push(ctx.join().await.map_err(|error| after(error, manner))?);
     }
-    // More than one at a time, from the front, so that whoever is put in their places is one that stays.
+    // Several at a time, from the front, so that clients that stay take their places.
     let staying = clients.split_off(3);
-    // All say goodbye before any of them is waited for; once they are let go, the server has done with them.
+    // All send a close frame before any disconnect is awaited. After the disconnects, the server
+    // has removed them.
     join_all(std::mem::replace(&mut clients, staying).into_iter().map(|gone| ctx.leave(gone)))
         .await;
     for text in ctx.tokens(2 * clients.len()) {
@@ -54,7 +56,7 @@ pub(super) async fn leaver(ctx: &mut TestContext) -> CheckResult {
             .await
             .map_err(|error| error.context("after three clients left at once, "))?;
     }
-    // A room that all have left is a room.
+    // A room that all clients have left still works.
     for client in clients {
         ctx.leave(client).await;
     }
@@ -67,7 +69,8 @@ pub(super) async fn leaver(ctx: &mut TestContext) -> CheckResult {
     behind(ctx, &mut clients).await
 }
 
-/// One that has not read for a while, and is gone while the server is in the middle of a write to it.
+/// A client that has not read for a while, and disconnects while the server is in the middle of a
+/// write to it.
 async fn behind(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
     let deaf = ctx.join_narrow().await?;
     deaf.connection.stop_reading();
@@ -75,7 +78,7 @@ async fn behind(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
         let text = token + &"x".repeat(40_000);
         clients[0].send_text(text.as_str());
         match all_hear(clients, &text).await {
-            // Whether all others wait for it is another check's business.
+            // Another check judges whether all others wait for it.
             Err(error) if error.is(FailureKind::Silence) => return Ok(()),
             heard => {
                 heard.map_err(|error| error.context("beside a client that does not read, "))?
@@ -106,7 +109,7 @@ enum Manner {
 async fn leave(mut client: Client, manner: Manner) -> CheckResult {
     match manner {
         Manner::Politely => {
-            // Whether that is answered well is another check's business.
+            // Another check judges that answer.
             let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.end()).await;
         }
         Manner::Reset => client.connection.reset().await,
@@ -116,11 +119,12 @@ async fn leave(mut client: Client, manner: Manner) -> CheckResult {
                 Frame::new(OpCode::Data(Data::Text), "never finished").masked([1; 4]).encode();
             client.send_bytes(whole[..9].to_vec());
             let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, client.wait_until_sent(0)).await;
-            // Not a reset, which could take the half back before the server has read it.
+            // Not a reset, which could discard the half before the server has read it.
             client.hang_up();
         }
         Manner::ThrownOut => {
-            // Some libraries let an unmasked frame pass, which is another check's business; with this they are all done.
+            // Some libraries accept an unmasked frame, which another check judges. This frame is an
+            // error for all of them.
             client.send(Frame::new(OpCode::Data(Data::Reserved(7)), "no such thing"));
             let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.end()).await;
         }

@@ -25,7 +25,8 @@ pub(super) async fn crowd(ctx: &mut TestContext) -> CheckResult {
         }
     }
     together(join_all(clients.iter_mut().map(|client| collect(client, &texts))).await)?;
-    // It gets thick between three of another server, since a hundred would take this machine long.
+    // The load is limited to three clients of another server. A hundred would take this machine
+    // long.
     ctx.restart_server().await?;
     let mut clients = ctx.join_many(3).await?;
     let many = ctx.tokens(1_000);
@@ -38,8 +39,9 @@ pub(super) async fn crowd(ctx: &mut TestContext) -> CheckResult {
     behind(ctx).await
 }
 
-/// All that is on its way to one client, on a bad line, waits in the server: fewer than 1,000 messages, and less than
-/// 1 MiB. The system would hold back more for a connection on which much has been read.
+/// A client on a bad connection: everything sent to it waits in the server, fewer than 1,000
+/// messages and less than 1 MiB. The system would buffer more for a connection on which much has
+/// been read.
 async fn behind(ctx: &mut TestContext) -> CheckResult {
     let mut clients = ctx.join_many(2).await?;
     let mut far_away = ctx.join_narrow().await?;
@@ -67,7 +69,7 @@ async fn behind(ctx: &mut TestContext) -> CheckResult {
     heard.map_err(|error| error.context(&with_so_much(&texts, " to a client on a bad line, ")))
 }
 
-/// The first client says all this at once, and everyone hears all of it.
+/// The first client sends all texts at once, and each client receives all of them.
 async fn burst(clients: &mut [Client], texts: &[String]) -> CheckResult {
     for text in texts {
         clients[0].send_text(text.as_str());
@@ -86,16 +88,16 @@ fn with_so_much(texts: &[String], on_their_way: &str) -> String {
     )
 }
 
-/// How many messages of 1 KiB are sent at a time.
+/// The number of messages of 1 KiB that are sent at a time.
 const AT_ONCE: usize = 512;
-/// How many times that makes a flood past the slow client: 40 MiB.
+/// The number of rounds in a flood past the slow client: 40 MiB in all.
 const ROUNDS: usize = 80;
-/// How many messages of a round are waited for at a time.
+/// The number of messages in a step, which are awaited together.
 const STEP: usize = 32;
 /// If a step takes this long, the server waits for the slow client. A write that is given up after
 /// one second holds up one step only, so whole rounds are too coarse a measure.
 const STALL: Duration = Duration::from_millis(500);
-/// How many such floods there are at most, where one does not tell enough.
+/// The most floods, if one does not decide.
 const FLOODS: usize = 4;
 
 /// One step may be held up by a stall of this machine. A server that waits does so again.
@@ -119,8 +121,9 @@ async fn past_a_slow_client(ctx: &mut TestContext) -> CheckResult {
         Some(mut control) => Flood::begin(&mut control, false).await?.pour(&mut control).await?,
         None => 0,
     };
-    // The contract speaks of 32 MiB. A runtime that is heavy by itself also needs several bytes for each that it keeps,
-    // and is not the student's: a server may take once more what it weighs when idle, if it then grows no further.
+    // The contract allows 32 MiB. A runtime with a large base also needs several bytes for each
+    // byte that it keeps, and that is not the student's choice. So a server may use as much again
+    // as when idle, if it then grows no further.
     let allowed = SLOW_COST + flood.before;
     let cost = |grown: u64| grown.saturating_sub(own);
     while cost(grown) > SLOW_COST && cost(grown) <= allowed && flood.rounds < FLOODS * ROUNDS {
@@ -146,19 +149,19 @@ async fn past_a_slow_client(ctx: &mut TestContext) -> CheckResult {
     Err(failure.into())
 }
 
-/// A flood between clients that read, with one that doesn't beside them if so wished.
+/// A flood between clients that read, optionally with one beside them that does not.
 struct Flood {
     readers: Vec<Client>,
     slow: Option<Client>,
-    /// How long a step of a round may take.
+    /// The time limit of a step.
     limit: Duration,
-    /// How long a round took while all clients read.
+    /// The duration of a round while all clients read.
     undisturbed: Duration,
     /// The reply to the messages of each round, which all have the same text.
     replies: Vec<String>,
     /// The server's memory before the flood, in bytes.
     before: u64,
-    /// The server logs each message.
+    /// True if the server logs each message.
     logs: bool,
     rounds: usize,
 }
@@ -168,7 +171,8 @@ impl Flood {
         let mut readers = ctx.join_many(2).await?;
         let slow = if with_slow { Some(ctx.join_narrow().await?) } else { None };
         if slow.is_none() {
-            // One that reads in its place, and is waited for as the others are: else it might lag as far as a slow one.
+            // A reader in its place, awaited like the others. Otherwise it might lag as far as a
+            // slow one.
             readers.push(ctx.join().await?);
         }
         let mut flood = Flood {
@@ -192,7 +196,7 @@ impl Flood {
         Ok(flood)
     }
 
-    /// Sends a flood; by how many bytes the server had grown at most, since the beginning.
+    /// Sends a flood. Returns the greatest growth of the server since the beginning, in bytes.
     async fn pour(&mut self, ctx: &mut TestContext) -> CheckResult<u64> {
         if let Some(slow) = &self.slow {
             slow.connection.stop_reading();
@@ -212,19 +216,19 @@ impl Flood {
         Ok(most)
     }
 
-    /// Who comes meanwhile is let in as ever.
+    /// Fails if a client cannot join during the flood.
     async fn let_in(&self, ctx: &TestContext) -> CheckResult {
         let newcomer = ctx.join().await.map_err(|error| delayed(error, self.sent()))?;
         ctx.leave(newcomer).await;
         Ok(())
     }
 
-    /// How many messages have been sent past the slow client.
+    /// Returns the number of messages sent past the slow client.
     fn sent(&self) -> usize {
         self.rounds * AT_ONCE
     }
 
-    /// Sends some messages; by how many bytes the server has grown since the beginning.
+    /// Sends some messages. Returns the server's growth since the beginning, in bytes.
     async fn round(&mut self, ctx: &mut TestContext) -> CheckResult<u64> {
         let began = Instant::now();
         let heard = self.send_round(ctx).await;
@@ -238,10 +242,10 @@ impl Flood {
         Ok(ctx.server.memory().ok_or_else(untold)?.saturating_sub(self.before))
     }
 
-    /// Waits until the server has logged all that was sent, and says whether it has. Log lines that nobody has read yet
-    /// are kept in memory by some runtimes, Node's for one, and are not what is weighed here.
+    /// Waits until the server has logged all messages, and returns whether it has. Some runtimes,
+    /// such as Node's, keep unread log lines in memory, and those are not measured here.
     async fn logged(&self, ctx: &TestContext, limit: Duration) -> bool {
-        // One round came before those that count.
+        // One round was sent before those that count.
         let sent = self.sent() + AT_ONCE;
         timeout_on_busy_host(limit, ctx.server.printed(|output| output.received() >= sent)).await
             == Some(true)
@@ -250,7 +254,8 @@ impl Flood {
     /// Sends a number of messages of 1 KiB from the first reader. Returns whether each step arrived
     /// at all readers within the limit.
     async fn send_round(&mut self, ctx: &mut TestContext) -> CheckResult<bool> {
-        // All have the same text: masking a text of its own for each takes a debug build too long.
+        // All have the same text, because masking a different text for each takes a debug build too
+        // long.
         let text = format!("{} {}", ctx.token(), "x".repeat(1_000));
         let frame = Frame::new(OpCode::Data(Data::Text), text.as_str());
         self.readers[0].send_bytes(frame.masked(ctx.rng.random()).encode().repeat(AT_ONCE));
@@ -283,7 +288,7 @@ impl Flood {
                 if asked_again {
                     return Err(self.neither_rest_nor_end(&slow, arrived).into());
                 }
-                // What was left out before shows when the next message arrives.
+                // The next message shows whether an earlier one was left out.
                 asked_again = true;
                 self.round(ctx).await?;
                 continue;
@@ -341,9 +346,9 @@ impl Flood {
     }
 }
 
-/// What a server will have grown by at the flood's end that has grown like this with each round, in bytes: if it goes on
-/// as it did on the whole, or as lately, whichever is more. What is kept for a slow client grows by all that is sent, from
-/// when the system holds back no more for it (some MiB) until the server's own limit.
+/// Extrapolates the server's growth to the end of the flood, in bytes: with its mean rate, or its
+/// latest rate if that is greater. The memory for a slow client grows with all that is sent, from
+/// when the system's buffers are full (some MiB) until the server's own limit.
 fn outlook(course: &[u64]) -> u64 {
     const LATELY: usize = 8;
     let (done, most) = (course.len() as u64, course[course.len() - 1]);

@@ -1,7 +1,7 @@
 //! The checks of `broadcast`.
 //!
-//! A server may drop who has more than 1,000 messages or 1 MiB on their way to it, so no check lets more be on
-//! their way than that to a client that is to be served.
+//! A server may disconnect a client to which more than 1,000 messages or 1 MiB are on their way. So
+//! no check exceeds that for a client that must be served.
 
 mod beats;
 mod leaver;
@@ -15,7 +15,7 @@ use harness::exercise::Exercise::Broadcast;
 const WELCOMED: &[&str] = &["broadcast::welcome"];
 const SPREADS: &[&str] = &["broadcast::welcome", "broadcast::everyone"];
 const LESSON: &str = "lessons/05-broadcast.md";
-/// What a slow client may cost the server, in bytes.
+/// The memory that a slow client may cost the server, in bytes.
 const SLOW_COST: u64 = 32 << 20;
 
 pub(super) const CHECKS: &[Check] = &[

@@ -1,4 +1,4 @@
-//! Who hears what, and in which order.
+//! Which client receives which messages, and in which order.
 
 use std::collections::HashMap;
 use std::io;
@@ -39,7 +39,7 @@ pub(super) async fn welcome(ctx: &mut TestContext) -> CheckResult {
         newcomer.expect_text(WELCOME, "the welcome").await?;
         newcomers.push(newcomer);
     }
-    // A welcome that went to all would be there before what the host says next.
+    // If the welcome went to all clients, it would arrive before the host's next message.
     let token = ctx.token();
     host.send_text(token.as_str());
     for client in newcomers.iter_mut().chain([&mut host]) {
@@ -70,15 +70,16 @@ pub(super) async fn welcome(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// While somebody talks, the welcome still is what a newcomer hears first.
+/// A newcomer must receive the welcome first, even while another client sends messages.
 async fn in_a_busy_room(ctx: &mut TestContext, hears: &mut bool) -> CheckResult {
     let mut talker = ctx.join().await?;
     let mut newcomers = try_join_all((0..6).map(|_| ctx.open())).await?;
     let texts = ctx.tokens(4 * newcomers.len());
     for (newcomer, texts) in newcomers.iter_mut().zip(texts.chunks(4)) {
         newcomer.send_bytes(request(&generate_key(), &[]).into_bytes());
-        // Not all of it at once, which would be over before the newcomer's turn, or come after it. Whether the talker
-        // `hears` itself is another check's business, and not waited for twice in vain.
+        // Spread out, because all at once might be over before the newcomer's turn, or come after
+        // it. Another check judges whether the talker `hears` itself, so that is not awaited twice
+        // in vain.
         for text in texts {
             talker.send_text(text.as_str());
             *hears = *hears
@@ -127,7 +128,8 @@ pub(super) async fn everyone(ctx: &mut TestContext) -> CheckResult {
     texts.extend([token.clone(), token]);
     texts.extend(echo::texts::COMMANDS.iter().map(ToString::to_string));
     texts.extend(ctx.tokens(count));
-    // Each is sent when the one before has arrived everywhere, so that a second copy shows in place of the next.
+    // Each message is sent when the one before has arrived everywhere, so that a second copy would
+    // show in place of the next.
     let mut before = &first;
     for (i, text) in texts.iter().enumerate() {
         clients[i % count].send_text(text.as_str());
@@ -136,7 +138,7 @@ pub(super) async fn everyone(ctx: &mut TestContext) -> CheckResult {
     }
     in_fragments(ctx, &mut clients).await?;
     in_binary(ctx, &mut clients).await?;
-    // Nor may anything get lost while others come.
+    // No message may be lost while clients join.
     for text in ctx.tokens(24) {
         clients[0].send_text(text.as_str());
         let (heard, newcomer) = join(all_hear(&mut clients, &text), ctx.join()).await;
@@ -166,8 +168,8 @@ pub(super) async fn everyone(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// Tells a server that missed only the very first message, since a client was not ready for it yet,
-/// from one that does not broadcast. Everything else depends on the latter only.
+/// Distinguishes a server that missed only the very first message, because a client was not ready
+/// for it yet, from one that does not broadcast. All other checks depend on the latter only.
 async fn missed_at_first(
     ctx: &mut TestContext,
     clients: &mut [Client],
@@ -188,7 +190,7 @@ async fn missed_at_first(
     Err(error).fundamental()
 }
 
-/// In however many frames it comes, with whatever control frames between them (section 5.4).
+/// In any number of frames, with control frames between them (section 5.4).
 async fn in_fragments(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
     let text = ctx.token();
     let mut frames = echo::payloads::in_pieces(Data::Text, text.as_bytes(), &[2, 5]);
@@ -232,8 +234,7 @@ const MEMBERS: usize = 30;
 const MISSED: &str = "a newcomer misses a message that was sent right after its welcome";
 
 /// Each of many newcomers receives the message that is sent the moment it has received its welcome.
-/// They leave again, and what that does to the room is for another check to judge: so they have a
-/// server of their own.
+/// They use a server of their own: how the room copes when they leave is another check's row.
 async fn right_after_the_welcome(ctx: &TestContext, texts: &[String]) -> CheckResult {
     let _members = ctx.join_many(MEMBERS).await?;
     // Among the tasks of other checks, the message would be sent too late.
@@ -356,7 +357,7 @@ async fn alone(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// Says so where what came is the reply to the message before.
+/// Names a repeated message, if the text received is the reply to the message before.
 fn a_second_time(error: CheckError, before: &str) -> CheckError {
     let CheckError::Failed(mut failure) = error else { return error };
     if failure.literal && failure.got == reply_to(before) {
@@ -367,7 +368,7 @@ fn a_second_time(error: CheckError, before: &str) -> CheckError {
     CheckError::Failed(failure)
 }
 
-/// Every one of these clients hears the reply to this message, and hears it next.
+/// Every client receives the reply to this message, and receives it next.
 pub(super) async fn all_hear(clients: &mut [Client], text: &str) -> CheckResult {
     let wanted = format!("\"{PREFIX}\" with {}", quoted(text));
     let expected = reply_to(text);
@@ -375,8 +376,8 @@ pub(super) async fn all_hear(clients: &mut [Client], text: &str) -> CheckResult 
     together(join_all(heard).await).map(|_| ())
 }
 
-/// What all of these clients heard. All are waited for, so that the first failure told is the first client's and not the
-/// quickest; it shows everybody's conversation, and says whether everybody has it.
+/// Collects the results of all clients. All are awaited, so that the failure reported is the first
+/// client's, not the fastest. It shows all conversations, and whether all clients failed.
 pub(super) fn together<T>(heard: Vec<CheckResult<T>>) -> CheckResult<Vec<T>> {
     let kind = |heard: &CheckResult<T>| match heard {
         Err(CheckError::Failed(failure)) => Some(failure.kind),
@@ -396,7 +397,7 @@ pub(super) fn together<T>(heard: Vec<CheckResult<T>>) -> CheckResult<Vec<T>> {
     })
 }
 
-/// So many messages are sent at once where it is not the number that matters.
+/// The number of messages sent at once, if the number does not matter.
 const FEW: usize = 12;
 
 pub(super) async fn order(ctx: &mut TestContext) -> CheckResult {
@@ -418,8 +419,8 @@ pub(super) async fn agreement(ctx: &mut TestContext) -> CheckResult {
     for _ in 0..12 {
         all_agree(ctx, &mut clients, 3).await?;
     }
-    // The longer the way to the last client, the likelier is it that one message overtakes another on it. Nobody has
-    // spoken to this server yet, and nobody left it.
+    // The longer the way to the last client, the likelier it is that one message overtakes another.
+    // So this server has had no messages, and no client has left it.
     ctx.restart_server().await?;
     let mut clients = ctx.join_many(32).await?;
     for _ in 0..2 {
@@ -428,7 +429,7 @@ pub(super) async fn agreement(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// All say so many messages at once, and all hear the same.
+/// All clients send so many messages at once, and all receive the same order.
 async fn all_agree(ctx: &mut TestContext, clients: &mut [Client], each: usize) -> CheckResult {
     let mut texts = ctx.tokens(each * clients.len());
     texts.shuffle(&mut ctx.rng);
@@ -459,7 +460,7 @@ async fn all_agree(ctx: &mut TestContext, clients: &mut [Client], each: usize) -
     Ok(())
 }
 
-/// What a client hears until it has heard each of these once, in its order.
+/// Receives messages until each of these has come once, in the sender's order.
 pub(super) async fn collect(client: &mut Client, texts: &[String]) -> CheckResult<Vec<String>> {
     let mut missing: HashMap<String, usize> = HashMap::new();
     for text in texts {
@@ -538,7 +539,7 @@ async fn late_handshakes(ctx: &mut TestContext, clients: &mut Vec<Client>) -> Ch
     Ok(())
 }
 
-/// The first client sends a few messages, each when all have received the one before.
+/// The first client sends a few messages, each after all clients have received the one before.
 async fn say_in_turn(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult<Vec<String>> {
     let texts = ctx.tokens(3);
     for text in &texts {
@@ -548,8 +549,7 @@ async fn say_in_turn(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResu
     Ok(texts)
 }
 
-/// The next message that this client receives is the reply to `text`; fails with `summary` if it is
-/// another text.
+/// Fails with `summary` if the next message that this client receives is not the reply to `text`.
 async fn hears_first(late: &mut Client, text: &str, summary: &str) -> CheckResult {
     let expected = reply_to(text);
     let received = late.next_except_heartbeats("the first message after joining").await?;

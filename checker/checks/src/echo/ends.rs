@@ -1,4 +1,4 @@
-//! How connections end, and what ends them.
+//! How connections end, and errors that end them.
 
 use rand::RngExt;
 
@@ -15,13 +15,13 @@ pub(super) async fn close(ctx: &mut TestContext) -> CheckResult {
     close_after(ctx, 0).await
 }
 
-/// The same after a little talk.
+/// Checks the closing handshake after a few exchanges.
 ///
-/// A server may send a ping right at opening. Where the close frame is there first, a library like tungstenite
-/// refuses the ping, and a simple loop ends on that error before the close frame is answered. That race is nobody's
-/// mistake; after some turns of such a loop it is over.
+/// A server may send a ping right at opening. If the close frame arrives first, a library like
+/// tungstenite refuses the ping, and a simple loop ends on that error before the close frame is
+/// answered. The contract allows that race, which is over after some turns of the loop.
 pub(crate) async fn close_after(ctx: &mut TestContext, exchanges: usize) -> CheckResult {
-    // Those of libraries and frameworks, and those of applications (section 7.4.2).
+    // Codes of libraries and frameworks, and of applications (section 7.4.2).
     let (registered, private) =
         (ctx.rng.random_range(3_000..4_000), ctx.rng.random_range(4_000..5_000));
     for (code, reason) in
@@ -43,8 +43,8 @@ pub(crate) async fn close_after(ctx: &mut TestContext, exchanges: usize) -> Chec
     client.send(Frame::new(OpCode::Control(Control::Close), Vec::new()));
     closed(&mut client, Answer::CodeOrNone).await?;
     close_amid_a_message(ctx, exchanges).await?;
-    // In letters of one byte, and in characters of four: the answer may shorten the reason, but not
-    // through a character.
+    // In characters of one byte, and of four: the answer may shorten the reason, but not cut a
+    // character.
     for reason in ["r".repeat(LONGEST_REASON), "🦀".repeat(LONGEST_REASON / 4) + "end"] {
         close_with_long_reason(ctx, exchanges, &reason).await?;
     }
@@ -123,14 +123,14 @@ async fn closed(client: &mut Client, answer: Answer) -> CheckResult {
     over(client).await
 }
 
-/// The next thing but heartbeats is a close frame that is a right answer.
+/// Fails unless the next event, except for heartbeats, is a close frame that is a right answer.
 async fn close_answered(client: &mut Client, answer: Answer) -> CheckResult {
     let wanted = match answer {
         Answer::Code(code) => format!("a close frame with code {code}"),
         Answer::CodeOrNone | Answer::Any => "a close frame".to_string(),
     };
     let mut received = client.next_except_heartbeats(&wanted).await?;
-    // A fragment that is answered like a message is for another check to judge.
+    // Another check judges an answer to the fragment.
     while matches!((&received.event, answer), (ClientEvent::Text(_), Answer::Any)) {
         received = client.next_except_heartbeats(&wanted).await?;
     }
@@ -161,7 +161,7 @@ async fn close_answered(client: &mut Client, answer: Answer) -> CheckResult {
     Err(failure.at(client.mark(&received)).into())
 }
 
-/// After the close frame comes the end of the TCP connection, and no message before it.
+/// Fails unless the TCP connection ends after the close frame, with no message before its end.
 async fn over(client: &mut Client) -> CheckResult {
     client.end().await?;
     let is_message = |received: &Received| {
@@ -190,7 +190,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
             .encode();
         // In the first round within the payload, in the second within the header.
         let half_a_frame = whole[..if round == 0 { whole.len() / 2 } else { 1 }].to_vec();
-        // And between the fragments of a message, the rest of which some code takes for granted.
+        // And between the fragments of a message, of which some code expects the rest.
         let half_a_message =
             Frame::unfinished(OpCode::Data(Data::Text), "the rest is").masked([7; 4]).encode();
         for begun in [half_a_frame, half_a_message] {
@@ -198,7 +198,8 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
             cut_off.send_bytes(begun);
             let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, cut_off.wait_until_sent(0)).await;
             if round == 0 {
-                // A reset takes back what has not been read yet, so the server is given the time that others take.
+                // A reset discards what has not been read yet, so the other clients' exchanges give
+                // the server time to read.
                 still_served(ctx, &mut neighbours).await?;
                 cut_off.connection.reset().await;
             } else {
@@ -207,15 +208,15 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
             still_served(ctx, &mut neighbours).await?;
         }
 
-        // Its frame is said to be long beyond all memory. Whether the server refuses it or waits for it is its own
-        // business (section 10.4).
+        // The frame announces an impossible length. The server may refuse it or wait for it
+        // (section 10.4).
         let mut boasting = ctx.join().await?;
         boasting.send_bytes(boast(if round == 0 { u64::MAX >> 1 } else { 1 << 40 }));
         let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, boasting.wait_until_sent(0)).await;
         boasting.hang_up();
         still_served(ctx, &mut neighbours).await?;
 
-        // Before its request is whole: nobody has been upgraded yet, which a server may have taken for granted.
+        // Before the end of its request. Some servers take the upgrade for granted.
         for request in [&b""[..], b"GET / HTTP/1.1\r\nUpgrade: webso"] {
             let mut knocking = ctx.open().await?;
             knocking.send_bytes(request.to_vec());
@@ -234,7 +235,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
         in_reply.connection.reset().await;
         still_served(ctx, &mut neighbours).await?;
     }
-    // While the server is in the middle of a write that its system takes no more of.
+    // While the server is in the middle of a write that blocks.
     let deaf = deafened(ctx).await?;
     still_served(ctx, &mut neighbours).await?;
     deaf.connection.reset().await;
@@ -242,7 +243,7 @@ pub(super) async fn abrupt(ctx: &mut TestContext) -> CheckResult {
     still_served(ctx, &mut neighbours).await
 }
 
-/// A client that has said more than a server gets rid of again, and reads no reply.
+/// A client that has sent more than the server can answer, and reads no reply.
 pub(super) async fn deafened(ctx: &mut TestContext) -> CheckResult<Client> {
     let mut deaf = ctx.join_narrow().await?;
     deaf.connection.stop_reading();
@@ -259,7 +260,7 @@ fn boast(length: u64) -> Vec<u8> {
     bytes
 }
 
-/// The first neighbour is served as before, and so is someone new, who stays.
+/// Fails unless the first neighbour is served as before, and so is a new client, which stays.
 async fn still_served(ctx: &mut TestContext, neighbours: &mut Vec<Client>) -> CheckResult {
     let served = async {
         for _ in 0..2 {
@@ -288,8 +289,8 @@ pub(super) async fn violations(ctx: &mut TestContext) -> CheckResult {
     for (request, what) in NO_UPGRADES {
         plain_http(ctx, request).await.map_err(|error| error.context(what))?;
     }
-    // As who comes with TLS. A server may wait for more of what is no request, so nothing is asked but that it harms
-    // nobody.
+    // The beginning of a TLS connection. A server may wait for the rest of a request, so this only
+    // checks that other clients are served.
     let mut other_tongue = ctx.open().await?;
     let noise: [u8; 48] = ctx.rng.random();
     other_tongue.send_bytes([b"\x16\x03\x01", noise.as_slice(), b"\r\n\r\n"].concat());
@@ -329,7 +330,8 @@ pub(super) async fn violations(ctx: &mut TestContext) -> CheckResult {
         .encode();
     let [first_bit, second_bit, third_bit] = reserved_bits;
     let mut noise: Vec<u8> = (0..96).map(|_| ctx.rng.random()).collect();
-    // Chance could write a frame that is legal, or still waits for its rest; this beginning can't be one.
+    // Random bytes could form a legal frame, or one that is incomplete. This first byte makes it
+    // illegal.
     noise[0] = 0xF3 | (noise[0] & 0x0C);
     noise[1] &= 0x1F;
     let broken = [
@@ -361,7 +363,7 @@ pub(super) async fn violations(ctx: &mut TestContext) -> CheckResult {
         thrown_out(&mut offender, what).await?;
         neighbours[0].exchange(&ctx.token()).await.map_err(|error| harmed(ctx, error))?;
     }
-    // A mask is asked for with every frame (section 5.1).
+    // Every frame of a client must be masked (section 5.1).
     let mut offender = ctx.join().await?;
     offender.exchange(&ctx.token()).await?;
     offender.send_bytes(Frame::new(OpCode::Data(Data::Text), ctx.token()).encode());
@@ -370,10 +372,10 @@ pub(super) async fn violations(ctx: &mut TestContext) -> CheckResult {
     ctx.join().await?.exchange(&token).await
 }
 
-/// What is no valid upgrade request (section 4.2.1), and what is said of it.
+/// Invalid upgrade requests (section 4.2.1), and their descriptions.
 const NO_UPGRADES: &[(&str, &str)] = &[
     ("GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n", ""),
-    // As `curl --http2` writes it, which asks for an upgrade too, but not for this one.
+    // As `curl --http2` writes it, which requests another upgrade.
     (
         "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n\
          Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
@@ -394,7 +396,7 @@ const NO_UPGRADES: &[(&str, &str)] = &[
 async fn plain_http(ctx: &mut TestContext, request: &str) -> CheckResult {
     let mut browser = ctx.open().await?;
     browser.send_bytes(request.as_bytes().to_vec());
-    // A refusal, an end, or nothing at all: whatever is no upgrade will do.
+    // A refusal, an end, or nothing at all: anything but an upgrade is right.
     let heard = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, browser.next("an answer")).await;
     match heard {
         Some(Ok(received)) => match &received.event {
@@ -414,7 +416,7 @@ async fn plain_http(ctx: &mut TestContext, request: &str) -> CheckResult {
     }
 }
 
-/// The connection ends, and nothing of what was sent comes back.
+/// Fails unless the connection ends, and nothing that was sent comes back.
 async fn thrown_out(offender: &mut Client, what: &str) -> CheckResult {
     loop {
         let received = offender.next("the end of the connection").await.map_err(|_| {

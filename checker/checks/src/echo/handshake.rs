@@ -8,14 +8,14 @@ use harness::context::TestContext;
 use harness::verdict::{CheckError, CheckResult, FailureKind, Fundamental};
 use harness::wire::transcript::Highlight;
 
-/// Fundamental: without it there is nothing to talk to.
+/// All other checks depend on it.
 pub(super) async fn handshake(ctx: &mut TestContext) -> CheckResult {
     plainly(ctx).await.fundamental()?;
     ctx.gate_passed();
     in_all_ways(ctx).await
 }
 
-/// With the key of the RFC's example (section 1.3).
+/// Uses the key of the RFC's example (section 1.3).
 pub(crate) async fn plainly(ctx: &mut TestContext) -> CheckResult {
     upgrade(ctx, "dGhlIHNhbXBsZSBub25jZQ==", &[], Way::Plain).await
 }
@@ -23,7 +23,7 @@ pub(crate) async fn plainly(ctx: &mut TestContext) -> CheckResult {
 pub(crate) async fn in_all_ways(ctx: &mut TestContext) -> CheckResult {
     let key = chance_key(ctx);
     upgrade(ctx, &key, &[], Way::Plain).await?;
-    // Nothing says that a server must speak one of these; only that it may not invent others.
+    // A server need not speak any of these. It must not name others.
     let offers = [
         "Sec-WebSocket-Protocol: workbook.day1, workbook.day2",
         "Sec-WebSocket-Extensions: x-workbook-day1",
@@ -49,20 +49,21 @@ pub(crate) async fn in_all_ways(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// What every browser offers, and a server that does not speak it passes over (RFC 7692, section 7).
+/// Browsers offer this extension. A server that does not support it ignores it (RFC 7692, section
+/// 7).
 pub(super) const DEFLATE: &str =
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
 
-/// One of the ways in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112,
-/// section 5). From `KeptAlive` on, as browsers and proxies write it.
+/// A way in which a valid request may be written and sent (sections 1.3, 4.2.1; RFC 9112, section
+/// 5). From `KeptAlive` on, as browsers and proxies write it.
 #[derive(Clone, Copy)]
 enum Way {
     Plain,
     /// Header names may have any case, and no space after them.
     LowerCase,
-    /// So may the words of `Upgrade` and `Connection`.
+    /// The values of `Upgrade` and `Connection` may have any case.
     MixedCase,
-    /// TCP has no messages: one read need not bring all of it.
+    /// TCP has no messages: one read need not return all of it.
     TwoPieces,
     /// More than one word in `Connection`.
     KeptAlive,
@@ -71,11 +72,11 @@ enum Way {
     /// A list may come in several lines (RFC 9110, section 5.3). `Upgrade` is in the first:
     /// tungstenite reads no other.
     TwoLines,
-    /// With the page that it comes from.
+    /// With the origin of a page.
     FromAPage,
     /// With more headers than some parsers have room for.
     ManyHeaders,
-    /// With as much as one gets on a machine on which everything is developed at `localhost`.
+    /// With as many cookies as a developer's browser sends to `localhost`.
     Cookies,
     /// With an offer to compress.
     Compressing,
@@ -109,8 +110,9 @@ async fn ask(ctx: &mut TestContext, client: &mut Client, key: &str, offers: &[&s
         let second = request.split_off(request.len() * 2 / 3);
         client.send_bytes(request.into_bytes());
         let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
-        // A server that has let in three who came later has had its turn, so who reads once has read by now. One that
-        // serves one after the other lets in nobody, and has had the time to read.
+        // A server that has let in three later clients has had its turn, so the first half has been
+        // read by now. A server that handles one connection at a time lets in none of them, and has
+        // had the time to read.
         for _ in 0..3 {
             let Ok(mut visitor) = ctx.open().await else { break };
             visitor.send_bytes(self::request(key, &[]).into_bytes());
@@ -126,7 +128,7 @@ async fn ask(ctx: &mut TestContext, client: &mut Client, key: &str, offers: &[&s
     client.send_bytes(request.into_bytes());
 }
 
-/// What was special about a request that was not answered well.
+/// Adds what was special about the request.
 fn written(error: CheckError, way: Way) -> CheckError {
     let what = match way {
         Way::Plain => return error,
@@ -149,7 +151,7 @@ fn written(error: CheckError, way: Way) -> CheckError {
     error.context(&format!("{what}: "))
 }
 
-/// With those of any request, 18.
+/// With the headers of any request, 18.
 const USUAL_HEADERS: &[&str] = &[
     "User-Agent: workbook/1.0",
     "Accept: */*",
@@ -166,11 +168,11 @@ const USUAL_HEADERS: &[&str] = &[
     "Priority: u=4",
 ];
 
-/// A key as section 4.1 wants it, 16 bytes in base64, that follows from the seed.
+/// Returns a random key as section 4.1 requires it: 16 bytes in base64.
 pub(super) fn chance_key(ctx: &mut TestContext) -> String {
     let mut key: String =
         (0..21).map(|_| ctx.rng.sample(rand::distr::Alphanumeric) as char).collect();
-    // Of the last character only two bits count, and the others are zero.
+    // Only two bits of the last character count. The others are zero.
     key.push(['A', 'Q', 'g', 'w'][ctx.rng.random_range(0..4)]);
     key + "=="
 }
@@ -245,7 +247,7 @@ async fn upgrade(ctx: &mut TestContext, key: &str, offers: &[&str], way: Way) ->
                 &format!("{name}: {invented}"),
             ));
         }
-        // Of extensions there may be several, of subprotocols only one is spoken (section 4.2.2).
+        // A response may name several extensions, but only one subprotocol (section 4.2.2).
         if name == "Sec-WebSocket-Protocol" && granted_names.len() > 1 {
             let expected = format!("no {name}, or one of those offered");
             return Err(wrong(

@@ -11,27 +11,29 @@ pub(super) async fn log(ctx: &mut TestContext) -> CheckResult {
     let mut rude = ctx.join().await?;
     logged(ctx, "Client connected", 2).await?;
     let mut texts = ctx.tokens(3);
-    // Spaces at the end of a line are nobody's business; those at the beginning of a message are part of it.
+    // Spaces at the end of a line do not matter. Those at the beginning of a message are part of
+    // it.
     texts[1].insert_str(0, "  ");
     texts[2].push_str(&" and so on".repeat(8));
     for text in &texts {
         polite.exchange(text).await?;
         logged(ctx, &format!("Received: {text}"), 1).await?;
     }
-    // Neither a ping nor, later, a close frame is a message. How they are answered is other checks' business.
+    // Neither a ping nor a close frame is a message. Other checks judge their answers.
     rude.send(Frame::new(OpCode::Control(Control::Ping), ctx.token()));
     let last = ctx.token();
     rude.send_text(last.as_str());
     logged(ctx, &format!("Received: {last}"), 1).await?;
-    // Whether that is answered well is another check's business.
+    // Another check judges that answer.
     polite.send_close(1_000, "");
-    // A server may wait for the client to end its side too (section 7.1.1) before the connection is over for it.
+    // A server may wait until the client ends its side (section 7.1.1) before it logs the
+    // disconnect.
     let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 2, polite.end()).await;
     polite.hang_up();
     logged(ctx, "Client disconnected", 1).await?;
     rude.connection.reset().await;
     logged(ctx, "Client disconnected", 2).await?;
-    // Who is thrown out has left, too. Whether it is thrown out is another check's business.
+    // A client disconnected for a violation counts as well. Another check judges that disconnect.
     let mut offender = ctx.join().await?;
     logged(ctx, "Client connected", 3).await?;
     offender.send_bytes(Frame::new(OpCode::Data(Data::Text), "unmasked").encode());
@@ -40,7 +42,7 @@ pub(super) async fn log(ctx: &mut TestContext) -> CheckResult {
     logged(ctx, "Client disconnected", 3)
         .await
         .map_err(|error| error.context("a client broke the rules and has gone: "))?;
-    // One line for each event and no more, looked at when all are over.
+    // One line for each event and no more, counted after all events.
     for (line, count) in [("Client connected", 3), ("Client disconnected", 3)] {
         exactly(ctx, line, count)?;
     }
@@ -62,7 +64,7 @@ pub(super) async fn log(ctx: &mut TestContext) -> CheckResult {
     many_at_once(ctx).await.map_err(|error| error.context("while many speak at once, "))
 }
 
-/// A line is one line, however many are printed at the same time.
+/// Lines that are printed at the same time must not be mixed.
 async fn many_at_once(ctx: &mut TestContext) -> CheckResult {
     let mut clients = ctx.join_many(8).await?;
     let texts = ctx.tokens(80);

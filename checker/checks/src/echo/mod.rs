@@ -13,9 +13,9 @@ use harness::exercise::Exercise::Echo;
 
 const WELCOMED: &[&str] = &["echo::handshake", "echo::welcome"];
 const ECHOES: &[&str] = &["echo::handshake", "echo::welcome", "echo::reply"];
-/// What says twice or never what others wait for.
+/// Checks that fail if the server sends a message twice or never.
 const TALKS: &[&str] = &["echo::welcome", "echo::reply", "echo::order"];
-/// And what keeps others waiting, or mixes up what they say.
+/// The same, and those that fail if the server delays messages or mixes them up.
 const TOGETHER: &[&str] =
     &["echo::welcome", "echo::reply", "echo::order", "echo::concurrent", "echo::payloads"];
 

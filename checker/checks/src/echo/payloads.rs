@@ -1,4 +1,4 @@
-//! What is in a message: any text, any bytes, of any length, in as many frames as its sender likes.
+//! Payloads: any text, any bytes, any length, any number of frames.
 
 use rand::RngExt;
 
@@ -12,9 +12,9 @@ use harness::verdict::{CheckError, CheckResult, FailureKind};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 use harness::wire::lossy;
 
-/// What the contract asks for at most, in bytes.
+/// The longest message that the contract requires, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 20;
-/// Where the length of a frame is written differently, and where buffers have their edges.
+/// The boundaries of the encodings of a frame's length, and the sizes of common buffers.
 const LENGTHS: [usize; 15] = [
     108,
     109,
@@ -62,7 +62,7 @@ pub(super) async fn payloads(ctx: &mut TestContext) -> CheckResult {
     byte_by_byte(ctx, &mut client).await?;
     long_in_fragments(ctx, &mut client).await?;
     interleaved(ctx, &mut client).await?;
-    // A sender that does not know which piece is its last may end with an empty one.
+    // A sender that streams may end a message with an empty fragment.
     let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
     hollow.into_iter().for_each(|frame| client.send(frame));
     client.expect_text(&reply_to(&token), "the reply to a message with empty fragments").await?;
@@ -71,24 +71,26 @@ pub(super) async fn payloads(ctx: &mut TestContext) -> CheckResult {
     compressed(ctx).await
 }
 
-/// The advice where a text means something to the server.
+/// The advice if the server interprets a text.
 const NO_LOOKUP: &str = "Look nothing up by the text of a message: in an object of JavaScript or \
      Python, some names are there that you never put in.";
 
-/// A text of this many bytes, most of them in characters of three or four bytes, so that wherever a buffer ends, it is
-/// likely to end inside one.
+/// Returns a text of this many bytes. Most characters have three or four bytes, so that any buffer
+/// is likely to end inside one.
 fn long_text(ctx: &mut TestContext, length: usize) -> String {
-    // Thrown for each character of the longest, the dice would keep a debug build longer than the server.
+    // A random number for each character of the longest text would take a debug build longer than
+    // the server.
     const THROWN: usize = 16 * 1024;
     let mut text = ctx.token();
     while text.len() + 4 <= length.min(THROWN) {
-        // On a terminal, one column each: letters of mathematics, four bytes, and patterns of braille, three.
+        // Characters one terminal column wide: mathematical letters of four bytes, and braille
+        // patterns of three.
         let dice: u32 = ctx.rng.random();
         let (first, count) = if dice.is_multiple_of(2) { (0x1D400, 84) } else { (0x2801, 255) };
         text.push(char::from_u32(first + dice / 2 % count).expect("a character"));
     }
     if length > THROWN {
-        // Of an odd length: repeated, it meets each boundary of a buffer elsewhere.
+        // An odd length, so that repetitions meet the boundaries of a buffer at different places.
         text.push_str(if text.len().is_multiple_of(2) { "x" } else { "" });
         text = text.repeat(length / text.len() + 1);
         text.truncate(
@@ -99,14 +101,14 @@ fn long_text(ctx: &mut TestContext, length: usize) -> String {
     text
 }
 
-/// Sends so many bytes and waits for the reply, which is too long to be shown.
+/// Sends these bytes and waits for the reply, which is too long to show.
 async fn exchange(client: &mut Client, data: Data, bytes: &[u8]) -> CheckResult {
     client.send(Frame::new(OpCode::Data(data), bytes));
     let kind = if data == Data::Text { "a message" } else { "a binary message" };
     long_reply(client, bytes, &format!("{kind} of {} bytes", bytes.len())).await
 }
 
-/// The reply to a message of these bytes, which is too long to be shown.
+/// Waits for the reply to a message of these bytes, which is too long to show.
 async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> CheckResult {
     let wanted = format!("the reply to {message}");
     let received = client.next_except_heartbeats(&wanted).await?;
@@ -129,7 +131,7 @@ async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> CheckRe
     Err(failure.expected(format!("{} bytes", expected.len()), got).into())
 }
 
-/// The frames of a message that is cut at these places.
+/// Returns the frames of a message that is cut at these places.
 pub(crate) fn in_pieces(data: Data, bytes: &[u8], cuts: &[usize]) -> Vec<Frame> {
     let ends = cuts.iter().copied().chain([bytes.len()]);
     let starts = [0].into_iter().chain(cuts.iter().copied());
@@ -153,7 +155,7 @@ async fn fragments(ctx: &mut TestContext, client: &mut Client, count: usize) -> 
     client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
 }
 
-/// A message may have more fragments than anybody counts, and a pong that nobody asked for between them (section 5.5.3).
+/// A message may have any number of fragments, and unsolicited pongs between them (section 5.5.3).
 async fn byte_by_byte(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let text = long_text(ctx, 300);
     let mut frames = in_pieces(Data::Text, text.as_bytes(), &Vec::from_iter(1..text.len()));
@@ -163,7 +165,7 @@ async fn byte_by_byte(ctx: &mut TestContext, client: &mut Client) -> CheckResult
     client.expect_text(&reply_to(&text), &wanted).await
 }
 
-/// However long one takes, the next one waits its turn.
+/// A short message waits for the reply to a long one.
 async fn long_before_short(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let (long, short) = (long_text(ctx, 200_000), ctx.token());
     let both = [long.as_str(), &short].map(|text| Frame::new(OpCode::Data(Data::Text), text));
@@ -174,9 +176,9 @@ async fn long_before_short(ctx: &mut TestContext, client: &mut Client) -> CheckR
     client.expect_reply(&short).await.map_err(amid)
 }
 
-/// A limit on the length of messages starts from zero with each of them. One that counts all bytes
-/// of a connection lets 1 MiB through, the longest message, and is mostly a small multiple of it.
-/// Each MiB takes about 25 ms of the processor.
+/// A limit on the length applies to each message. A limit on all bytes of a connection lets 1 MiB
+/// through, the longest message, and is mostly a small multiple of it. Each MiB takes about 25 ms
+/// of the processor.
 async fn more_in_all(ctx: &mut TestContext, client: &mut Client, before: usize) -> CheckResult {
     let text = long_text(ctx, LONGEST_MESSAGE);
     for n in 1..=3 {
@@ -193,7 +195,8 @@ async fn more_in_all(ctx: &mut TestContext, client: &mut Client, before: usize) 
     Ok(())
 }
 
-/// What adds up to more than a page of memory, from a sender that sends as it reads, and the next message right behind.
+/// A fragmented message longer than a page of memory, from a sender that streams, with the next
+/// message directly after it.
 async fn long_in_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let (text, next) = (long_text(ctx, 30_000), ctx.token());
     let step = ctx.rng.random_range(900..1_500);
@@ -210,7 +213,7 @@ async fn long_in_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckR
         .map_err(|error| error.context("right behind a message in fragments, "))
 }
 
-/// A message whose end is still to come is its sender's alone, whatever others send meanwhile.
+/// Fragments of several clients must not be mixed up.
 async fn interleaved(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let mut other = ctx.join().await?;
     let texts = ctx.tokens(2);
@@ -233,9 +236,9 @@ async fn interleaved(ctx: &mut TestContext, client: &mut Client) -> CheckResult 
     Ok(())
 }
 
-/// TCP has no frames: one may come a few bytes at a time, its header too.
+/// TCP has no frames: a frame may come a few bytes at a time, its header too.
 async fn in_several_reads(ctx: &mut TestContext, other: &mut Client) -> CheckResult {
-    // It answers no pings: a pong would come in the middle of its frame.
+    // This client answers no pings, because a pong would come in the middle of its frame.
     let mut client = ctx.join_mute().await?;
     let text = ctx.token();
     let mut rest =
@@ -243,7 +246,8 @@ async fn in_several_reads(ctx: &mut TestContext, other: &mut Client) -> CheckRes
     for length in [1, 2, 6] {
         client.send_bytes(rest.drain(..length).collect());
         let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
-        // A server that has answered others twice has had its turn, and read what came before.
+        // A server that has answered other clients twice has had its turn, and read what came
+        // before.
         for _ in 0..2 {
             other.exchange(&ctx.token()).await?;
         }
@@ -261,7 +265,7 @@ async fn compressed(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.open().await?;
     let key = handshake::chance_key(ctx);
     client.send_bytes(request(&key, &[handshake::DEFLATE]).into_bytes());
-    // Whether the response is right is for `echo::handshake` to judge.
+    // `echo::handshake` judges the response.
     let Ok(head) = client.response().await else { return Ok(()) };
     let accepts = head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
         name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
@@ -292,12 +296,12 @@ async fn compressed(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// The advice where an extension was accepted that the server does not speak.
+/// The advice if the server accepted an extension that it does not support.
 const NOT_SPOKEN: &str = "Accept no extension that you don't speak: leave \
      `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
 
-/// A compressed text message: one block that is stored as it is, without the four bytes that end a
-/// message (RFC 7692, section 7.2.3.3).
+/// Returns a compressed text message: one stored block, without the four bytes that end a message
+/// (RFC 7692, section 7.2.3.3).
 fn stored(text: &str) -> Frame {
     let length = u16::try_from(text.len()).expect("a short one");
     let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
@@ -315,7 +319,7 @@ pub(super) async fn binary(ctx: &mut TestContext) -> CheckResult {
         Vec::new(),
         with("žluťoučký 🦀".as_bytes()),
         with(b"\xff\xfe"),
-        // A byte order mark to some; here, three bytes that are a character.
+        // Some decoders take this for a byte order mark. Here it is a character of three bytes.
         [b"\xef\xbb\xbf", token.as_slice()].concat(),
         with(b"\xc3("),
         with(b"\xf0\x9f\xa6 cut \xe2\x82"),
@@ -328,7 +332,7 @@ pub(super) async fn binary(ctx: &mut TestContext) -> CheckResult {
         client.expect_text(&expected, "the reply to a binary message").await?;
     }
     client.exchange(&ctx.token()).await?;
-    // Among texts, each in its turn.
+    // Between texts, in order.
     let texts = ctx.tokens(9);
     let kinds = [Data::Text, Data::Binary, Data::Text].into_iter().cycle();
     client.send_all(
@@ -341,7 +345,7 @@ pub(super) async fn binary(ctx: &mut TestContext) -> CheckResult {
     binary_in_fragments(ctx).await
 }
 
-/// Bytes that are text are put together to the last character, however many they are.
+/// Valid text in a binary message is complete to the last character, at any length.
 async fn long_binary(ctx: &mut TestContext) -> CheckResult {
     let length = ctx.rng.random_range(65_537..131_072);
     let mut bytes = long_text(ctx, length).into_bytes();
@@ -351,7 +355,7 @@ async fn long_binary(ctx: &mut TestContext) -> CheckResult {
         return Ok(());
     };
     exchange(&mut client, Data::Binary, &bytes).await?;
-    // And so are those around one that is not.
+    // The same for the text around an invalid byte.
     let odd = ctx.rng.random_range(0..length);
     bytes[odd] = 0xFF;
     exchange(&mut client, Data::Binary, &bytes).await?;
@@ -359,7 +363,7 @@ async fn long_binary(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// The cuts go through characters: what is no text in one fragment is text in the message.
+/// The cuts go through characters: invalid text in one fragment is valid in the message.
 async fn binary_in_fragments(ctx: &mut TestContext) -> CheckResult {
     let text = format!("🦀{}🦀{}🦀", ctx.token(), ctx.token());
     let cuts = [1, text.len() / 2, text.len() - 2];
@@ -377,8 +381,8 @@ async fn binary_in_fragments(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// A new client whose text message in these frames was answered as it should be. A server that gets that wrong has to
-/// answer for it to another check, and is not asked for the same in binary.
+/// Sends a text in these frames from a new client, and returns the client if the reply was right. A
+/// server that gets the text wrong fails another check, and is not judged by the binary message.
 async fn answered(ctx: &mut TestContext, frames: Vec<Frame>) -> CheckResult<Option<Client>> {
     let mut client = ctx.join().await?;
     let bytes = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();

@@ -1,4 +1,4 @@
-//! What is said and answered.
+//! Messages and their replies.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use harness::verdict::{CheckError, CheckResult, FailureKind, Fundamental};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 use harness::wire::transcript::quoted;
 
-/// Fundamental as long as no first message comes; its wording is not.
+/// Fundamental as long as no first message comes. Its wording is not.
 pub(crate) async fn welcome(ctx: &mut TestContext) -> CheckResult {
     for n in 0..4 {
         let mut client = ctx.connect().await.fundamental()?;
@@ -30,7 +30,7 @@ pub(crate) async fn welcome(ctx: &mut TestContext) -> CheckResult {
             other => return other,
         }
         nothing_else_unasked(ctx, &mut client).await?;
-        // One at a time: whether many are served at once is another question.
+        // One at a time. Another check judges whether many are served at once.
         ctx.leave(client).await;
     }
     for _ in 0..4 {
@@ -39,7 +39,7 @@ pub(crate) async fn welcome(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// A client that speaks as soon as it may is welcomed first and answered then.
+/// A client that sends a message as soon as it may gets the welcome first and the reply after it.
 async fn speaks_first(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.connect().await?;
     let token = ctx.token();
@@ -59,7 +59,7 @@ async fn speaks_first(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// What is heard next has to do with what was said.
+/// Fails if the next message is unrelated to the client's.
 async fn nothing_else_unasked(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let token = ctx.token();
     client.send_text(token.as_str());
@@ -79,7 +79,7 @@ async fn nothing_else_unasked(ctx: &mut TestContext, client: &mut Client) -> Che
     Ok(())
 }
 
-/// Whether a reply, right or wrong, has to do with this token.
+/// Returns true if a reply, right or wrong, is related to this token.
 pub(crate) fn resembles(text: &str, token: &str) -> bool {
     let letters = |text: &str| -> String {
         text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -117,13 +117,13 @@ pub(crate) async fn reply(ctx: &mut TestContext) -> CheckResult {
     for text in &variants {
         client.exchange(text).await?;
     }
-    // Connection after connection, until a server that counts them would have run out.
+    // Many connections, one after the other, to find a server that runs out of them.
     for _ in 0..12 {
         ctx.leave(client).await;
         client = ctx.join().await?;
         client.exchange(&ctx.token()).await?;
     }
-    // Not in silence: how long a client is kept that says nothing is up to the server.
+    // The client keeps sending, because a server may disconnect a client that is idle.
     let when = ctx.wait_for_uptime_with(&mut client, answered).await?;
     let still = async {
         client.exchange(&ctx.token()).await?;
@@ -134,8 +134,8 @@ pub(crate) async fn reply(ctx: &mut TestContext) -> CheckResult {
     still.await.map_err(|error| error.context(when))
 }
 
-/// The simplest message is answered whether `CI` is set or not: one server is asked with it, and
-/// one without.
+/// The simplest message is answered with and without `CI`: one server has it in its environment,
+/// and the other does not.
 async fn in_both_environments(ctx: &TestContext, client: &mut Client, text: &str) -> CheckResult {
     let (here, there) = (ctx.in_ci(), !ctx.in_ci());
     let (error, ci) = match join(client.exchange(text), answers(ctx, there, text)).await {
@@ -144,7 +144,7 @@ async fn in_both_environments(ctx: &TestContext, client: &mut Client, text: &str
         (Err(error), Ok(())) => (error, here),
         (Ok(()), Err(error)) => (error, there),
     };
-    // A second server in the first one's environment shows whether it is the environment.
+    // A second server in the first one's environment shows whether the environment is the cause.
     let is_right = answers(ctx, here, text).await.is_ok();
     if is_right != (ci == there) {
         return Err(error);
@@ -158,7 +158,7 @@ async fn in_both_environments(ctx: &TestContext, client: &mut Client, text: &str
 const NO_OTHER_VARIABLE: &str = "Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and \
      nothing else: build machines set `CI`, and your own does not.";
 
-/// Asks a new server, which finds `CI` in its environment or doesn't.
+/// Asks a new server, with or without `CI` in its environment.
 async fn answers(ctx: &TestContext, ci: bool, text: &str) -> CheckResult {
     let server = ctx.in_environment(ci).await?;
     let answered = async { server.join().await?.exchange(text).await };
@@ -169,7 +169,7 @@ pub(crate) async fn order(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.join().await?;
     let count = ctx.rng.random_range(180..240);
     let mut texts = ctx.tokens(count);
-    // Some are longer than others, so that work done aside would come back out of order.
+    // Some are longer than others, so that replies from separate tasks would come out of order.
     for text in texts.iter_mut().step_by(7) {
         text.push_str(&".".repeat(ctx.rng.random_range(20..60)));
     }
@@ -177,7 +177,7 @@ pub(crate) async fn order(ctx: &mut TestContext) -> CheckResult {
         client.send_text(text.as_str());
     }
     in_order(&mut client, &texts).await?;
-    // All there at once, and more than a queue of a usual length holds.
+    // All at once, and more than a queue of a usual length holds.
     let count = ctx.rng.random_range(1_050..1_200);
     let texts = ctx.tokens(count);
     client.send_all(texts.iter().map(|text| Frame::new(OpCode::Data(Data::Text), text.as_str())));
@@ -185,10 +185,10 @@ pub(crate) async fn order(ctx: &mut TestContext) -> CheckResult {
     client.exchange(&ctx.token()).await
 }
 
-/// The advice where a reply is not late but missing.
+/// The advice if a reply is missing, not late.
 const NONE_LOST: &str = "Messages that arrive together are answered together: look for what leaves one out when several wait, a queue that is full (`try_send`), or a read of which only the first message is answered.";
 
-/// The replies to these texts come, one for one and in their order.
+/// Checks that the replies to these texts come one for one and in order.
 pub(crate) async fn in_order(client: &mut Client, texts: &[String]) -> CheckResult {
     for (i, text) in texts.iter().enumerate() {
         let wanted = format!("the reply to message {} of {}", i + 1, texts.len());
@@ -198,7 +198,7 @@ pub(crate) async fn in_order(client: &mut Client, texts: &[String]) -> CheckResu
             ClientEvent::Text(heard) => {
                 let expected = reply_to(text);
                 let other = texts.iter().position(|text| *heard == reply_to(text));
-                // All before it came in their order.
+                // All earlier replies came in order.
                 let again = other.is_some_and(|other| other < i);
                 let lost =
                     !again && other.is_some() && !comes_yet(client, &expected, texts.len()).await;
@@ -229,7 +229,7 @@ pub(crate) async fn in_order(client: &mut Client, texts: &[String]) -> CheckResu
     Ok(())
 }
 
-/// Whether this text is among the next so many: who is overtaken comes later, who is lost does not.
+/// Returns true if this text is among the next messages, so that it was overtaken and not lost.
 async fn comes_yet(client: &mut Client, text: &str, at_most: usize) -> bool {
     for _ in 0..at_most {
         match client.next_except_heartbeats("a reply that is late").await {
@@ -254,7 +254,7 @@ pub(crate) async fn concurrent(ctx: &mut TestContext) -> CheckResult {
         for (client, token) in clients.iter_mut().zip(&tokens) {
             client.send_text(token.as_str());
         }
-        // Answered in whatever order, and asked for from the last one to the first.
+        // The replies may come in any order. They are read from the last client to the first.
         for (client, token) in clients.iter_mut().zip(&tokens).rev() {
             client.expect_reply(token).await.map_err(by_the_silent)?;
         }
@@ -263,14 +263,14 @@ pub(crate) async fn concurrent(ctx: &mut TestContext) -> CheckResult {
     beside_a_deaf_one(ctx, &mut others).await
 }
 
-/// How many requests are begun and not finished, in each round. In all there are more than the 64
-/// places that a pool for handshakes may have.
+/// The number of unfinished requests in each round. In all they exceed the 64 places of a typical
+/// pool for handshakes.
 const HALF_REQUESTS: usize = 17;
 const ROUNDS: usize = 4;
 
-/// Clients get in while other connections say nothing, or stop in the middle of their request:
-/// first beside one of each, then beside more and more. Returns the connections and the clients,
-/// since all of them stay.
+/// Clients can join while other connections send nothing, or stop in the middle of their request:
+/// first beside one of each, then beside more. Returns the connections and the clients, so that all
+/// of them stay.
 async fn beside_unfinished_handshakes(
     ctx: &TestContext,
     by_the_silent: impl Fn(CheckError) -> CheckError,
@@ -297,7 +297,7 @@ async fn beside_unfinished_handshakes(
     Ok((unfinished, clients))
 }
 
-/// A client that talks and doesn't read its replies holds up itself.
+/// A client that sends and does not read its replies delays only itself.
 async fn beside_a_deaf_one(ctx: &mut TestContext, others: &mut [Client]) -> CheckResult {
     let deaf = deafened(ctx).await?;
     const NO_LOCK: &str = "Hold no lock while you await a send: each task writes to its own client, and waits for no other's.";
@@ -313,7 +313,7 @@ async fn beside_a_deaf_one(ctx: &mut TestContext, others: &mut [Client]) -> Chec
     Ok(())
 }
 
-/// What is said of a client that waits in vain, by whom it is held up and which connections that are.
+/// Adds the connections that delayed this client.
 fn held_up(error: CheckError, by: &str, numbers: &[usize]) -> CheckError {
     let CheckError::Failed(mut failure) = error else { return error };
     if failure.kind == FailureKind::Silence {
@@ -331,7 +331,7 @@ pub(super) async fn ping(ctx: &mut TestContext) -> CheckResult {
         ctx.rng.random::<[u8; 32]>().to_vec(),
         vec![0xA5; 125],
     ];
-    // A pong that nobody asked for is legal, and neither a message nor to be answered (section 5.5.3).
+    // An unsolicited pong is legal. It is not a message, and needs no answer (section 5.5.3).
     let unasked = ctx.token();
     client.send(Frame::new(OpCode::Control(Control::Pong), unasked.as_str()));
     for payload in payloads {
@@ -352,8 +352,9 @@ pub(super) async fn ping(ctx: &mut TestContext) -> CheckResult {
     ping_in_a_message(ctx).await
 }
 
-/// What comes next but pings. A pong that nobody asked for is legal (section 5.5.3), a second one to the same ping
-/// likewise: one with another payload is what came only if the right one doesn't follow.
+/// Returns the next event except pings. An unsolicited pong is legal (section 5.5.3), and so is a
+/// second one to the same ping. So a pong with another payload is reported only if the right one
+/// does not follow.
 async fn next_but_other_pongs(
     client: &mut Client,
     payload: &[u8],
@@ -394,8 +395,9 @@ fn is_pong(client: &Client, received: &Received, payload: &[u8], wanted: &str) -
     }
 }
 
-/// A ping between two fragments is a ping like any other; its pong may come before the reply to the message or after.
-/// What becomes of the message is for another check to judge: where it is not answered, nothing is said of the pong.
+/// A ping between two fragments is an ordinary ping. Its pong may come before the reply to the
+/// message or after it. Another check judges the reply; if it is missing, this check has no verdict
+/// on the pong.
 async fn ping_in_a_message(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.join().await?;
     let (text, payload) = (ctx.token(), ctx.token());

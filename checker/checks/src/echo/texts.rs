@@ -1,12 +1,12 @@
-//! What a text may be: anything, and a server that reads a meaning into it gives itself away.
+//! Texts that servers tend to interpret. An echo must not.
 
-/// What other servers take for a command.
+/// Words that some servers take for a command.
 pub(crate) const COMMANDS: &[&str] = &[
     "Hello", "hello", "ping", "PING", "pong", "quit", "exit", "close", "bye", "stop", "shutdown",
     "help", "time", "/quit", "/help",
 ];
 
-/// What a look-up in an object finds although nobody put it there.
+/// Names that a look-up in a JavaScript object finds although they were never added.
 pub(crate) const PROPERTY_NAMES: &[&str] = &[
     "constructor",
     "prototype",
@@ -26,7 +26,7 @@ pub(crate) const PROPERTY_NAMES: &[&str] = &[
     "NaN",
 ];
 
-/// Texts around this token that mean something to somebody, and to an echo nothing.
+/// Returns texts around this token that some programs interpret.
 pub(crate) fn of_all_kinds(token: &str) -> Vec<String> {
     let mut texts = vec![
         String::new(),
@@ -38,17 +38,18 @@ pub(crate) fn of_all_kinds(token: &str) -> Vec<String> {
         format!("[1, 2, \"{token}\"]"),
         format!("\"{token}\""),
         format!("\u{0}{token}\u{7f}%s\\n${{x}}"),
-        // Spaces that some trim, letters that some replace by simpler ones, characters that stand for none.
+        // Spaces that some code trims, letters that some code replaces by simpler ones, and
+        // non-characters.
         format!("\u{a0}{token}\u{2028}\u{200b}\u{202e}ﬁ\u{fffd}\u{ffff}\u{e000}\u{10ffff}\u{85}"),
-        // What forms, templates, replacements, chats and shells make something else of.
+        // Forms, templates, replacements, chats and shells interpret these.
         format!("{token}+100%25 {{}} {{0}} $$ $& $1 \\u0041"),
         format!("{token} :-) **b** _i_ 'q' `id` ?a=%20#b"),
         format!("https://example.com/{token}"),
         format!("'); SELECT * FROM users WHERE name = '{token}'; DROP TABLE users; --"),
-        // What some decoders take for a byte order mark is a character like any other.
+        // Some decoders take this for a byte order mark. Here it is an ordinary character.
         format!("\u{FEFF}{token}"),
     ];
-    // What is a number or nothing at all to a parser.
+    // A parser takes these for numbers or for nothing.
     texts.extend(["007", "1.50", "-0", "1e3", "null", "undefined", "false", "0"].map(String::from));
     texts
 }

@@ -16,9 +16,11 @@ use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, Fundamenta
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 use harness::wire::transcript::Highlight;
 
-/// Waits for the first ping of a client that opened then, and fails if it comes more than a quarter of an interval late.
+/// Waits for the first ping of a client that opened then, and fails if it comes more than a quarter
+/// of an interval late.
 ///
-/// There are no other pings to compare with, so this machine's clock decides, as far as the machine is quiet.
+/// There are no other pings to compare with, so this machine's clock decides, if the machine is
+/// quiet.
 pub(crate) async fn first_ping(
     ctx: &TestContext,
     client: &mut Client,
@@ -49,7 +51,7 @@ pub(crate) async fn first_ping(
         .failure(FailureKind::WrongTiming, "the first ping does not come within about one interval")
         .expected(format!("a ping within about {} ms of opening", ctx.beat.as_millis()), got)
         .at(Highlight::Last { connection: client.number() });
-    // Several intervals without any ping are no delay.
+    // Several intervals without any ping are not a delay.
     let certain = !ping_came(client) && patience > ctx.beat * 4;
     Err(Failure { certain, ..failure }.into())
 }
@@ -60,12 +62,12 @@ fn ping_came(client: &Client) -> bool {
 
 pub(crate) async fn pings(ctx: &mut TestContext) -> CheckResult {
     let mut clients = ctx.join_many(2).await?;
-    // A connection is open once its handshake is over; what that took is not the heartbeat's doing.
+    // A connection is open after its handshake. The duration of the handshake does not count.
     let opened = Instant::now();
     let first = try_join_all(clients.iter_mut().map(|client| first_ping(ctx, client, opened)));
     first.await.fundamental()?;
     ctx.gate_passed();
-    // More than a server may be prepared for.
+    // More clients than some servers have room for.
     let count = ctx.rng.random_range(13..17);
     let ctx = &*ctx;
     clients.extend(joined_through_an_interval(ctx, count).await?);
@@ -75,14 +77,14 @@ pub(crate) async fn pings(ctx: &mut TestContext) -> CheckResult {
 /// A client that joined and got its first ping in time.
 struct Arrival {
     client: Client,
-    /// The server opened the connection between these two moments.
+    /// The server opened the connection between these two times.
     asked: Instant,
     opened: Instant,
 }
 
-/// Clients join one after the other in the course of an interval, and each gets its first ping in time.
+/// Clients join one after the other during one interval, and each must get its first ping in time.
 ///
-/// Where one timer serves all, some of them come just before its next tick, whenever that is.
+/// If one timer serves all clients, some of them join just before its next tick.
 async fn joined_through_an_interval(ctx: &TestContext, count: u32) -> CheckResult<Vec<Client>> {
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -94,7 +96,7 @@ async fn joined_through_an_interval(ctx: &TestContext, count: u32) -> CheckResul
             first_ping(ctx, &mut client, opened).await?;
             Ok(Arrival { client, asked, opened })
         });
-        // All are waited for, so that it is not chance which failure is reported.
+        // All clients are awaited, so that the reported failure does not depend on timing.
         let arrivals: CheckResult<Vec<Arrival>> = join_all(arrivals).await.into_iter().collect();
         let arrivals =
             arrivals.map_err(|error| error.context("with others connected already, "))?;
@@ -109,9 +111,10 @@ async fn joined_through_an_interval(ctx: &TestContext, count: u32) -> CheckResul
     ))
 }
 
-/// Returns whether a client joined in every quarter of an interval, and got its ping in time counted from its request.
+/// Returns true if a client joined in every quarter of an interval, and got its ping in time
+/// counted from its request.
 ///
-/// A busy machine lets clients join all at once, and makes a late ping look like one in time.
+/// A busy machine lets all clients join at once, and makes a late ping look like one in time.
 fn came_at_all_moments(ctx: &TestContext, arrivals: &[Arrival]) -> bool {
     let in_time = arrivals.iter().all(|Arrival { client, asked, .. }| {
         let latest = *asked + ctx.beat.mul_f64(LATEST_FIRST);
@@ -121,7 +124,7 @@ fn came_at_all_moments(ctx: &TestContext, arrivals: &[Arrival]) -> bool {
     in_time && close
 }
 
-/// A timer that stopped with the last client starts again with the next.
+/// Fails if a timer that stopped with the last client does not start again with the next.
 async fn once_all_have_left(ctx: &TestContext, clients: Vec<Client>) -> CheckResult {
     join_all(clients.into_iter().map(|client| ctx.leave(client))).await;
     ctx.wait_for_disconnects(0).await;
@@ -132,12 +135,13 @@ async fn once_all_have_left(ctx: &TestContext, clients: Vec<Client>) -> CheckRes
     first.map_err(|error| error.context("once all others had left, "))
 }
 
-/// Lets more than an interval pass in which no client is connected: some timers notice only at their next tick.
+/// Lets more than an interval pass without any client. Some timers notice that only at their next
+/// tick.
 async fn without_clients(ctx: &TestContext) -> CheckResult {
     for _ in 0..3 {
         let (began, starved) = (Instant::now(), ctx.run_queue_delay());
         metronome(ctx.beat.mul_f64(1.3)).tick().await;
-        // With less delay than that, the server's tick was not late enough to meet the next client.
+        // With a shorter delay, the server's tick was not late enough to meet the next client.
         if ctx.delays_since(began).saturating_sub(starved) <= ctx.beat / 4 {
             return Ok(());
         }
@@ -155,7 +159,7 @@ pub(super) async fn steady(ctx: &mut TestContext) -> CheckResult {
         let first = client.ping().await?;
         steadily(quiet_place, client, first).await
     }));
-    // What goes wrong without company as well is not its doing.
+    // An error that occurs without other clients as well is not caused by them.
     if let Some(busy_place) = &busy_place {
         let (quiet, in_company) = join(quiet, while_others_come_and_go(busy_place)).await;
         return quiet.map(|_| ()).and(in_company);
@@ -165,7 +169,7 @@ pub(super) async fn steady(ctx: &mut TestContext) -> CheckResult {
     while_others_come_and_go(ctx).await
 }
 
-/// No client's timer is another's: who comes does not set it back, and who leaves does not stop it.
+/// Fails if a client that joins resets another client's timer, or a client that leaves stops it.
 async fn while_others_come_and_go(ctx: &TestContext) -> CheckResult {
     let mut client = ctx.join().await?;
     let first = client.ping().await?;
@@ -177,7 +181,7 @@ async fn while_others_come_and_go(ctx: &TestContext) -> CheckResult {
     }
 }
 
-/// Others come and go, more often than the heart beats. How they fare is other checks' business.
+/// Clients join and leave, more often than pings come. Other checks judge their own messages.
 pub(crate) async fn visits(ctx: &TestContext) {
     let mut pace = metronome(ctx.beat.mul_f64(0.4));
     loop {
@@ -188,10 +192,11 @@ pub(crate) async fn visits(ctx: &TestContext) {
     }
 }
 
-/// The pings after the first come one an interval, at regular intervals.
+/// Fails unless the pings after the first come at regular intervals.
 async fn steadily(ctx: &TestContext, client: &mut Client, first: Instant) -> CheckResult {
     let mut gaps = gaps(ctx, client, first, 0..GAPS).await?;
-    // A few gaps may be irregular because the machine is busy, or regular by chance: more of them tell.
+    // A few gaps may be irregular because the machine is busy, or regular by chance. More gaps
+    // decide.
     while typical_deviation(&gaps) > ctx.beat.mul_f64(SUSPICIOUS) {
         if gaps.len() >= MOST_GAPS {
             regularly(ctx, client, first, &gaps)?;
@@ -203,7 +208,7 @@ async fn steadily(ctx: &TestContext, client: &mut Client, first: Instant) -> Che
     on_the_average(ctx, client, gaps.iter().sum(), gaps.len())
 }
 
-/// The gaps between the next pings, these by number, each of about one interval.
+/// Returns the gaps between the next pings, numbered from `first`, each of about one interval.
 async fn gaps(
     ctx: &TestContext,
     client: &mut Client,
@@ -229,7 +234,8 @@ async fn gaps(
     Ok(gaps)
 }
 
-/// The median distance of these gaps from the median one: a stall of the machine changes two gaps and not this.
+/// Returns the median distance from the median gap. A stall changes two gaps, and the median
+/// hardly.
 fn typical_deviation(gaps: &[Duration]) -> Duration {
     let median = |mut durations: Vec<Duration>| {
         durations.sort_unstable();
@@ -239,7 +245,8 @@ fn typical_deviation(gaps: &[Duration]) -> Duration {
     median(gaps.iter().map(|gap| gap.abs_diff(middle)).collect())
 }
 
-/// The gaps, of which the first began at `first`, are as long as each other, or nearly (by their standard deviation).
+/// Fails if the gaps, the first of which began at `first`, differ by too large a standard
+/// deviation.
 fn regularly(ctx: &TestContext, client: &Client, first: Instant, gaps: &[Duration]) -> CheckResult {
     let beats: Vec<f64> =
         gaps.iter().map(|gap| gap.as_secs_f64() / ctx.beat.as_secs_f64()).collect();
@@ -270,7 +277,7 @@ fn regularly(ctx: &TestContext, client: &Client, first: Instant, gaps: &[Duratio
     Err(failure.into())
 }
 
-/// So many gaps took so long together. A stall lengthens one of them, and their mean by little.
+/// Checks the mean of several gaps. A stall lengthens one gap, and their mean only a little.
 pub(crate) fn on_the_average(
     ctx: &TestContext,
     client: &Client,
@@ -292,7 +299,7 @@ pub(crate) fn on_the_average(
     ))
 }
 
-/// A gap is as long as a beat, or nearly.
+/// Checks that a gap is about one interval long.
 pub(crate) fn beat_long(
     ctx: &TestContext,
     client: &Client,
@@ -330,21 +337,22 @@ fn out_of_time(
 }
 
 pub(super) async fn interval(ctx: &mut TestContext) -> CheckResult {
-    // So long that no second ping may be seen. In sixteen bits it would be a fifth of a second.
+    // Too long for a second ping. In sixteen bits it would overflow to a fifth of a second.
     let long = Duration::from_millis(65_536 + 200);
     let mut clock = ctx.join().await?;
     let Some(patient) = ctx.second_server_with(long).await? else {
-        // One after the other: the server can run only once at a time.
+        // One after the other, because the server can run only once at a time.
         beats_on(&mut clock).await?;
         ctx.restart_server_with(long).await?;
         return no_early_pings(ctx, long).await;
     };
-    // Without a server whose pings do come, their absence would show nothing.
+    // A second server sends pings in the meantime. Without it, the absence of pings would show
+    // nothing.
     let (clock, judged) = join(beats_on(&mut clock), no_early_pings(&patient, long)).await;
     judged.map_err(|error| error.recorded_by(&patient.recorder)).and(clock)
 }
 
-/// With this long interval clients get no ping, but for one right at opening.
+/// Fails if clients of a server with this long interval get a ping, except for one at opening.
 async fn no_early_pings(patient: &TestContext, long: Duration) -> CheckResult {
     let mut clients = patient.join_many(2).await?;
     let mut talker = patient.join().await?;
@@ -364,7 +372,7 @@ async fn no_early_pings(patient: &TestContext, long: Duration) -> CheckResult {
                     format!("{} pings in {} ms", opening + early, patient.server.started.elapsed().as_millis()),
                 )
                 .about(Vec::new());
-            // A single ping may have been due at opening and late. No delay makes two.
+            // One ping at opening may have been due and late. A delay does not make two.
             let certain = opening + early > 1;
             return Err(Failure { certain, ..failure }.into());
         }
@@ -373,9 +381,11 @@ async fn no_early_pings(patient: &TestContext, long: Duration) -> CheckResult {
     Ok(())
 }
 
-/// Waits for so long as the server counts it, too: in small steps, after each of which it answers a client.
+/// Waits until this time has passed for the server, too: in small steps, after each of which it
+/// answers a client.
 ///
-/// A stall of the whole machine shortens one step. By a clock it could be the whole time, without a turn for the server.
+/// A stall of the whole machine shortens one step. By a clock alone, the server might have had no
+/// turn at all.
 async fn passes(talker: &mut Client, time: Duration) -> CheckResult {
     const STEP: Duration = Duration::from_millis(50);
     for _ in 0..time.as_millis().div_ceil(STEP.as_millis()) {
@@ -385,12 +395,12 @@ async fn passes(talker: &mut Client, time: Duration) -> CheckResult {
     Ok(())
 }
 
-/// How many pings have come since this was asked last.
+/// Returns the number of pings since the last call.
 fn new_pings(client: &mut Client) -> usize {
     client.drain().iter().filter(|received| matches!(received.event, ClientEvent::Ping(_))).count()
 }
 
-/// A server with the interval of all checks pings a client.
+/// Checks that a server with the usual interval pings a client.
 async fn beats_on(clock: &mut Client) -> CheckResult {
     for _ in 0..5 {
         clock.ping().await.map_err(moot)?;
@@ -398,7 +408,7 @@ async fn beats_on(clock: &mut Client) -> CheckResult {
     Ok(())
 }
 
-/// Without a beat to compare with nothing can be said; what ails it is another check's business.
+/// Without pings to compare with there is no verdict. Another check judges why they are missing.
 fn moot(error: CheckError) -> CheckError {
     match error {
         CheckError::Failed(failure) => CheckError::Inconclusive(format!(
@@ -459,8 +469,8 @@ pub(super) async fn busy(ctx: &mut TestContext) -> CheckResult {
     if_understood(ctx, &message, as_many).await
 }
 
-/// What was found of a client that sends such frames, if a message of these is answered at all: what becomes of it is a
-/// matter of `echo`, and not asked for here.
+/// Drops a failure of a client that sends such frames, unless the server answers a message in them:
+/// the `echo` checks judge that.
 pub(super) async fn if_understood(
     ctx: &TestContext,
     frames: &[Frame],
@@ -477,8 +487,8 @@ pub(super) async fn if_understood(
     if understood.is_ok() { judged } else { Ok(()) }
 }
 
-/// What else a client may send: who it is, what it sends, and advice where that changes its pings. A pong that nobody
-/// asked for is legal, and no answer to anything (section 5.5.3).
+/// Clients that send other frames: the client, the frame, and advice if it changes the client's
+/// pings. An unsolicited pong is legal, and answers nothing (section 5.5.3).
 const OTHER_TRAFFIC: &[(&str, OpCode, &str)] = &[
     (
         "a client that sends pongs unasked",
@@ -497,7 +507,8 @@ const OTHER_TRAFFIC: &[(&str, OpCode, &str)] = &[
     ),
 ];
 
-/// Up to the reply to its last word, so many pings; one may be on its way to the one client as to the other.
+/// Counts the pings up to the reply to the last message. One ping more or less may still be on its
+/// way.
 async fn as_many_pings(
     client: &mut Client,
     last_word: &str,
@@ -508,7 +519,7 @@ async fn as_many_pings(
     as_many(client, beats, who)
 }
 
-/// So many pings, give or take one.
+/// Checks the number of pings, give or take one.
 pub(crate) fn as_many(client: &Client, beats: usize, who: &str) -> CheckResult {
     let heard = client.pings.len();
     let more = heard > beats + 1;

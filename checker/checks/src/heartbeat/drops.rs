@@ -1,4 +1,4 @@
-//! Who is dropped, when, and who is not.
+//! Which clients are disconnected, and when.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub(super) async fn alive(ctx: &mut TestContext) -> CheckResult {
             client.ping().await.map_err(|error| dropped_alive(client, error))?;
         }
         client.send_text(token.as_str());
-        // A dropped client is told from one whose reply is wrong, which is not the matter here.
+        // This distinguishes a disconnect from a wrong reply, which other checks judge.
         client.text("a reply").await.map(|_| ()).map_err(|error| dropped_alive(client, error))
     });
     let mut in_a_message = ctx.join().await?;
@@ -35,7 +35,7 @@ pub(super) async fn alive(ctx: &mut TestContext) -> CheckResult {
             None => Ok(()),
         }
     };
-    // All are waited for, so that it is not chance which failure is reported.
+    // All clients are awaited, so that the reported failure does not depend on timing.
     let (lives, in_a_message, for_long) =
         join3(try_join_all(lives), alive_in_a_message(&mut in_a_message), for_long).await;
     lives.map(|_| ()).and(in_a_message).and(for_long)?;
@@ -47,7 +47,8 @@ pub(super) async fn alive(ctx: &mut TestContext) -> CheckResult {
     Ok(())
 }
 
-/// Some servers drop a client after so many intervals. A short interval lets more of them fit into the check's time.
+/// Some servers disconnect a client after a number of intervals. A short interval fits more of them
+/// into the check's time.
 async fn alive_for_long(hasty: &TestContext) -> CheckResult {
     match answers_for_long(hasty).await {
         // A pong that was late once, on a busy machine, ends one connection and not two.
@@ -64,7 +65,8 @@ async fn answers_for_long(hasty: &TestContext) -> CheckResult {
     Ok(())
 }
 
-/// A pong may come between two fragments of a message, as any control frame (section 5.4), and counts.
+/// A pong may come between two fragments of a message, as any control frame (section 5.4), and
+/// counts.
 async fn alive_in_a_message(client: &mut Client) -> CheckResult {
     client.send(Frame::unfinished(
         OpCode::Data(Data::Text),
@@ -72,7 +74,7 @@ async fn alive_in_a_message(client: &mut Client) -> CheckResult {
     ));
     for _ in 0..4 {
         match client.ping().await {
-            // That pings go on there is what another check is about, and it needs this one.
+            // Another check, which requires this one, judges whether pings go on here.
             Err(error) if error.is(FailureKind::Silence) => break,
             asked => asked.map_err(|error| {
                 dropped_alive(client, error).context("in the middle of its message in fragments, ")
@@ -85,7 +87,7 @@ async fn alive_in_a_message(client: &mut Client) -> CheckResult {
 pub(crate) fn dropped_alive(client: &Client, error: CheckError) -> CheckError {
     let CheckError::Failed(mut failure) = error else { return error };
     if failure.kind == FailureKind::Silence {
-        // No ping, no answer: that pings go on is what another check is about.
+        // There was no ping to answer. Another check judges whether pings go on.
         return CheckError::Inconclusive(
             "pings stopped coming, so nothing could be seen of clients that answer them"
                 .to_string(),
@@ -107,7 +109,7 @@ pub(super) async fn dead(ctx: &mut TestContext) -> CheckResult {
     let both = async {
         let (mut pair, unanswered) = asked_at_once(ctx, pair).await?;
         let judging = [&mut witness, &mut another].into_iter().zip(&mut pair).zip(unanswered);
-        // All are waited for, so that it is not chance which failure is told.
+        // All clients are awaited, so that the reported failure does not depend on timing.
         let ended =
             judging.map(|((witness, silent), asked)| dropped_on_time(ctx, witness, silent, asked));
         let ended: Vec<Duration> = join_all(ended).await.into_iter().collect::<CheckResult<_>>()?;
@@ -119,15 +121,17 @@ pub(super) async fn dead(ctx: &mut TestContext) -> CheckResult {
     both.and(slow).and(amid_a_beat.map(|_| ()))
 }
 
-/// Where one timer serves all, some come in the middle of its beat, and have a full interval as well. Which moment that is
-/// can't be told from outside; of two that are apart by not quite half a beat, one is it.
+/// If one timer serves all clients, some join in the middle of its interval, and must have a full
+/// interval as well. The phase of the timer is unknown. If two clients join not quite half an
+/// interval apart, one of them joins then.
 async fn coming_amid_a_beat(ctx: &TestContext, received: f64) -> CheckResult {
     metronome(ctx.beat.mul_f64(received)).tick().await;
     let (mut witness, mut silent) = try_join(ctx.join(), ctx.join_mute()).await?;
     judged(ctx, &mut witness, &mut silent).await.map(|_| ())
 }
 
-/// A client that was dropped so long after it was asked was dropped at the beat, or others are: once may be a stall.
+/// Fails if this client and others were disconnected too long after their ping. A single late
+/// disconnect may be a stall.
 async fn at_the_beat(
     ctx: &TestContext,
     witness: &mut Client,
@@ -144,7 +148,8 @@ async fn at_the_beat(
     promptly(ctx, witness, &silent, after)
 }
 
-/// Who is dropped so long after it was asked, at the soonest, is dropped at the beat.
+/// Fails if even the fastest disconnect came later than `PROMPT` intervals after the unanswered
+/// ping.
 pub(crate) fn promptly(
     ctx: &TestContext,
     witness: &Client,
@@ -158,12 +163,13 @@ pub(crate) fn promptly(
     Err(not_at_the_beat(ctx, witness, silent, soonest, what))
 }
 
-/// Two that die at the same beat, since a sweep may find only one of them, and when they were asked.
+/// Two clients that die at the same ping, since a sweep may find only one of them, and the time of
+/// that ping.
 async fn asked_at_once(
     ctx: &TestContext,
     mut pair: Vec<Client>,
 ) -> CheckResult<(Vec<Client>, Vec<Instant>)> {
-    // A server may ping each client at a time of its own, so it is not tried for ever.
+    // A server may ping each client at its own time, so the number of attempts is limited.
     let mut tries = 4;
     loop {
         let unanswered: Vec<_> =
@@ -173,12 +179,13 @@ async fn asked_at_once(
         if apart < ctx.beat / 2 || tries == 0 {
             return Ok((pair, unanswered));
         }
-        // A sweep came between their joining.
+        // A sweep came between their joins.
         pair = ctx.join_many_mute(2).await?;
     }
 }
 
-/// A client on a slow line: its pongs leave more than half an interval after the pings came, and count.
+/// A client with a slow connection: its pongs leave more than half an interval after the pings
+/// came, and count.
 pub(crate) async fn answering_late(ctx: &TestContext, client: &mut Client) -> CheckResult {
     let (_, mut payload) =
         client.ping_and_payload().await.map_err(|error| never_asked(client, error))?;
@@ -206,7 +213,8 @@ fn dropped_for_late_pongs(client: &Client, error: CheckError) -> CheckError {
     failure.into()
 }
 
-/// A client that will never answer is asked, and dropped one beat later.
+/// Waits until a client that never answers is pinged, and checks that it is disconnected one
+/// interval later.
 pub(super) async fn judged(
     ctx: &TestContext,
     witness: &mut Client,
@@ -216,7 +224,7 @@ pub(super) async fn judged(
     dropped_on_time(ctx, witness, silent, unanswered).await
 }
 
-/// When the client that will not answer was asked.
+/// Returns the time of the first ping to the client that will not answer.
 pub(crate) async fn asked(silent: &mut Client) -> CheckResult<Instant> {
     silent.ping().await.map_err(|error| never_asked(silent, error))
 }
@@ -231,8 +239,8 @@ fn never_asked(client: &Client, error: CheckError) -> CheckError {
     CheckError::Failed(failure)
 }
 
-/// The client that left the ping at `unanswered` unanswered is dropped one beat later, as the witness counts; how long
-/// after that ping it was.
+/// Checks that a client that left the ping at `unanswered` unanswered is disconnected one interval
+/// later, as the witness counts. Returns the time from that ping to the disconnect.
 pub(crate) async fn dropped_on_time(
     ctx: &TestContext,
     witness: &mut Client,
@@ -244,7 +252,8 @@ pub(crate) async fn dropped_on_time(
     let numbers = [witness.number(), silent.number()];
     {
         let clock = async {
-            // What the witness heard until now is past; three beats from now it is too late by all means.
+            // The witness's earlier pings do not count. Three pings from now is too late in any
+            // case.
             while beats.len() < 3 {
                 let ping = witness.ping().await?;
                 if ping > unanswered {
@@ -315,7 +324,7 @@ pub(super) async fn neighbours(ctx: &mut TestContext) -> CheckResult {
     let ctx = &*ctx;
     silent.ping().await?;
     let replaced = async {
-        // Whether it is dropped on time is the business of another check.
+        // Another check judges whether the disconnect is on time.
         for _ in 0..10 {
             match silent.next("the end").await {
                 Ok(received) if matches!(received.event, ClientEvent::End(_)) => break,
@@ -327,7 +336,7 @@ pub(super) async fn neighbours(ctx: &mut TestContext) -> CheckResult {
     };
     let tokens = &tokens;
     let living = join_all(neighbours.iter_mut().map(|client| async move {
-        // Four beats: before, at and after the one at which the silent client goes.
+        // Four pings: before, at and after the one at which the silent client is disconnected.
         client.ping().await?;
         let since = client.pings.len() - 1;
         for token in tokens {
@@ -350,7 +359,7 @@ pub(super) async fn neighbours(ctx: &mut TestContext) -> CheckResult {
         living.push(replaced);
     }
     living.into_iter().collect::<CheckResult>().map_err(|error| match error {
-        // To drop one too many is another mistake than to drop everybody.
+        // Disconnecting one client too many is another mistake than disconnecting all.
         CheckError::Failed(failure) if all => {
             let summary = failure.summary.replace(SUFFERED, "and all others suffered");
             Failure { summary, ..*failure }.into()
@@ -359,7 +368,7 @@ pub(super) async fn neighbours(ctx: &mut TestContext) -> CheckResult {
     })
 }
 
-/// A client that joins right after another was dropped is served and pinged as any other.
+/// A client that joins right after a disconnect must be served and pinged as any other.
 async fn in_its_place(ctx: &TestContext) -> CheckResult {
     let mut newcomer = ctx.join().await.map_err(disturbed)?;
     let opened = Instant::now();
@@ -374,7 +383,7 @@ async fn in_its_place(ctx: &TestContext) -> CheckResult {
     })
 }
 
-/// What is said of one of those that live.
+/// The headline of a failure of a living client.
 const SUFFERED: &str = "and this one suffered";
 
 fn disturbed(error: CheckError) -> CheckError {
@@ -404,10 +413,10 @@ pub(super) async fn stalled(ctx: &mut TestContext) -> CheckResult {
             () = ping_on(ctx, &mut pinger) => unreachable!("the pings never end"),
         }
     };
-    // Both are waited for, so that it is not chance which failure is reported.
+    // Both are awaited, so that the reported failure does not depend on timing.
     let (replies, pings) = join(replies, pings).await;
     replies.and(pings)?;
-    // A witness that was dropped as well would be a fault, too.
+    // A disconnected witness would be a failure, too.
     for witness in &mut witnesses {
         witness.ping().await.map_err(disturbed)?;
         witness.exchange(&token).await?;
@@ -422,7 +431,8 @@ fn stop_reading(client: &Client) -> Arc<Connection> {
     client.connection.clone()
 }
 
-/// A connection on which such a write of the server hangs is given up within about five intervals, as the witness counts.
+/// Checks that a connection on which the server's write blocks is closed within about five
+/// intervals, as the witness counts.
 async fn dropped_though_stalled(
     witness: &mut Client,
     stalled: &Connection,
@@ -430,7 +440,7 @@ async fn dropped_though_stalled(
 ) -> CheckResult {
     let began = Instant::now();
     let clock = async {
-        // The first may come at once, and the sixth more than five intervals later.
+        // The first ping may come at once, and the sixth more than five intervals later.
         for _ in 0..6 {
             witness.ping().await.map_err(disturbed)?;
         }
@@ -453,9 +463,10 @@ async fn dropped_though_stalled(
     }
 }
 
-/// Sends messages until the server can't get rid of its replies any more, and then on, to notice the end.
+/// Sends messages until the server's replies block, and then more, to notice the disconnect.
 async fn talk_on(ctx: &TestContext, client: &mut Client, token: &str) {
-    // Systems hold back 4 MiB for a connection. Much more would only keep a server busy that can hold back all of it.
+    // Systems buffer up to 4 MiB for a connection. Much more would only burden a server that can
+    // buffer all of it.
     let long = format!("{token} {}", "x".repeat(64 * 1024));
     for _ in 0..96 {
         client.send_text(long.as_str());
@@ -468,12 +479,14 @@ async fn talk_on(ctx: &TestContext, client: &mut Client, token: &str) {
     }
 }
 
-/// Fills the buffers with pongs, which libraries send by themselves. No reply is under way when the server's ping is due.
+/// Fills the buffers with pongs, which libraries send by themselves. No reply is being written when
+/// the server's ping is due.
 async fn ping_on(ctx: &TestContext, client: &mut Client) {
     let ping = Frame::new(OpCode::Control(Control::Ping), vec![b'x'; 125]).masked(rand::random());
-    // Linux holds back up to 80 KB for so small a receive buffer: 630 pongs.
+    // Linux buffers up to 80 KB for such a small receive buffer: 630 pongs.
     client.send_bytes(ping.encode().repeat(2_000));
-    // Behind them a pong: where any pong counts, the client is not found dead until a ping has met full buffers.
+    // A pong follows. If any pong counts, the client is found dead only after a ping has met full
+    // buffers.
     client.send(Frame::new(OpCode::Control(Control::Pong), ""));
     let mut pace = metronome(ctx.beat / 10);
     loop {

@@ -1,7 +1,8 @@
 //! The checks of `heartbeat`.
 //!
-//! Their clock is the server's own: a healthy witness counts its pings, and "by the witness's second ping
-//! from now" is a deadline on any machine. What is judged by time is judged against the length of that beat.
+//! Their clock is the server's own: a healthy witness counts its pings, and "by the witness's
+//! second ping from now" is a deadline on any machine. Times are compared with the interval between
+//! these pings.
 
 pub(super) mod beats;
 pub(super) mod drops;
@@ -15,34 +16,36 @@ use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Heartbeat;
 use harness::verdict::{CheckError, CheckResult, FailureKind, Fundamental};
 
-/// What a beat may be shorter or longer than it should, as a share of itself.
+/// The shortest and longest single interval, as a share of the nominal one.
 const SHORTEST: f64 = 0.55;
 const LONGEST: f64 = 1.6;
-/// What it may be on the average of several.
+/// The shortest and longest mean of several intervals, as a share of the nominal one.
 const SHORTEST_MEAN: f64 = 0.8;
 const LONGEST_MEAN: f64 = 1.25;
-/// The first ping comes within one interval of opening, and a quarter more.
+/// The first ping must come within 1.25 intervals of opening.
 const LATEST_FIRST: f64 = 1.25;
-/// The gaps between pings that are looked at, and the most of them: more where their typical deviation is a larger share
-/// of an interval than `SUSPICIOUS`. Of intervals that vary by 30 % either way, 3 in 100 look regular; the check looks at
-/// two servers.
+/// The number of gaps between pings to examine, and the most of them. The check examines more while
+/// their typical deviation is above `SUSPICIOUS`, as a share of an interval. If intervals vary by
+/// 30 % either way, 3 in 100 look regular, so the check examines two servers.
 const GAPS: usize = 6;
 const MOST_GAPS: usize = 18;
 const SUSPICIOUS: f64 = 0.035;
 /// The largest standard deviation of regular gaps, as a share of an interval.
 const IRREGULAR: f64 = 0.1;
-/// A client has a full interval to answer; half of one is a mistake that must not pass for a late ping.
+/// The shortest time to answer a ping. A client has a full interval; half of one is a common
+/// mistake that must not pass for a late ping.
 const SHORTEST_GRACE: f64 = 0.7;
-/// Who is dropped later than this, again and again, is dropped between two beats.
+/// The latest disconnect after an unanswered ping, in intervals. A server that is always later does
+/// not disconnect at its ping.
 const PROMPT: f64 = 1.25;
 
 const LIVES: &[&str] = &["heartbeat::echo", "heartbeat::pings"];
-/// What makes a beat no measure.
+/// If one of these fails, the pings are useless as a clock.
 const BEATS: &[&str] = &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"];
-/// And what, with it, makes it moot whether the dead are dropped.
+/// If one of these fails, it is open whether dead clients are disconnected.
 const HEARTS: &[&str] =
     &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive", "heartbeat::neighbours"];
-/// What makes it moot how a client is dropped.
+/// If one of these fails, it is open how a client is disconnected.
 const DROPS: &[&str] = &[
     "heartbeat::echo",
     "heartbeat::steady",
@@ -50,7 +53,7 @@ const DROPS: &[&str] = &[
     "heartbeat::dead",
     "heartbeat::neighbours",
 ];
-/// And how one is dropped to which, or from which, messages are on their way.
+/// The same, for a client that sends or receives other messages.
 const DROPS_AMID_TRAFFIC: &[&str] = &[
     "heartbeat::echo",
     "heartbeat::steady",
@@ -59,7 +62,8 @@ const DROPS_AMID_TRAFFIC: &[&str] = &[
     "heartbeat::dead",
     "heartbeat::neighbours",
 ];
-/// And how one is dropped that reads nothing: what counts as a sign of life is nearer to the cause.
+/// The same, for a client that reads nothing. Checks of what counts as a sign of life are closer to
+/// the cause.
 const DROPS_OF_THE_STALLED: &[&str] = &[
     "heartbeat::echo",
     "heartbeat::steady",
@@ -202,7 +206,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Sets the pace of what a client does; its first tick comes after one period.
+/// Creates an interval timer. Its first tick comes after one period.
 pub(crate) fn metronome(period: Duration) -> tokio::time::Interval {
     tokio::time::interval_at(tokio::time::Instant::now() + period, period)
 }
@@ -213,7 +217,8 @@ async fn still_echo(ctx: &mut TestContext) -> CheckResult {
         Err(error) if error.is(FailureKind::EndedEarly) => error,
         other => return other,
     };
-    // A server may ping although no ping is due for a minute, and drop a client whose answer a busy machine delays.
+    // A server may send a ping that is not due for a minute, and disconnect a client because a busy
+    // machine delays the answer.
     Err(match ctx.too_busy(began, &error) {
         Some(busy) => CheckError::HostBusy(busy),
         None => error,
@@ -221,7 +226,7 @@ async fn still_echo(ctx: &mut TestContext) -> CheckResult {
 }
 
 async fn echo_as_before(ctx: &mut TestContext) -> CheckResult {
-    // What all checks of heartbeats stand on comes first: they wait for it.
+    // All checks of heartbeats require this, so it comes first.
     echo::handshake::plainly(ctx).await.fundamental()?;
     ctx.defer_gate(true);
     echo::talk::welcome(ctx).await?;
@@ -231,7 +236,7 @@ async fn echo_as_before(ctx: &mut TestContext) -> CheckResult {
     let answered = Instant::now();
     ctx.gate_passed();
     echo::handshake::in_all_ways(ctx).await?;
-    // More than a simple message is asked of echo itself.
+    // The check of the echo itself needs more than one simple message.
     for text in [format!(" {} ", ctx.token()), String::new(), ctx.token()] {
         client.exchange(&text).await?;
     }

@@ -1,4 +1,4 @@
-//! What is a sign of life, and for how long.
+//! Which frames count as a sign of life, and for how long.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(super) async fn relapse(ctx: &mut TestContext) -> CheckResult {
     fades_away(ctx, &mut witness, &mut fading, dropped_alive).await.map(|_| ())
 }
 
-/// A client that answers for a while, and more often than it is asked, and then no more: how long after the first ping that
-/// it left unanswered it was dropped. What goes wrong before is told as `unasked` tells it.
+/// A client answers for a while, more often than it is pinged, and then stops. Returns the time
+/// from its first unanswered ping to its disconnect. `unasked` adds to an earlier failure.
 pub(crate) async fn fades_away(
     ctx: &TestContext,
     witness: &mut Client,
@@ -27,8 +27,8 @@ pub(crate) async fn fades_away(
 ) -> CheckResult<Duration> {
     let asked = async {
         let (_, payload) = fading.ping_and_payload().await?;
-        // Pongs can't be saved up. No more of them with the next ping: on their way for long, they could answer the one
-        // after.
+        // Pongs cannot be saved up. No extra pongs follow the next ping, because delayed ones could
+        // answer the ping after it.
         for _ in 0..3 {
             fading.send(Frame::new(OpCode::Control(Control::Pong), payload.as_slice()));
         }
@@ -45,7 +45,7 @@ pub(super) async fn chatter(ctx: &mut TestContext) -> CheckResult {
     let text = Frame::new(OpCode::Data(Data::Text), talk.as_str());
     let kinds = [
         vec![text.clone()],
-        // Nor are those in binary, those in fragments, or a ping of the client's own.
+        // Binary messages, fragments and the client's own pings are no signs of life either.
         vec![Frame::new(OpCode::Data(Data::Binary), talk)],
         vec![Frame { fin: false, ..text }, Frame::new(OpCode::Data(Data::Continue), "")],
         vec![Frame::new(OpCode::Control(Control::Ping), "are you there?")],
@@ -56,11 +56,11 @@ pub(super) async fn chatter(ctx: &mut TestContext) -> CheckResult {
         let judged = talking_in_vain(ctx, &mut witness, &mut talker, frames).await;
         if_understood(ctx, frames, judged).await
     });
-    // All are waited for, so that it is not chance which failure is told.
+    // All clients are awaited, so that the reported failure does not depend on timing.
     join_all(talkers).await.into_iter().collect()
 }
 
-/// A client that says this again and again, and never answers a ping, is dropped.
+/// Fails unless a client that keeps sending this frame, and never answers a ping, is disconnected.
 async fn talking_in_vain(
     ctx: &TestContext,
     witness: &mut Client,

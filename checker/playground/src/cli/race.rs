@@ -80,7 +80,8 @@ async fn pushed(args: &RaceArgs) -> Result<(PushServer, String), (u8, String)> {
     let target = Target::from(args.target);
     progress("building …");
     let checks = checks::find("latency::push").into_iter().collect();
-    let mut plan = plan::built(checks, target, 0).await.map_err(|error| (UNKNOWN, error))?;
+    let mut plan =
+        plan::build_plan(checks, target, 0).await.map_err(|error| (UNKNOWN, error.to_string()))?;
     let source = Exercise::Broadcast.source(target);
     match plan.programs.remove(&Exercise::Broadcast) {
         Some(Ok(program)) => Ok((PushServer::Program(program), source)),

@@ -37,7 +37,7 @@ fn every_fault_is_caught() {
 fn mistaken(matrix: &Matrix) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut recognised = BTreeSet::new();
-    for row in matrix.faults.iter().filter_map(Row::familiar) {
+    for row in matrix.faults.iter().filter_map(Row::known_mistake) {
         let exercise = Exercise::named(&row.exercise).expect("an exercise");
         let Some(piece) = known_mistakes::with_signature(&row.signature, exercise) else {
             continue;

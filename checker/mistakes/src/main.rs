@@ -26,12 +26,12 @@ fn main() -> ExitCode {
 async fn run(args: MistakesArgs) -> ExitCode {
     let chapters = match catalogue::chapters() {
         Ok(chapters) => chapters,
-        Err(error) => return complain(UNKNOWN, &format!("the catalogue: {error}")),
+        Err(error) => return complain(UNKNOWN, format!("the catalogue: {error}")),
     };
     let selected = match select(&chapters, &args.mistakes) {
         Ok(selected) => selected,
         Err(word) => {
-            return complain(USAGE, &format!("there is no exercise or mistake `{word}`"));
+            return complain(USAGE, format!("there is no exercise or mistake `{word}`"));
         }
     };
     progress("building …");

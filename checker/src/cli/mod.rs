@@ -140,7 +140,7 @@ pub fn until_interrupted(running: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return complain(UNKNOWN, &format!("cannot start the async runtime: {error}"));
+            return complain(UNKNOWN, format!("cannot start the async runtime: {error}"));
         }
     };
     let code = runtime.block_on(async {
@@ -204,7 +204,7 @@ fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
     plan::select(words).map_err(|word| {
         complain(
             USAGE,
-            &format!(
+            format!(
                 "there is no exercise or check `{word}`; \
                  exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
             ),
@@ -308,7 +308,7 @@ async fn with_spinner<F: Future>(text: &str, what: F) -> F::Output {
 fn exec(command: &mut std::process::Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display()))
+    complain(UNKNOWN, format!("cannot run {}: {error}", command.get_program().display()))
 }
 
 /// Runs that program and returns its exit code.

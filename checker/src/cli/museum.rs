@@ -45,7 +45,7 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
     {
         return complain(
             USAGE,
-            &format!("the museum has no fault `{name}`; `cargo checker museum` names them all"),
+            format!("the museum has no fault `{name}`; `cargo checker museum` names them all"),
         );
     }
     let whole = args.fault.is_empty();
@@ -124,7 +124,7 @@ async fn write_signatures(
     let text =
         serde_json::to_string_pretty(&unique).expect("a table can be written as JSON") + "\n";
     if let Err(error) = std::fs::write(file, text) {
-        return complain(USAGE, &format!("cannot write {}: {error}", file.display()));
+        return complain(USAGE, format!("cannot write {}: {error}", file.display()));
     }
     let (unique, all, rounds) = (unique.len(), faults.len(), args.rounds);
     let _ = writeln!(

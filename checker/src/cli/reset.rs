@@ -28,7 +28,7 @@ pub(super) fn run(args: ResetArgs) -> ExitCode {
                 copy.strip_prefix(workspace()).map(|path| path.to_path_buf()).unwrap_or(copy);
             println!("{source} is the skeleton again. What you had is in {}.", copy.display());
         }
-        Err(error) => return complain(UNKNOWN, &format!("{source}: {error}; nothing has changed")),
+        Err(error) => return complain(UNKNOWN, format!("{source}: {error}; nothing has changed")),
     }
     ExitCode::SUCCESS
 }

@@ -39,6 +39,6 @@ async fn run(args: WatchArgs) -> ExitCode {
             println!();
             ExitCode::SUCCESS
         }
-        Err(error) => complain(UNKNOWN, &format!("cannot read keys from this terminal: {error}")),
+        Err(error) => complain(UNKNOWN, format!("cannot read keys from this terminal: {error}")),
     }
 }

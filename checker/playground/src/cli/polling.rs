@@ -17,7 +17,7 @@ pub(crate) async fn run(args: PollingArgs) -> ExitCode {
         Ok(listener) => listener,
         Err(error) => {
             let wanted = "wanted: --addr HOST:PORT, the port free";
-            return complain(UNKNOWN, &format!("cannot listen at {addr}: {error} ({wanted})"));
+            return complain(UNKNOWN, format!("cannot listen at {addr}: {error} ({wanted})"));
         }
     };
     let local = listener.local_addr().map_or_else(|_| addr.clone(), |local| local.to_string());
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: PollingArgs) -> ExitCode {
         let _ = write!(anstream::stderr(), "{}", advice(&local));
         let _ = serve(listener).await;
     }
-    complain(UNKNOWN, &format!("the listener at {addr} failed"))
+    complain(UNKNOWN, format!("the listener at {addr} failed"))
 }
 
 fn advice(local: &str) -> String {

@@ -1,6 +1,6 @@
 //! A whole race between push and polling: run, counted, told.
 //!
-//! [`run`] lets everybody race in real time by [`measure`](checker::contrast::measure), [`cost`] and [`idle`] count what
+//! [`run`] lets everybody race in real time by [`measure`](baseline::transports::measure), [`cost`] and [`idle`] count what
 //! each takes on the wire, and all of it comes together in a [`summary::Race`], which [`table`], [`chart`], [`page`] and
 //! [`csv`] tell.
 

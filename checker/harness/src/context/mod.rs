@@ -187,7 +187,7 @@ impl TestContext {
         });
     }
 
-    /// From now on [`Arena::sound`] says nothing, or speaks again: for a check that is made of others.
+    /// From now on [`TestContext::gate_passed`] does nothing, or works again: for a check made of others.
     pub fn defer_gate(&mut self, hold: bool) {
         self.holds_back = hold;
     }
@@ -238,7 +238,7 @@ impl TestContext {
     /// A client that has joined, and has never answered a ping, not even one right at opening.
     ///
     /// # Errors
-    /// As [`Arena::join`].
+    /// As [`TestContext::join`].
     pub async fn join_mute(&self) -> CheckResult<Client> {
         let client = self.open().await?;
         client.stop_answering_pings();
@@ -249,7 +249,7 @@ impl TestContext {
     /// after kilobytes and not megabytes.
     ///
     /// # Errors
-    /// As [`Arena::join`].
+    /// As [`TestContext::join`].
     pub async fn join_narrow(&self) -> CheckResult<Client> {
         self.join_with_receive_buffer(8 * 1024).await
     }
@@ -258,7 +258,7 @@ impl TestContext {
     /// system acknowledges: up to 80 KB for one of 2 KiB, from 300 KB to 2 MB for one of 8 KiB.
     ///
     /// # Errors
-    /// As [`Arena::join`].
+    /// As [`TestContext::join`].
     pub async fn join_with_receive_buffer(&self, bytes: u32) -> CheckResult<Client> {
         let options = SocketOptions { receive_buffer: Some(bytes), max_segment: Some(536) };
         let client = self.open_with(options).await?;
@@ -280,7 +280,7 @@ impl TestContext {
     /// Several clients that join at the same time.
     ///
     /// # Errors
-    /// As [`Arena::join`].
+    /// As [`TestContext::join`].
     pub async fn join_many(&self, count: usize) -> CheckResult<Vec<Client>> {
         self.all_welcomed(self.open_many(count).await?).await
     }
@@ -288,7 +288,7 @@ impl TestContext {
     /// Several clients that join at the same time, and have never answered a ping.
     ///
     /// # Errors
-    /// As [`Arena::join`].
+    /// As [`TestContext::join`].
     pub async fn join_many_mute(&self, count: usize) -> CheckResult<Vec<Client>> {
         let clients = self.open_many(count).await?;
         clients.iter().for_each(Client::stop_answering_pings);

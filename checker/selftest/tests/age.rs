@@ -16,7 +16,7 @@ fn grade(workbook: &Workbook) -> (bool, u64) {
     assert!(output.status.success(), "{said}");
     let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let millis = check(&result, "echo::reply")["millis"].as_u64().expect("milliseconds");
-    (said.contains("echo was not waited for to be a second old"), millis)
+    (said.contains("echo did not wait for its first second"), millis)
 }
 
 #[test]

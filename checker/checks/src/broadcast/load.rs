@@ -299,7 +299,12 @@ impl Flood {
                     return Err(self.gap(&slow, &received, arrived, text).into());
                 }
                 ClientEvent::Ping(_) | ClientEvent::Pong(_) => {}
-                ClientEvent::Close(_) | ClientEvent::End(_) => return Ok(()),
+                ClientEvent::Close(_) | ClientEvent::End(_) => {
+                    let served = self.round(ctx).await.map(|_| ());
+                    return served.map_err(|error| {
+                        error.context("after a slow client was disconnected, ").show_all_clients()
+                    });
+                }
                 _ => return Err(slow.unexpected(&received, "the rest of the messages")),
             }
         }

@@ -2,7 +2,7 @@
 
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::context::TestContext;
-use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
+use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, judged_elsewhere};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 
 pub(super) async fn log(ctx: &mut TestContext) -> CheckResult {
@@ -18,6 +18,14 @@ pub(super) async fn log(ctx: &mut TestContext) -> CheckResult {
     for text in &texts {
         polite.exchange(text).await?;
         logged(ctx, &format!("Received: {text}"), 1).await?;
+    }
+    // A binary message is logged as the text that answers it. Another check judges that answer.
+    let binary = ctx.token();
+    polite.send(Frame::new(OpCode::Data(Data::Binary), binary.as_str()));
+    if judged_elsewhere(polite.expect_reply(&binary).await)?.is_some() {
+        let line = format!("Received: {binary}");
+        logged(ctx, &line, 1).await.map_err(|error| error.context("a binary message: "))?;
+        texts.push(binary);
     }
     // Neither a ping nor a close frame is a message. Other checks judge their answers.
     rude.send(Frame::new(OpCode::Control(Control::Ping), ctx.token()));

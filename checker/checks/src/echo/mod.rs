@@ -134,6 +134,7 @@ pub(super) const CHECKS: &[Check] = &[
             "echo::concurrent",
             "echo::abrupt",
             "echo::violations",
+            "echo::binary",
         ],
         requires: ECHOES,
         hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",

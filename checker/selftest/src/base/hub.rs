@@ -56,9 +56,6 @@ impl Hub {
         if server.has(Twist::SixtyFourAtMost) && clients.len() >= 64 {
             return false;
         }
-        if server.has(Twist::JoinsAfterWelcome) {
-            return true;
-        }
         if !server.has(Twist::JoinsBeforeWelcome) {
             answer::welcome(server, conn);
         }
@@ -81,13 +78,6 @@ impl Hub {
         }
         clients.insert(conn.id, conn.clone());
         true
-    }
-
-    /// For a twist: the newcomer is put on the list once its welcome has been written.
-    pub(crate) async fn join_after_welcome(&self, server: &Server, conn: &Arc<Conn>) {
-        answer::welcome(server, conn);
-        conn.out.at_most(0).await;
-        lock(&self.clients).insert(conn.id, conn.clone());
     }
 
     pub(crate) fn leave(&self, server: &Server, conn: &Conn, end: &End) {

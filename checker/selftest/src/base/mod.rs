@@ -189,9 +189,6 @@ async fn attend(server: Arc<Server>, stream: TcpStream, rest: Vec<u8>, early: Op
         let pieces = server.has(Twist::WritesInPieces);
         async move { outbox::write(&conn.out, &mut write, pace, pieces).await }
     });
-    if server.has(Twist::JoinsAfterWelcome) {
-        server.hub.join_after_welcome(&server, &conn).await;
-    }
     let beat = tokio::spawn(beat::run(server.clone(), conn.clone()));
     let mut reader = Reader::new(read, rest);
     let end = tokio::select! {

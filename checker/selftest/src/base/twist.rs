@@ -240,7 +240,6 @@ pub(crate) enum Twist {
     WelcomeToAll,
     JoinNotice,
     JoinsBeforeWelcome,
-    JoinsAfterWelcome,
     JoinsBeforeHandshake,
     SenderExcluded,
     SenderTwice,

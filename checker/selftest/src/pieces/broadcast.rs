@@ -93,12 +93,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "Messages sent while another client joins are lost: your list of clients is taken away while it is changed.",
     ),
     broadcast(
-        "subscribes-after-the-welcome",
-        &[Twist::JoinsAfterWelcome],
-        &[EVERYONE],
-        "Your server subscribes a client after its welcome, so a message that is sent in between is lost to it.",
-    ),
-    broadcast(
         "room-drops-binary",
         &[Twist::BinaryDropped],
         &[EVERYONE],

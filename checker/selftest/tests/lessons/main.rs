@@ -53,7 +53,8 @@ fn code_is_an_excerpt_of_a_file_that_is_compiled() {
             let place = format!("{}:{}", page.name, block.line);
             let Some(path) = block.mark("excerpt") else {
                 let is_code = block.language.starts_with("rust") || block.language == "diff";
-                let tested = block.mark("place").is_some() || !is_code;
+                let compiled = block.mark("place").or(block.mark("diff")).is_some();
+                let tested = compiled || !is_code;
                 assert!(tested, "{place}: the code is neither an excerpt nor placed in a skeleton");
                 continue;
             };

@@ -10,17 +10,15 @@ pub(super) const CHECKS: &[Check] = &[Check {
     hint: "to_uppercase() gives the capitals of any text.",
     lesson: "lessons/06-summary.md",
     minimum: MinimumEvidence { messages: 3, ..MINIMUM },
-    ..check("toy::capitals", Toy, "A text message is answered with the same text in capitals.", |ctx| {
-        Box::pin(capitals(ctx))
-    })
+    ..check("toy::capitals", Toy, include_str!("capitals.md"), |ctx| Box::pin(capitals(ctx)))
 }];
 
 async fn capitals(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.connect().await.fundamental()?;
     for _ in 0..3 {
-        let said = ctx.token();
-        client.send_text(said.as_str());
-        client.expect_text(&said.to_uppercase(), "the capitals").await.fundamental()?;
+        let sent = ctx.token();
+        client.send_text(sent.as_str());
+        client.expect_text(&sent.to_uppercase(), "the capitals").await.fundamental()?;
         ctx.gate_passed();
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What the peers in Rust share: settings, ready line, log.
+//! Settings, ready line and log of the peers in Rust.
 
 use std::fmt::Display;
 use std::io::{self, Write};

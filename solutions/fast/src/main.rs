@@ -50,6 +50,7 @@ async fn main() {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Enough for one client: `send` empties the inbox before the next read.
                 let room = if echo { Room::new(64) } else { room.clone() };
                 tokio::spawn(serve(stream, period, room));
             }

@@ -24,7 +24,7 @@ pub enum DriveError {
     Client {
         /// The connection's number, from 0.
         client: usize,
-        /// What went wrong on it.
+        /// The failure.
         source: ClientError,
     },
 }

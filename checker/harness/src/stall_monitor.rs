@@ -88,6 +88,15 @@ impl StallMonitor {
         samples.worst(since, samples.began.elapsed().saturating_sub(TICK), |sample| sample.late)
     }
 
+    /// Returns the median stall since then. A single long one does not change it.
+    pub fn median_since(&self, since: Instant) -> Duration {
+        let samples = lock(&self.samples);
+        let recent = samples.finished.iter().rev().take_while(|sample| sample.ended >= since);
+        let mut stalls: Vec<Duration> = recent.map(|sample| sample.late).collect();
+        stalls.sort_unstable();
+        stalls.get(stalls.len() / 2).copied().unwrap_or_default()
+    }
+
     /// Returns the longest run-queue delay of a single thread since then, zero where it is unknown.
     /// A waiting thread may hold the events of one client while all other clients make progress.
     pub fn longest_wait_since(&self, since: Instant) -> Duration {

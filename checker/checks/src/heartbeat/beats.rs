@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::{
     GAPS, IRREGULAR, LATEST_FIRST, LONGEST, LONGEST_MEAN, MOST_GAPS, SHORTEST, SHORTEST_MEAN,
-    SUSPICIOUS, metronome,
+    SUSPICIOUS, TYPICAL, metronome,
 };
 use harness::client::{Client, ClientEvent, RESPONSE_TIMEOUT, reply_to, timeout_on_busy_host};
 use harness::context::TestContext;
@@ -256,7 +256,11 @@ fn regularly(ctx: &TestContext, client: &Client, first: Instant, gaps: &[Duratio
     if variance.sqrt() <= IRREGULAR {
         return Ok(());
     }
-    if ctx.delays_since(first) > ctx.beat * 3 / 10 {
+    // A few stalls make a large deviation, but no large typical one. A delayed ping makes two gaps
+    // irregular.
+    let typical = typical_deviation(gaps);
+    let explained = ctx.typical_delay_since(first, gaps.len()) * 2;
+    if typical <= explained.max(ctx.beat.mul_f64(TYPICAL)) {
         return Err(CheckError::HostBusy(
             "this machine is too busy to say whether pings come at regular intervals".to_string(),
         ));
@@ -274,7 +278,7 @@ fn regularly(ctx: &TestContext, client: &Client, first: Instant, gaps: &[Duratio
             ),
         )
         .at(Highlight::Last { connection: client.number() });
-    Err(failure.into())
+    Err(Failure { certain: true, ..failure }.into())
 }
 
 /// Checks the mean of several gaps. A stall lengthens one gap, and their mean only a little.

@@ -28,10 +28,12 @@ const LATEST_FIRST: f64 = 1.25;
 /// their typical deviation is above `SUSPICIOUS`, as a share of an interval. If intervals vary by
 /// 30 % either way, 3 in 100 look regular, so the check examines two servers.
 const GAPS: usize = 6;
-const MOST_GAPS: usize = 18;
+const MOST_GAPS: usize = 12;
 const SUSPICIOUS: f64 = 0.035;
-/// The largest standard deviation of regular gaps, as a share of an interval.
+/// The largest standard deviation of regular gaps, and the smallest typical deviation of irregular
+/// ones, as shares of an interval.
 const IRREGULAR: f64 = 0.1;
+const TYPICAL: f64 = 0.06;
 /// The shortest time to answer a ping. A client has a full interval; half of one is a common
 /// mistake that must not pass for a late ping.
 const SHORTEST_GRACE: f64 = 0.7;

@@ -85,6 +85,13 @@ impl TestContext {
         ours + TICK + self.run_queue_delay()
     }
 
+    /// Returns the typical delay of each of `events` events since then: the median stall of the
+    /// checker, and the server's share of run-queue delay.
+    pub fn typical_delay_since(&self, since: Instant, events: usize) -> Duration {
+        let events = u32::try_from(events).unwrap_or(u32::MAX).max(1);
+        self.settings.stalls.median_since(since) + self.run_queue_delay() / events
+    }
+
     /// Why this can't be said of a server's heartbeats by what happened since then, if the machine was too busy for that.
     pub fn too_busy(&self, since: Instant, error: &CheckError) -> Option<String> {
         // What never came, or came in other words, a wait does not explain.

@@ -37,7 +37,7 @@ fn nothing_is_compiled_twice() {
         "solution-fast",
     ];
     for package in
-        servers.into_iter().chain(["watcher", "playground", "mistakes", "classroom", "selftest"])
+        servers.into_iter().chain(["watcher", "play", "race", "mistakes", "classroom", "selftest"])
     {
         let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());

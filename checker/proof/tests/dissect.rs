@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use playground::play::dissect::{Dissector, Frame, Header, Piece};
+use play::dissect::{Dissector, Frame, Header, Piece};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;

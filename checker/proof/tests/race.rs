@@ -16,9 +16,9 @@ use baseline::transports::socket::upgrade_request;
 use baseline::{Batch, server};
 use common::{checker, museum};
 use harness::server::Program;
-use playground::race::cost::Cost;
-use playground::race::run::{Settings, run};
-use playground::race::summary::Race;
+use race::cost::Cost;
+use race::run::{Settings, run};
+use race::summary::Race;
 
 const SEED: u64 = 21;
 const APART: Duration = Duration::from_millis(30);
@@ -375,14 +375,14 @@ fn a_race_that_can_t_be_run_says_why() {
     assert_eq!(files(directory.path()), [""; 0]);
 }
 
-/// What the checker hands over to can't be built where there is no cargo; words that make no sense are told all the same.
+/// Without cargo, the programs that the checker hands over to cannot be built.
 #[test]
 fn without_cargo_there_is_no_race_and_it_says_so() {
     for (args, code, word) in [
         (&["race"][..], 3, "/no/such/cargo"),
         (&["play", "--port", "0"], 3, "/no/such/cargo"),
         (&["watch"], 3, "/no/such/cargo"),
-        (&["race", "--rtt", "9999"], 2, "9999"),
+        (&["race", "--help"], 3, "/no/such/cargo"),
     ] {
         let output = checker().args(args).env("CARGO", "/no/such/cargo").output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);

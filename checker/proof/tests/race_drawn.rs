@@ -5,11 +5,11 @@ use std::time::Duration;
 use baseline::transports::measure::Sample;
 use baseline::transports::plan::Contestant;
 use baseline::transports::proxy::Bytes;
-use playground::race::chart::{figure, svg};
-use playground::race::cost::Cost;
-use playground::race::idle::Idle;
-use playground::race::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
-use playground::race::{csv, page, table};
+use race::chart::{figure, svg};
+use race::cost::Cost;
+use race::idle::Idle;
+use race::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
+use race::{csv, page, table};
 
 /// Five messages; each contestant takes ten times as long as the next.
 fn made_up() -> Race {

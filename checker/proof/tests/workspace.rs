@@ -38,7 +38,8 @@ fn nothing_is_compiled_twice() {
     ];
     for package in servers.into_iter().chain([
         "watcher",
-        "playground",
+        "play",
+        "race",
         "mistakes",
         "classroom",
         "faults",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::summary::{Machine, Race, Result};
+use crate::summary::{Machine, Race, Result};
 
 /// Columns of a bar.
 const BAR: f64 = 16.0;

@@ -3,14 +3,25 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::Args;
 use tokio::net::TcpListener;
 
 use baseline::server::serve;
 use baseline::transports::relay;
-use checker::cli::live::PollingArgs;
 use checker::cli::{UNKNOWN, complain};
 
-/// Serves until it is killed.
+/// Arguments of `polling`.
+#[derive(Args)]
+pub(crate) struct PollingArgs {
+    /// Where to listen; port 0 means any free port
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
+    addr: String,
+    /// Serve a TCP relay instead, the lower bound of the race
+    #[arg(long, hide = true)]
+    relay: bool,
+}
+
+/// Serves until the process is killed.
 pub(crate) async fn run(args: PollingArgs) -> ExitCode {
     let addr = &args.addr;
     let listener = match TcpListener::bind(addr).await {
@@ -26,13 +37,13 @@ pub(crate) async fn run(args: PollingArgs) -> ExitCode {
         let _ = relay::serve(listener).await;
     } else {
         let _ = writeln!(anstream::stdout(), "HTTP baseline running on http://{local}");
-        let _ = write!(anstream::stderr(), "{}", advice(&local));
+        let _ = write!(anstream::stderr(), "{}", examples(&local));
         let _ = serve(listener).await;
     }
     complain(UNKNOWN, format!("the listener at {addr} failed"))
 }
 
-fn advice(local: &str) -> String {
+fn examples(local: &str) -> String {
     format!(
         "
 publish:       curl http://{local}/messages -d 'hello'

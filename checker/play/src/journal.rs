@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 
-use super::dissect::{Frame, Piece};
+use crate::dissect::{Frame, Piece};
 
 /// Of each payload so many bytes are kept.
 pub const KEPT_PAYLOAD: usize = 4 * 1024;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
-use super::journal::{Journal, Said, Way};
+use crate::journal::{Journal, Said, Way};
 use baseline::client::Http;
 use baseline::server::serve;
 use baseline::transports::clock::Clock;

@@ -15,8 +15,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::control::talk;
-use super::session::Session;
+use crate::control::talk;
+use crate::session::Session;
 use baseline::http::{self, Request, Response, header as text, parameter, response, text_response};
 
 const FILES: &[(&str, &str, &str)] = &[

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::cost::Cost;
-use super::idle::Idle;
+use crate::cost::Cost;
+use crate::idle::Idle;
 use baseline::transports::measure::Sample;
 use baseline::transports::plan::Contestant;
 use baseline::transports::proxy::Bytes;

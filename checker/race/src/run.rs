@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::cost::{Cost, count};
-use super::heat::{Finished, Starter, heat};
-use super::idle::idle;
-use super::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
+use crate::cost::{Cost, count};
+use crate::heat::{Finished, Starter, heat};
+use crate::idle::idle;
+use crate::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
 use baseline::client::Http;
 use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
 use baseline::transports::clock::Clock;
 use baseline::transports::plan::{Contestant, Plan};
 use baseline::transports::proxy::Distance;
+use baseline::transports::remote::RemoteServer;
 use baseline::transports::server::{Baseline, PushServer, TransportServer};
 use harness::verdict::{CheckError, CheckResult};
 
@@ -200,7 +201,7 @@ fn wiring(host: &TransportServer, rtt: Duration, clock: &Clock) -> Route {
 
 fn connecting(settings: &Settings, subscribers: usize) -> ConnectOptions {
     let (host, path) = match &settings.pushed {
-        PushServer::Far { host, path, .. } => (host.clone(), path.clone()),
+        PushServer::Remote(RemoteServer { host, path, .. }) => (host.clone(), path.clone()),
         PushServer::Program(_) => ("localhost".to_string(), "/".to_string()),
     };
     ConnectOptions { subscribers, reconnect: settings.reconnect, host, path }
@@ -212,6 +213,6 @@ fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {
         subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
     let a_second = subscribers as f64 / period.as_secs_f64();
     (requests > REQUESTS).then(|| {
-        format!("{} requests a second are too many to count in time", super::table::count(a_second))
+        format!("{} requests a second are too many to count in time", crate::table::count(a_second))
     })
 }

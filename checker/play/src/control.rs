@@ -13,8 +13,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::session::Session;
-use super::speaker::{Order, speak};
+use crate::session::Session;
+use crate::speaker::{Order, speak};
 
 /// So often a page is told what is new on the wire.
 const NEWS: Duration = Duration::from_millis(40);

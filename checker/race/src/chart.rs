@@ -9,8 +9,8 @@ use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::summary::{Point, Race, Result as Shown};
-use super::table::{count, short};
+use crate::summary::{Point, Race, Result as Shown};
+use crate::table::{count, short};
 use baseline::transports::plan::Contestant;
 
 const SIZE: (u32, u32) = (900, 860);
@@ -89,7 +89,7 @@ pub fn figure(race: &Race) -> Figure {
     };
     Figure {
         curves: race.contestants.iter().map(curve).collect(),
-        message: bars(|shown| shown.cost(1).map(super::cost::Cost::bytes_each)),
+        message: bars(|shown| shown.cost(1).map(crate::cost::Cost::bytes_each)),
         idle: bars(|shown| shown.idle_minute.map(|idle| idle.bytes())),
         floor_ms: race.of(Contestant::Relay).map_or(0.0, |floor| floor.latency.p50),
         caption: format!(

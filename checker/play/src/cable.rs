@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::dissect::{Dissector, Piece};
-use super::journal::{Journal, KEPT_PAYLOAD, Way, What};
+use crate::dissect::{Dissector, Piece};
+use crate::journal::{Journal, KEPT_PAYLOAD, Way, What};
 
 /// So many bytes may be on their way in one direction; then the sender has to wait.
 const ON_THE_WAY: usize = 256 * 1024;

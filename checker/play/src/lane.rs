@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::cable::{Cable, Knobs};
-use super::journal::{Journal, Way, What};
+use crate::cable::{Cable, Knobs};
+use crate::journal::{Journal, Way, What};
 use baseline::transports::proxy::Endpoint;
 
 /// Where the server listens; `None` while there is none.

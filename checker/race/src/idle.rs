@@ -94,7 +94,7 @@ pub async fn idle(
 
 /// Between two pings; only a server of our own can be told to send them at our pace.
 async fn push(pushed: &PushServer, distance: Distance) -> CheckResult<Option<Idle>> {
-    if matches!(pushed, PushServer::Far { .. }) {
+    if matches!(pushed, PushServer::Remote(_)) {
         return Ok(None);
     }
     let host = TransportServer::push(pushed, Some(PACE)).await?;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::summary::{Race, Result};
-use super::table::{count, short};
+use crate::summary::{Race, Result};
+use crate::table::{count, short};
 
 const STYLE: &str = "
   :root { color-scheme: light dark; --ink: #202224; --paper: #fffffe; --line: #d8dadc; }

@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::beside::Beside;
-use super::cable::Knobs;
-use super::journal::Journal;
-use super::lane::Lane;
-use super::subject::Subject;
+use crate::beside::Beside;
+use crate::cable::Knobs;
+use crate::journal::Journal;
+use crate::lane::Lane;
+use crate::subject::Subject;
 
 /// So many clients may be open at a time, on all pages together.
 const MOST_CLIENTS: usize = 200;

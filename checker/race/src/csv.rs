@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::summary::Race;
+use crate::summary::Race;
 
 /// One line for each message that arrived: contestant, event and subscriber (from 1), and milliseconds from sending
 /// to arrival.

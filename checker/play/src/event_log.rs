@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 64 << 20;
 /// Frames by which a follower may lag behind.
 const FOLLOWER_LAG: usize = 4_096;
 
-/// What happened on a connection.
+/// The kind of an event.
 #[derive(Debug, Clone)]
 pub enum EventKind {
     /// Bytes were sent.

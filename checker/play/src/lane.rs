@@ -18,7 +18,7 @@ use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
 /// The server's addresses; `None` while it does not run.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;
 
-/// What the lanes of all clients share.
+/// The parts that the lanes of all clients share.
 #[derive(Clone)]
 pub struct Network {
     /// Where the server listens.

@@ -167,7 +167,7 @@ async fn poll_all(
         };
         match period {
             Some(period) => {
-                // As many polls as periods, so that the rate is right. The last one finds the last
+                // One poll a period, so that the rate is right. The last poll finds the last
                 // event.
                 let periods = plan.window.as_nanos().div_ceil(period.as_nanos()) as u32;
                 let phase = plan.phase(period, number);

@@ -17,7 +17,7 @@ use baseline::{EVENTS_KEEP_ALIVE, LONG_WAIT};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult};
 
-/// The interval at which cycles are counted whose usual interval is long.
+/// The interval of a cycle while it is counted, in place of its longer usual interval.
 const PACE: Duration = Duration::from_millis(100);
 /// The contract's default heartbeat interval.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);

@@ -19,7 +19,7 @@ use super::clock::Clock;
 const WINDOW: usize = 256 * 1024;
 /// The most bytes of one read.
 const CHUNK: usize = 64 * 1024;
-/// Reads in a second of a client whose rate is limited.
+/// Reads in a second while a client's rate is limited.
 const READS_PER_SECOND: u32 = 10;
 /// How long a refused connection is retried: some servers print their ready line before they
 /// listen.

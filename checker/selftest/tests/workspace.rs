@@ -36,9 +36,15 @@ fn nothing_is_compiled_twice() {
         "solution-broadcast",
         "solution-fast",
     ];
-    for package in
-        servers.into_iter().chain(["watcher", "playground", "mistakes", "classroom", "selftest"])
-    {
+    for package in servers.into_iter().chain([
+        "watcher",
+        "playground",
+        "mistakes",
+        "quiz",
+        "guess",
+        "classroom",
+        "selftest",
+    ]) {
         let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
         let twice: BTreeSet<_> = own

@@ -81,6 +81,28 @@ pub struct MistakesArgs {
     pub seed: Option<u64>,
 }
 
+/// Arguments of `quiz`.
+#[derive(Args)]
+pub struct QuizArgs {
+    /// The number of the lesson
+    #[arg(value_name = "LESSON", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub lesson: u8,
+}
+
+/// Arguments of `guess`.
+#[derive(Args)]
+pub struct GuessArgs {
+    /// Only faults of this exercise (echo, heartbeat or broadcast)
+    #[arg(long, value_name = "EXERCISE", value_parser = super::exercise)]
+    pub exercise: Option<Exercise>,
+    /// Only faults of this level, from 1 (easy) to 5
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub level: Option<u8>,
+    /// Start the same server again
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
 /// Arguments of `play`.
 #[derive(Args)]
 pub struct PlayArgs {

@@ -95,6 +95,15 @@ enum Command {
     ///
     /// Exit codes: 2 invalid command line, 3 cannot listen.
     Polling(live::PollingArgs),
+    /// Ask the questions of a lesson, from 1 to 5
+    ///
+    /// Your answers stay in target/checker/.
+    Quiz(live::QuizArgs),
+    /// Find the fault of a server that breaks one row of the contract
+    ///
+    /// The level of a fault is the points of its check. Exit codes: 0 found or given up, 2 invalid
+    /// command line, 3 no server.
+    Guess(live::GuessArgs),
     /// Race push against polling, on your own broadcast server
     ///
     /// Exit codes: 0 measured, 1 the server failed, 2 invalid command line, 3 not measured.
@@ -166,6 +175,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Mistakes(_) => live::hand_over("mistakes").await,
+        Command::Quiz(_) => live::hand_over("quiz").await,
+        Command::Guess(_) => live::hand_over("guess").await,
         Command::Soak(args) => soak::run(args).await,
         Command::Play(_) | Command::Polling(_) | Command::Race(_) => {
             live::hand_over("playground").await

@@ -1,17 +1,13 @@
 //! `cargo checker quiz`: asks the questions of a lesson. Reads answers from standard input.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use checker::cli::live::QuizArgs;
 use checker::cli::{UNKNOWN, complain};
+use checker::state::{self, Answered};
 use clap::Parser;
-use harness::store;
 use quiz::Question;
-
-/// The answers so far are stored under this name.
-const STORE: &str = "quiz.json";
 
 #[derive(Parser)]
 #[command(name = "cargo checker", bin_name = "cargo checker", version)]
@@ -35,19 +31,19 @@ fn main() -> ExitCode {
 
 /// Asks all questions, and prints how many were answered right at the first try.
 fn ask_all(questions: &[Question], input: &mut impl BufRead) -> io::Result<()> {
-    // Each question's answers until the right one, the last one included.
-    let mut answers: BTreeMap<String, Vec<String>> = store::read(STORE);
+    let mut answers = state::quiz_answers();
     let mut out = anstream::stdout();
     writeln!(out, "An empty line skips a question.")?;
     let mut at_once = 0;
     for (number, question) in questions.iter().enumerate() {
         writeln!(out, "\n{} of {}", number + 1, questions.len())?;
         let tries = ask(question, input, &mut out)?;
-        at_once += usize::from(tries.len() == 1 && question.accepts(&tries[0]));
-        answers.insert(question.id().to_string(), tries);
+        let right = tries.last().is_some_and(|last| question.accepts(last));
+        at_once += usize::from(right && tries.len() == 1);
+        answers.insert(question.id().to_string(), Answered { tries, right });
     }
     writeln!(out, "\n{at_once} of {} right at the first try.", questions.len())?;
-    if let Err(error) = store::write(STORE, &answers) {
+    if let Err(error) = state::remember_quiz_answers(&answers) {
         writeln!(out, "Cannot keep the answers in target/checker ({error}).")?;
     }
     Ok(())

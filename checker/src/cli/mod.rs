@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod grade;
 pub mod hint;
+mod journal;
 mod list;
 pub mod live;
 mod museum;
@@ -64,6 +65,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List exercises and checks with their last verdicts, points and lessons
     List(list::ListArgs),
+    /// Keep a journal of grades and hints on this machine: show it, switch it, delete it
+    Journal(journal::JournalArgs),
+    /// Summarise the journal: how long each TODO took, and the answers to the quizzes
+    Report,
     /// Put an exercise back to its skeleton; your file is kept beside it
     Reset(reset::ResetArgs),
     /// Print a completion script for your shell
@@ -171,6 +176,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
+        Command::Journal(args) => journal::run(args),
+        Command::Report => journal::report(),
         Command::Reset(args) => reset::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,

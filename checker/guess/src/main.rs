@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
-use checker::cli::live::GuessArgs;
 use checker::cli::{UNKNOWN, USAGE, complain, fresh_seed, progress, until_interrupted};
 use checker::grade::Outcome;
 use checker::museum::{self, Fault};
 use checker::report;
 use checks::Check;
-use clap::Parser;
+use clap::{Args, Parser};
+use harness::exercise::Exercise;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -24,8 +24,28 @@ const INTERVAL_MS: &str = "3000";
 #[derive(Parser)]
 #[command(name = "cargo checker", bin_name = "cargo checker", version)]
 enum Cli {
-    /// Find the fault of a server
+    /// Find the fault of a server that breaks one row of the contract
+    ///
+    /// The level of a fault is the points of its check. Exit codes: 0 found or given up, 2 invalid
+    /// command line, 3 no server.
     Guess(GuessArgs),
+}
+
+#[derive(Args)]
+struct GuessArgs {
+    /// Only faults of this exercise (echo, heartbeat or broadcast)
+    #[arg(long, value_name = "EXERCISE", value_parser = exercise)]
+    exercise: Option<Exercise>,
+    /// Only faults of this level, from 1 (easy) to 5
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=5))]
+    level: Option<u8>,
+    /// Start the same server again
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+fn exercise(name: &str) -> Result<Exercise, String> {
+    Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
 }
 
 fn main() -> ExitCode {

@@ -3,17 +3,25 @@
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use checker::cli::live::QuizArgs;
 use checker::cli::{UNKNOWN, complain};
 use checker::state::{self, Answered};
-use clap::Parser;
+use clap::{Args, Parser};
 use quiz::Question;
 
 #[derive(Parser)]
 #[command(name = "cargo checker", bin_name = "cargo checker", version)]
 enum Command {
-    /// Ask the questions of a lesson
+    /// Ask the questions of a lesson, from 1 to 5
+    ///
+    /// Your answers stay in target/checker/. Exit codes: 0 asked, 2 invalid command line, 3 not asked.
     Quiz(QuizArgs),
+}
+
+#[derive(Args)]
+struct QuizArgs {
+    /// The number of the lesson
+    #[arg(value_name = "LESSON", value_parser = clap::value_parser!(u8).range(1..=5))]
+    lesson: u8,
 }
 
 fn main() -> ExitCode {

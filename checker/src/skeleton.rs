@@ -1,6 +1,5 @@
 //! The skeletons of the exercises, compiled in, so that a student's edits do not change them.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use harness::exercise::Exercise;
@@ -15,32 +14,6 @@ pub fn of(exercise: Exercise) -> &'static str {
     }
 }
 
-/// Returns the lesson of a check: page and heading from its TODO, or else the check's page.
-pub fn lesson(id: &str) -> Option<String> {
-    let check = checks::find(id)?;
-    Some(headings(check.exercise).remove(id).unwrap_or_else(|| check.lesson.to_string()))
-}
-
-/// Reads the end of each TODO: a list `[echo::ping, close]` and a line `See lessons/…#…`.
-fn headings(exercise: Exercise) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut ids: Vec<String> = Vec::new();
-    for line in of(exercise).lines() {
-        let Some(comment) = line.trim_start().strip_prefix("// ") else { continue };
-        if let Some(list) = comment.strip_suffix(']').and_then(|comment| comment.rsplit_once('[')) {
-            let names = list.1.split(", ").map(|name| name.rsplit("::").next().unwrap_or(name));
-            ids = names.map(|name| format!("{exercise}::{name}")).collect();
-        }
-        if let Some(heading) = comment.strip_prefix("See ") {
-            for id in ids.drain(..) {
-                // Several TODOs may name a check. A student starts with the first.
-                found.entry(id).or_insert_with(|| heading.to_string());
-            }
-        }
-    }
-    found
-}
-
 /// Returns the section of a lesson that `place` (`lessons/03-echo.md#the-first-message`) names.
 ///
 /// Without a heading it returns the whole page, and nothing if the page cannot be read.
@@ -51,7 +24,13 @@ pub fn section(place: &str) -> String {
     let slug =
         |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
     match parts.find(|part| slug(part) == anchor) {
-        Some(part) => format!("## {}\n", part.trim_end()),
-        None => text,
+        Some(part) => format!("## {}\n", without_comments(part).trim_end()),
+        None => without_comments(&text),
     }
+}
+
+/// Removes the lines that only the lessons' tests read, such as `<!-- excerpt: … -->`.
+fn without_comments(text: &str) -> String {
+    let is_comment = |line: &&str| line.starts_with("<!--") && line.ends_with("-->");
+    text.lines().filter(|line| !is_comment(line)).map(|line| format!("{line}\n")).collect()
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::grade::{self, Graded, Outcome};
 use crate::plan::{self, Plan};
+use crate::report::human::Layout;
 use crate::report::json::Totals;
 use crate::report::{brief, human, json, timings};
 use crate::state;
@@ -35,6 +36,9 @@ pub(super) struct GradeArgs {
     /// Show all failures, not only the first of the first unfinished exercise
     #[arg(long)]
     all: bool,
+    /// Show the contract's row of each failure as well
+    #[arg(long)]
+    verbose: bool,
     /// The format of the verdicts
     #[arg(long, value_enum, default_value_t = Verdicts::Human)]
     format: Verdicts,
@@ -101,6 +105,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         let _ = state::remember(&graded);
     }
     let totals = Totals::of(&graded);
+    let layout = Layout { verbose: args.verbose, ..Layout::default() };
     let mut out = anstream::stdout().lock();
     let written = match args.format {
         Verdicts::Json => {
@@ -108,10 +113,12 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 .expect("results can be written as JSON");
             writeln!(out, "{text}")
         }
-        Verdicts::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
+        Verdicts::Human if !args.all => {
+            write!(out, "{}", brief::report(&graded, target, seed, layout))
+        }
         Verdicts::Human => {
             let failures = graded.iter().filter_map(|graded| match &graded.outcome {
-                Outcome::Failed(report) => Some(human::failure(graded, report)),
+                Outcome::Failed(report) => Some(human::failure_in(graded, report, layout)),
                 _ => None,
             });
             let failures: Vec<String> = failures.collect();

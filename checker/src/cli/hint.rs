@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::skeleton;
 use crate::state;
 use checks::{self, Check};
 
@@ -79,7 +78,7 @@ pub fn next_hint(check: &Check, again: bool) -> String {
         )),
         None if shown < hints.len() => text.push_str("Ask again for the next one.\n"),
         None => {
-            let lesson = skeleton::lesson(check.id).unwrap_or_default();
+            let lesson = check.lesson();
             text.push_str(&format!(
                 "This was the last. Read {lesson}, or `cargo checker explain {}`.\n",
                 check.id

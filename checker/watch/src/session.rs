@@ -299,6 +299,6 @@ fn done(exercise: Option<Exercise>) -> String {
 
 /// Renders the section of the lesson about this check.
 fn lesson(check: &Check) -> String {
-    let place = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
-    format!("{place}\n\n{}", skeleton::section(&place))
+    let place = check.lesson();
+    format!("{place}\n\n{}", skeleton::section(place))
 }

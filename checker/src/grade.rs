@@ -1,6 +1,6 @@
 //! Runs checks concurrently, each after its prerequisites, and returns the verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,8 +31,13 @@ use harness::wire::transcript::{self, TranscriptLine};
 const BEAT: Duration = Duration::from_millis(200);
 /// How often the interval is doubled when the machine is too busy for it.
 const DOUBLINGS: u32 = 3;
-/// The time limit of a whole check. Each wait has its own limit; this one ends endless servers.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+/// The time limit of a whole check. Each wait has its own limit; this one ends slow servers.
+///
+/// Right servers take at most 6 s on an idle machine. A student waits at most 30 s for the last
+/// verdict: this limit, the start, and `SLOW_LIMIT`.
+const CHECK_LIMIT: Duration = Duration::from_secs(20);
+/// The time that other checks of an exercise have left when one has reached its limit.
+const SLOW_LIMIT: Duration = Duration::from_secs(5);
 /// The number of the server's last log lines in a report.
 const LAST_LINES: usize = 8;
 /// The number of light checks that run concurrently.
@@ -134,6 +139,7 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
         light_ones,
         stalls: StallMonitor::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
+        slow: watch::Sender::default(),
         target: plan.target,
         seed: plan.seed,
         began,
@@ -169,6 +175,8 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     stalls: StallMonitor,
     light: Semaphore,
+    /// The exercises whose server was too slow for a check.
+    slow: watch::Sender<BTreeSet<Exercise>>,
     /// The light checks. A timed check starts after them.
     light_ones: Vec<&'static str>,
     target: Option<Target>,
@@ -266,6 +274,15 @@ impl Shared {
         }
     }
 
+    /// Waits until another check of this exercise has reached its limit, and `SLOW_LIMIT` more.
+    async fn too_slow(&self, exercise: Exercise) {
+        let mut slow = self.slow.subscribe();
+        if slow.wait_for(|slow| slow.contains(&exercise)).await.is_err() {
+            return std::future::pending().await;
+        }
+        timeout_on_busy_host(SLOW_LIMIT, std::future::pending::<()>()).await;
+    }
+
     /// Waits for the light checks. While they run, the processors are too busy to measure times.
     async fn wait_for_light_checks(&self) {
         for id in &self.light_ones {
@@ -344,7 +361,10 @@ impl Shared {
             }
         };
         let began = Instant::now();
-        let run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)).await;
+        let run = tokio::select! {
+            run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)) => run,
+            () = self.too_slow(check.exercise) => None,
+        };
         if check.uses_heartbeats {
             *lateness = Some(ctx.lateness(began));
         }
@@ -358,10 +378,12 @@ impl Shared {
             })
         });
         Ok(match run {
-            None => Outcome::Inconclusive(format!(
-                "the check did not end within {} s",
-                CHECK_LIMIT.as_secs()
-            )),
+            None => {
+                self.slow.send_modify(|slow| {
+                    slow.insert(check.exercise);
+                });
+                Outcome::Inconclusive(too_slow(&ctx, began))
+            }
             Some(Err(CheckError::HostBusy(reason))) => return Err(reason),
             // On a busy machine the checker itself may send a pong late or read a ping late.
             Some(Err(error)) => {
@@ -504,6 +526,21 @@ fn bare(check: &Check, failure: Failure) -> Report {
     };
     report.next = question(check, &report);
     report
+}
+
+/// Describes why a check reached its limit: what it had seen last.
+fn too_slow(ctx: &TestContext, began: Instant) -> String {
+    let events = ctx.recorder.events();
+    let last = transcript::lines(&events, &[], None, None).pop();
+    let last = last.map_or_else(
+        || "no client had connected".to_string(),
+        |line| {
+            let to = if line.direction == "to-server" { "from client" } else { "to client" };
+            format!("the last event was {} {} {to} {}", line.kind, line.text, line.client)
+        },
+    );
+    let seconds = began.elapsed().as_secs();
+    format!("the server was too slow: the check was not over after {seconds} s; {last}")
 }
 
 fn last_lines(output: &Output) -> Vec<String> {

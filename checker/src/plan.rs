@@ -10,6 +10,7 @@ use harness::uptime_cache::UptimeCache;
 use harness::verdict::{Failure, FailureKind};
 
 /// The programs to grade, and the checks to run.
+#[derive(Clone)]
 pub struct Plan {
     /// The checks to run, with their prerequisites.
     pub checks: Vec<&'static Check>,

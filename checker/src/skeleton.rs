@@ -29,6 +29,32 @@ pub fn section(place: &str) -> String {
     }
 }
 
+/// Joins the lines of each paragraph and of each list item, so that they can be wrapped at any width.
+pub fn reflow(markdown: &str) -> String {
+    let mut out = String::new();
+    let mut is_code = false;
+    let mut is_open = false;
+    for line in markdown.lines() {
+        let trimmed = line.trim();
+        let is_fence = trimmed.starts_with("```");
+        let begins_block = trimmed.starts_with(['#', '|', '>'])
+            || ["- ", "* "].iter().any(|item| trimmed.starts_with(item))
+            || trimmed.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+        let goes_on = is_open && !is_code && !is_fence && !begins_block && !trimmed.is_empty();
+        if goes_on {
+            out.pop();
+            out.push(' ');
+            out.push_str(trimmed);
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+        is_code ^= is_fence;
+        is_open = !is_code && !is_fence && !trimmed.is_empty() && !trimmed.starts_with(['#', '|']);
+    }
+    out
+}
+
 /// Removes the lines that only the lessons' tests read, such as `<!-- excerpt: … -->`.
 fn without_comments(text: &str) -> String {
     let is_comment = |line: &&str| line.starts_with("<!--") && line.ends_with("-->");

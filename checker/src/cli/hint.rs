@@ -8,6 +8,10 @@ use clap::Args;
 use super::{USAGE, complain};
 use crate::state;
 use checks::{self, Check};
+use harness::exercise::Target;
+
+/// The number of columns of a hint.
+const WIDTH: usize = 80;
 
 #[derive(Args)]
 pub(super) struct HintArgs {
@@ -38,8 +42,21 @@ pub(super) fn run(args: HintArgs) -> ExitCode {
         },
     };
     let mut out = anstream::stdout().lock();
-    let _ = write!(out, "{}", next_hint(check, args.again));
+    let _ = write!(out, "{}{}", stale(check), next_hint(check, args.again, WIDTH));
     ExitCode::SUCCESS
+}
+
+/// Says that the exercise was saved after it had been graded; empty if it was not.
+fn stale(check: &Check) -> String {
+    let exercise = check.exercise;
+    let graded = state::grades().remove(exercise.name());
+    match graded.filter(|grade| grade.source != state::fingerprint(exercise)) {
+        Some(_) => format!(
+            "{} has changed since it was graded.\n`cargo checker grade {exercise}` grades it again.\n\n",
+            exercise.source(Target::Day1)
+        ),
+        None => String::new(),
+    }
 }
 
 /// Returns the first check that did not pass when it was last graded.
@@ -55,7 +72,7 @@ fn first_unfinished() -> Option<&'static Check> {
 }
 
 /// Renders the hints shown so far and the next one, and stores how many were shown.
-pub fn next_hint(check: &Check, again: bool) -> String {
+pub fn next_hint(check: &Check, again: bool, width: usize) -> String {
     let hints = check.hints();
     let mut counts = state::hints_shown();
     let before = if again { 0 } else { counts.get(check.id).copied().unwrap_or_default() };
@@ -64,7 +81,7 @@ pub fn next_hint(check: &Check, again: bool) -> String {
     let store_error = state::remember_hints_shown(&counts).err();
     let mut text = format!("{}: hint {shown} of {}\n\n", check.id, hints.len());
     for (number, hint) in hints.iter().enumerate().take(shown) {
-        let options = textwrap::Options::new(80)
+        let options = textwrap::Options::new(width)
             .subsequent_indent("   ")
             // A link that is broken at a hyphen cannot be copied.
             .word_splitter(textwrap::WordSplitter::NoHyphenation);

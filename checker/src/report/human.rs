@@ -9,8 +9,8 @@ use crate::evidence::Observation;
 use crate::grade::{Graded, Outcome, Report};
 use crate::known_mistakes;
 use harness::exercise::{Exercise, Target};
-use harness::verdict::FailureKind;
 use harness::server::build::Warning;
+use harness::verdict::FailureKind;
 use harness::wire::transcript::{TranscriptLine, hex};
 
 const WIDTH: usize = 80;
@@ -82,15 +82,29 @@ pub fn failure_in(graded: &Graded, report: &Report, layout: Layout) -> String {
         row(&mut out, label, text, width);
     }
     panic(&mut out, report, width);
-    conversation(&mut out, &report.transcript, layout);
-    output(&mut out, report, layout);
-    warnings(&mut out, &report.warnings, layout);
-    out.push('\n');
-    let label = if kind == FailureKind::DoesNotStart { "next" } else { "question" };
-    row(&mut out, label, &report.next, width);
-    row(&mut out, "read", check.lesson(), width);
-    row(&mut out, "stuck?", &format!("cargo checker hint {}", check.id), width);
+    if layout.compact {
+        // The next step is on the first screen.
+        warnings(&mut out, &report.warnings, layout);
+        conversation(&mut out, &report.transcript, layout);
+        next(&mut out, graded, report, width);
+        output(&mut out, report, layout);
+    } else {
+        conversation(&mut out, &report.transcript, layout);
+        output(&mut out, report, layout);
+        warnings(&mut out, &report.warnings, layout);
+        next(&mut out, graded, report, width);
+    }
     out
+}
+
+/// Renders the question, and the places that help with it.
+fn next(out: &mut String, graded: &Graded, report: &Report, width: usize) {
+    let starts = report.failure.kind != FailureKind::DoesNotStart;
+    out.push('\n');
+    let label = if starts { "question" } else { "next" };
+    row(out, label, &report.next, width);
+    row(out, "read", graded.check.lesson(), width);
+    row(out, "stuck?", &format!("cargo checker hint {}", graded.check.id), width);
 }
 
 /// Returns what came, in the words of the frame that did not arrive completely if there is one.
@@ -254,8 +268,7 @@ fn output(out: &mut String, report: &Report, layout: Layout) {
         report.printed.iter().filter(|line| !report.panic.contains(line)).collect();
     if !others.is_empty() {
         let _ = writeln!(out, "\n{STRONG}The server printed last{STRONG:#}");
-        let first =
-            if layout.compact { others.len().saturating_sub(COMPACT_OUTPUT) } else { 0 };
+        let first = if layout.compact { others.len().saturating_sub(COMPACT_OUTPUT) } else { 0 };
         for line in &others[first..] {
             let _ = writeln!(out, "    {}", clip(&printable(line), layout.width - 4));
         }
@@ -289,7 +302,8 @@ impl Layout {
     fn shows_warning_line(self, line: &str) -> bool {
         let trimmed = line.trim();
         let is_frame = trimmed.is_empty() || trimmed == "|";
-        let is_note = trimmed.starts_with("= note: `#[") || trimmed.starts_with("= note: requested");
+        let is_note =
+            trimmed.starts_with("= note: `#[") || trimmed.starts_with("= note: requested");
         !is_frame && !is_note
     }
 }
@@ -426,7 +440,9 @@ pub fn after_green(graded: &[Graded], command: &str) -> String {
             let filter = if command.contains("test") { "::" } else { "" };
             write_row(&mut out, "then", &format!("{command} {next}{filter}"));
         }
-        None => write_row(&mut out, "next", "That was the last exercise. Read lessons/06-summary.md."),
+        None => {
+            write_row(&mut out, "next", "That was the last exercise. Read lessons/06-summary.md.")
+        }
     }
     out
 }

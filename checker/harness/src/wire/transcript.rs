@@ -178,7 +178,12 @@ fn fold(lines: Vec<TranscriptLine>, asked: Option<usize>) -> Vec<TranscriptLine>
     }
     // The lines before the mark are at the end, because later events are cut.
     let from = kept.len().saturating_sub(LINES - FIRST_LINES);
-    kept = kept.into_iter().enumerate().filter(|(n, i)| is_kept(*i) || *n >= from).map(|(_, i)| i).collect();
+    kept = kept
+        .into_iter()
+        .enumerate()
+        .filter(|(n, i)| is_kept(*i) || *n >= from)
+        .map(|(_, i)| i)
+        .collect();
     let mut shown: Vec<TranscriptLine> = Vec::new();
     let mut next = 0;
     for i in kept {

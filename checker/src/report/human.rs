@@ -184,7 +184,7 @@ fn literal(out: &mut String, expected_text: &str, got_text: &str, width: usize) 
     let column = INDENT + 1 + usize::from(start > 0) + common;
     let _ = writeln!(out, "{}{BAD}^{BAD:#} differs here", " ".repeat(column));
     // Different characters may look alike, or be invisible.
-    let unclear = |text: &str| text.chars().nth(differs).is_some_and(|c| !c.is_ascii_graphic());
+    let unclear = |text: &str| text.chars().nth(differs).is_some_and(|c| !c.is_ascii());
     if unclear(expected_text) || unclear(got_text) {
         hexadecimal(out, expected_text, got_text, width);
     }
@@ -228,7 +228,7 @@ fn conversation(out: &mut String, lines: &[TranscriptLine], layout: Layout) {
         let client = if several { format!("client {:<3}", line.client) } else { String::new() };
         let arrow = if line.direction == "to-server" { "→" } else { "←" };
         if line.kind == "nothing" {
-            let _ = writeln!(out, "{BAD}>               {client}{arrow} {}{BAD:#}", line.text);
+            let _ = writeln!(out, "{BAD}>              {client}{arrow} {}{BAD:#}", line.text);
             continue;
         }
         let length = line.length.map(|length| length.to_string()).unwrap_or_default();

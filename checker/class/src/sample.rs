@@ -1,11 +1,13 @@
-//! A class to try the grader on: submissions whose verdicts are known beforehand, made from the reference by the
-//! museum's mistakes.
+//! A class to try the grader on. The verdicts are known beforehand: each submission is the solution
+//! with one mistake.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
@@ -13,15 +15,15 @@ use serde_json::{Value, json};
 
 #[derive(Args)]
 pub(crate) struct SampleArgs {
-    /// Where to put `submissions/` and `expected.json`
+    /// The folder for `submissions/` and `expected.json`
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How many
+    /// The number of submissions
     #[arg(long, value_name = "N", default_value_t = 60)]
     count: usize,
 }
 
-/// A mistake: what to replace in the reference, by what, and the check that must catch it.
+/// A mistake: a text of the solution, its replacement, and the check that must catch it.
 struct Mistake(Exercise, &'static str, &'static str, &'static str);
 
 use Exercise::{Broadcast, Echo, Heartbeat};
@@ -82,23 +84,21 @@ const MISTAKES: &[Mistake] = &[
 ];
 
 /// Makes the class.
-///
-/// # Errors
-/// What keeps it from being written, or a mistake that can no longer be made in the reference.
-pub(crate) fn run(args: &SampleArgs) -> Result<String, String> {
+pub(crate) fn run(args: &SampleArgs) -> anyhow::Result<ExitCode> {
     let folder = args.out.join("submissions");
     let mut expected: BTreeMap<String, Value> = BTreeMap::new();
     for number in 0..args.count {
         let (name, verdicts) =
-            one(&folder, number).map_err(|error| format!("submission {number}: {error}"))?;
+            one(&folder, number).with_context(|| format!("submission {number}"))?;
         expected.insert(name, verdicts);
     }
-    let text = serde_json::to_string_pretty(&expected).map_err(|error| error.to_string())?;
-    fs::write(args.out.join("expected.json"), text + "\n").map_err(|error| error.to_string())?;
-    Ok(format!("{} submissions in {}", args.count, folder.display()))
+    let text = serde_json::to_string_pretty(&expected)?;
+    fs::write(args.out.join("expected.json"), text + "\n")?;
+    println!("{} submissions in {}", args.count, folder.display());
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Which mistake, if any, the n-th submission makes in an exercise.
+/// The mistake that the n-th submission makes in an exercise, if any.
 fn mistake(exercise: Exercise, number: usize) -> Option<&'static Mistake> {
     let of_exercise: Vec<&Mistake> =
         MISTAKES.iter().filter(|mistake| mistake.0 == exercise).collect();
@@ -114,7 +114,7 @@ fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
     let name = format!("student-{number:02}");
     let place = folder.join(&name);
     if number % 12 == 11 {
-        // Broken in form: nothing of the shape in it.
+        // Nothing in it has the shape of a submission.
         fs::create_dir_all(&place)?;
         fs::write(place.join("main.rs"), "fn main() {}\n")?;
         return Ok((name, json!({ "status": "unreadable" })));
@@ -154,7 +154,7 @@ fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
                 }
             }
         };
-        // No two submissions are the same, so that none is graded for another.
+        // A comment makes them differ, since equal submissions are graded once.
         files.push((path, format!("// submission {number}\n{text}")));
         verdicts.insert(exercise.name().to_string(), verdict);
     }

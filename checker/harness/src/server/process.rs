@@ -1,26 +1,29 @@
-//! Processes that don't outlive the checker. Each server leads a process group (a job on Windows),
-//! which is killed as a whole.
+//! Processes that don't outlive the checker: each server leads a session, and so a process group
+//! (on Windows a job), that is killed whole.
 //!
-//! On Unix a guard process (`sh`) survives even a `kill -9` of the checker. It reads the groups
-//! from a pipe, and kills the remaining ones at the pipe's end. On Windows a job ends with its last
-//! handle.
+//! On Unix a guard, one `sh` a checker, outlives even a `kill -9` of the checker: it reads the
+//! groups from a pipe, and when that pipe ends it kills those that are left. On Windows the system
+//! does this, since a job ends with its last handle.
 
 use std::io;
 use std::process::ExitStatus;
 
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
-/// The variable that marks a server and its child processes, even those that left the group.
-pub(crate) const MARK: &str = "WORKBOOK_SERVER";
+/// The variable that marks a server and every process it starts, even one that left the group.
+pub const MARK: &str = "WORKBOOK_SERVER";
 
-/// A running process and its child processes.
+/// A running process and all that it starts.
 pub struct Process {
     child: platform::Child,
     id: u32,
 }
 
 impl Process {
-    /// Starts the command in a group of its own. Its descendants are recognised by `mark`.
+    /// Starts the command in a session of its own; `mark` tells its descendants from all others.
+    ///
+    /// # Errors
+    /// When the program can't be started.
     pub fn spawn(
         mut command: Command,
         mark: &str,
@@ -32,12 +35,15 @@ impl Process {
         Ok((Process { child, id }, stdout, stderr))
     }
 
-    /// Returns the process id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.id
     }
 
     /// Waits until the process has ended by itself.
+    ///
+    /// # Errors
+    /// When the system can't tell.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -48,10 +54,12 @@ pub use platform::{kill, kill_all};
 #[cfg(unix)]
 mod platform {
     use std::collections::BTreeMap;
+    #[cfg(target_os = "linux")]
+    use std::collections::BTreeSet;
     use std::io::{self, Write};
     use std::os::unix::process::CommandExt;
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
-    use std::sync::{LazyLock, Mutex, MutexGuard};
+    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
     use std::time::{Duration, Instant};
 
     use memchr::memmem;
@@ -59,18 +67,16 @@ mod platform {
     use nix::unistd::Pid;
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
-    use crate::server::files;
     use crate::server::proc::Before;
-    use crate::sync::lock;
+    use crate::server::{files, session};
 
     pub(super) type Child = tokio::process::Child;
 
-    /// Kills the remaining groups when its input ends, which happens when the checker ends in any
-    /// way.
+    /// Kills what is left when its input ends, which it does with the checker, however that ends.
     ///
-    /// A server that is being started is announced with its mark and group 0. If the checker ends
-    /// at that moment, the server may carry its mark only after `exec`, so the guard looks ten
-    /// times.
+    /// Of a server that is being started only the mark is known yet, and its group is 0: should the
+    /// checker end right then, the server may not carry its mark for a moment, so it is looked for
+    /// more than once.
     const GUARD: &str = r#"
         trap '' INT TERM HUP QUIT
         left=' '
@@ -97,17 +103,21 @@ mod platform {
         done
     "#;
 
-    /// The longest wait for the end of killed processes.
+    /// How long the end of the killed is waited for.
     const GONE_WITHIN: Duration = Duration::from_secs(2);
 
     static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
 
     struct Groups {
-        running: BTreeMap<u32, String>,
-        /// The processes that existed before any server.
+        living: BTreeMap<u32, String>,
+        /// Processes that were started here and may not have been reaped yet: their status is
+        /// another's to collect.
+        #[cfg(target_os = "linux")]
+        started: BTreeSet<u32>,
+        /// What was there before any server.
         before: Before,
         guard: Option<ChildStdin>,
-        /// The checker is ending and starts no process any more.
+        /// Set when the checker is about to end: nothing is started any more.
         closed: bool,
     }
 
@@ -122,40 +132,45 @@ mod platform {
                 .stderr(Stdio::null())
                 .process_group(0)
                 .spawn();
-            // Without `sh`, servers outlive the checker only if it is killed with SIGKILL.
+            // Without `sh` servers still end with the checker, unless it is killed with signal 9.
             Groups {
-                running: BTreeMap::new(),
+                living: BTreeMap::new(),
+                #[cfg(target_os = "linux")]
+                started: BTreeSet::new(),
                 before: Before::now(),
                 guard: guard.ok().and_then(|mut guard| guard.stdin.take()),
                 closed: false,
             }
         }
 
-        fn notify_guard(&mut self, verb: char, id: u32, mark: &str) {
+        fn tell(&mut self, verb: char, id: u32, mark: &str) {
             if let Some(guard) = &mut self.guard {
                 let _ = guard.write_all(format!("{verb} {id} {mark}\n").as_bytes());
             }
         }
     }
 
+    /// A panic elsewhere must not keep anything from being killed.
     fn groups() -> MutexGuard<'static, Groups> {
-        lock(&GROUPS)
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
-        command.process_group(0);
+        session::lead(&mut command);
         let mut groups = groups();
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
         }
-        groups.notify_guard('+', 0, mark);
+        groups.tell('+', 0, mark);
         let child = command.spawn();
         if let Ok(child) = &child {
             let id = child.id().unwrap_or_default();
-            groups.running.insert(id, mark.to_string());
-            groups.notify_guard('+', id, mark);
+            groups.living.insert(id, mark.to_string());
+            #[cfg(target_os = "linux")]
+            groups.started.insert(id);
+            groups.tell('+', id, mark);
         }
-        groups.notify_guard('-', 0, mark);
+        groups.tell('-', 0, mark);
         child
     }
 
@@ -163,35 +178,35 @@ mod platform {
         (child.stdout.take(), child.stderr.take())
     }
 
-    /// Kills a process, its group, and on Linux all processes with its mark.
+    /// Kills a process, its group, and on Linux its session, what carries its mark, and adopted
+    /// orphans.
     pub fn kill(id: u32) {
         let mut groups = groups();
-        let Some(mark) = groups.running.remove(&id) else { return };
+        let Some(mark) = groups.living.remove(&id) else { return };
         kill_group(id);
         groups.before.remove_exited();
-        kill_marked(&mark, &groups.before);
-        kill_orphans(&groups.running, &groups.before);
-        groups.notify_guard('-', id, &mark);
+        kill_related(id, &mark, &mut groups);
+        groups.tell('-', id, &mark);
     }
 
-    /// Kills all remaining processes of [`Process::spawn`](super::Process::spawn), which fails from
-    /// then on.
+    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet;
+    /// from then on it starts nothing more.
     pub fn kill_all() {
-        let running: Vec<u32> = {
+        let living: Vec<u32> = {
             let mut groups = groups();
             groups.closed = true;
-            groups.running.keys().copied().collect()
+            groups.living.keys().copied().collect()
         };
-        running.iter().copied().for_each(kill);
-        // `kill` returns before the process has ended, and the caller relies on its end.
+        living.iter().copied().for_each(kill);
+        // A signal is sent sooner than a process is gone, and whoever asked wants it gone.
         let since = Instant::now();
-        while running.iter().any(|id| group_exists(*id)) && since.elapsed() < GONE_WITHIN {
+        while living.iter().any(|id| exists(*id)) && since.elapsed() < GONE_WITHIN {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Makes the checker the parent of orphaned descendants. So a daemon is found even if it
-    /// cleared its environment.
+    /// From now on a daemon's parent is the checker, and so it can be found whatever it did to its
+    /// environment.
     #[cfg(target_os = "linux")]
     fn adopt_orphans() {
         let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -200,32 +215,48 @@ mod platform {
     #[cfg(not(target_os = "linux"))]
     fn adopt_orphans() {}
 
-    /// Kills adopted orphans: daemons in a session of their own, without a server's mark.
+    /// Kills what is left of this server, and orphans that belong to no living one.
     #[cfg(target_os = "linux")]
-    fn kill_orphans(running: &BTreeMap<u32, String>, before: &Before) {
+    fn kill_related(server: u32, mark: &str, groups: &mut Groups) {
+        use nix::sys::wait::{WaitPidFlag, waitpid};
+
         use crate::server::proc::Ancestry;
 
         let ours = std::process::id();
-        let Some(own) = Ancestry::read(std::path::Path::new("/proc/self")) else { return };
-        for (id, process) in before.newer() {
-            let Some(ids) = Ancestry::read(&process) else { continue };
-            if ids.parent != ours || ids.session == own.session {
-                continue;
-            }
+        let own = Ancestry::read(std::path::Path::new("/proc/self")).map(|kin| kin.session);
+        let present: BTreeMap<_, _> = groups.before.newer().collect();
+        groups.started.retain(|id| present.contains_key(id));
+        for (id, process) in present {
+            let (Some(kin), Some(pid)) = (Ancestry::read(&process), group(id)) else { continue };
+            // Children in the session of the checker are its own. All servers and their descendants
+            // are in others.
+            let adopted =
+                kin.parent == ours && Some(kin.session) != own && !groups.started.contains(&id);
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-            let marked =
-                memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
-            if let Some(id) = group(id).filter(|_| !marked && !running.contains_key(&id)) {
-                let _ = signal(id, Signal::SIGKILL);
-                let _ = nix::sys::wait::waitpid(id, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+            // A mark can be forged: it protects only if it is that of a server that still runs,
+            // which takes the process with it in the end.
+            let of_another = groups
+                .living
+                .iter()
+                .any(|(other, mark)| kin.session == *other || carries(&environment, mark));
+            let of_this = kin.session == server || carries(&environment, mark);
+            if of_this || (adopted && !of_another) {
+                let _ = signal(pid, Signal::SIGKILL);
+            }
+            if adopted {
+                // Reaps it if it has ended, so that no zombie takes up room in the table of
+                // processes. What has just been killed is reaped when the next server ends.
+                let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
             }
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn kill_orphans(_living: &BTreeMap<u32, String>, _before: &Before) {}
+    fn kill_related(_server: u32, mark: &str, groups: &mut Groups) {
+        kill_marked(mark, &groups.before);
+    }
 
-    fn group_exists(id: u32) -> bool {
+    fn exists(id: u32) -> bool {
         group(id).is_some_and(|group| killpg(group, None).is_ok())
     }
 
@@ -239,15 +270,19 @@ mod platform {
         }
     }
 
+    #[cfg(not(target_os = "linux"))]
     fn kill_marked(mark: &str, before: &Before) {
-        let mark = format!("{}={mark}\0", super::MARK);
         for (id, process) in before.newer() {
             let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
-            let marked = memmem::find(&environment, mark.as_bytes()).is_some();
-            if let Some(id) = group(id).filter(|_| marked) {
+            if let Some(id) = group(id).filter(|_| carries(&environment, mark)) {
                 let _ = signal(id, Signal::SIGKILL);
             }
         }
+    }
+
+    /// Whether a process with this environment was started with this mark.
+    fn carries(environment: &[u8], mark: &str) -> bool {
+        memmem::find(environment, format!("{}={mark}\0", super::MARK).as_bytes()).is_some()
     }
 }
 
@@ -268,9 +303,9 @@ mod platform {
         (child.stdout().take(), child.stderr().take())
     }
 
-    /// Does nothing: the job ends when its [`Process`](super::Process) is dropped.
+    /// Nothing to do: the job ends when its [`Process`](super::Process) is dropped.
     pub fn kill(_id: u32) {}
 
-    /// Does nothing: all jobs end with the checker.
+    /// Nothing to do: all jobs end with the checker.
     pub fn kill_all() {}
 }

@@ -1,13 +1,14 @@
-//! Which process holds the socket that a ready line names?
+//! The owner of the socket that a ready line names.
 //!
-//! A line can name the port of a server that started later than this one, so that the port was free
-//! before. On Linux `/proc/PID/fd` tells who holds a socket. Elsewhere the question is not asked.
+//! A ready line can name the port of a server that started later than this one, so that the port
+//! was free before. Linux lists the sockets of a process in `/proc/PID/fd`. Other systems do not
+//! look.
 
 use super::proc::Before;
 
-/// Whether a process of another server is seen to hold a socket that listens on this port.
+/// Returns whether a process of another server holds a socket that listens on this port.
 ///
-/// A holder without a mark, as the proxy of a container, is taken for the server's own.
+/// A process without a mark, such as a container's proxy, counts as the server's own.
 #[cfg(target_os = "linux")]
 pub(super) fn is_another(server: u32, port: u16, before: &Before) -> bool {
     use std::collections::BTreeMap;
@@ -27,24 +28,25 @@ pub(super) fn is_another(server: u32, port: u16, before: &Before) -> bool {
     let read = |before: &Before| -> BTreeMap<u32, (Ancestry, std::path::PathBuf)> {
         before.newer().filter_map(|(id, path)| Some((id, (Ancestry::read(&path)?, path)))).collect()
     };
-    let related = |mut id: u32, kin: &BTreeMap<u32, (Ancestry, std::path::PathBuf)>| {
-        // A bound on the walk: the tree may change while it is read.
+    let related = |mut id: u32, processes: &BTreeMap<u32, (Ancestry, std::path::PathBuf)>| {
+        // Bounded, since the tree may change while it is read.
         for _ in 0..64 {
-            match kin.get(&id) {
+            match processes.get(&id) {
                 _ if id == server => return true,
-                Some((kin, _)) if kin.session == server => return true,
-                Some((kin, _)) => id = kin.parent,
+                Some((ancestry, _)) if ancestry.session == server => return true,
+                Some((ancestry, _)) => id = ancestry.parent,
                 None => return false,
             }
         }
         false
     };
-    // The server's own processes first, which are newer than it: there the search mostly ends.
+    // The server's own processes are newer than the server. They come first, since the search
+    // mostly ends with them.
     let newer = read(before);
     if newer.iter().any(|(id, (_, path))| related(*id, &newer) && holds(path)) {
         return false;
     }
-    // A neighbour may be older than the server, and listen later.
+    // Another server may be older than this one and listen later.
     let all = read(&Before::default());
     let marked = |process: &std::path::Path| {
         let environment = std::fs::read(process.join("environ")).unwrap_or_default();

@@ -1,29 +1,26 @@
-//! Processes that don't outlive the checker: each server leads a session, and so a process group
-//! (on Windows a job), that is killed whole.
+//! Processes that don't outlive the checker. Each server leads a session and so a process group (on
+//! Windows a job), which is killed as a whole.
 //!
-//! On Unix a guard, one `sh` a checker, outlives even a `kill -9` of the checker: it reads the
-//! groups from a pipe, and when that pipe ends it kills those that are left. On Windows the system
-//! does this, since a job ends with its last handle.
+//! On Unix a guard process (`sh`) survives even a `kill -9` of the checker. It reads the groups
+//! from a pipe, and kills the remaining ones at the pipe's end. On Windows a job ends with its last
+//! handle.
 
 use std::io;
 use std::process::ExitStatus;
 
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
-/// The variable that marks a server and every process it starts, even one that left the group.
-pub const MARK: &str = "WORKBOOK_SERVER";
+/// The variable that marks a server and its child processes, even those that left the group.
+pub(super) const MARK: &str = "WORKBOOK_SERVER";
 
-/// A running process and all that it starts.
+/// A running process and its child processes.
 pub struct Process {
     child: platform::Child,
     id: u32,
 }
 
 impl Process {
-    /// Starts the command in a session of its own; `mark` tells its descendants from all others.
-    ///
-    /// # Errors
-    /// When the program can't be started.
+    /// Starts the command in a session of its own. Its descendants are recognised by `mark`.
     pub fn spawn(
         mut command: Command,
         mark: &str,
@@ -35,15 +32,12 @@ impl Process {
         Ok((Process { child, id }, stdout, stderr))
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.id
     }
 
     /// Waits until the process has ended by itself.
-    ///
-    /// # Errors
-    /// When the system can't tell.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -58,25 +52,33 @@ mod platform {
     use std::collections::BTreeSet;
     use std::io::{self, Write};
     use std::os::unix::process::CommandExt;
+    #[cfg(target_os = "linux")]
+    use std::path::{Path, PathBuf};
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
-    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+    use std::sync::{LazyLock, Mutex, MutexGuard};
     use std::time::{Duration, Instant};
 
     use memchr::memmem;
     use nix::sys::signal::{Signal, kill as signal, killpg};
+    #[cfg(target_os = "linux")]
+    use nix::sys::wait::{WaitPidFlag, waitpid};
     use nix::unistd::Pid;
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
+    #[cfg(target_os = "linux")]
+    use crate::server::proc::Ancestry;
     use crate::server::proc::Before;
     use crate::server::{files, session};
+    use crate::sync::lock;
 
     pub(super) type Child = tokio::process::Child;
 
-    /// Kills what is left when its input ends, which it does with the checker, however that ends.
+    /// Kills the remaining groups when its input ends, which happens when the checker ends in any
+    /// way.
     ///
-    /// Of a server that is being started only the mark is known yet, and its group is 0: should the
-    /// checker end right then, the server may not carry its mark for a moment, so it is looked for
-    /// more than once.
+    /// A server that is being started is announced with its mark and group 0. If the checker ends
+    /// at that moment, the server may carry its mark only after `exec`, so the guard looks ten
+    /// times.
     const GUARD: &str = r#"
         trap '' INT TERM HUP QUIT
         left=' '
@@ -103,21 +105,20 @@ mod platform {
         done
     "#;
 
-    /// How long the end of the killed is waited for.
+    /// The longest wait for the end of killed processes.
     const GONE_WITHIN: Duration = Duration::from_secs(2);
 
     static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(|| Mutex::new(Groups::new()));
 
     struct Groups {
-        living: BTreeMap<u32, String>,
-        /// Processes that were started here and may not have been reaped yet: their status is
-        /// another's to collect.
+        running: BTreeMap<u32, String>,
+        /// The processes started here that may not be reaped yet. Tokio collects their status.
         #[cfg(target_os = "linux")]
         started: BTreeSet<u32>,
-        /// What was there before any server.
+        /// The processes that existed before any server.
         before: Before,
         guard: Option<ChildStdin>,
-        /// Set when the checker is about to end: nothing is started any more.
+        /// The checker is ending and starts no process any more.
         closed: bool,
     }
 
@@ -132,9 +133,9 @@ mod platform {
                 .stderr(Stdio::null())
                 .process_group(0)
                 .spawn();
-            // Without `sh` servers still end with the checker, unless it is killed with signal 9.
+            // Without `sh`, servers outlive the checker only if it is killed with SIGKILL.
             Groups {
-                living: BTreeMap::new(),
+                running: BTreeMap::new(),
                 #[cfg(target_os = "linux")]
                 started: BTreeSet::new(),
                 before: Before::now(),
@@ -143,16 +144,15 @@ mod platform {
             }
         }
 
-        fn tell(&mut self, verb: char, id: u32, mark: &str) {
+        fn notify_guard(&mut self, verb: char, id: u32, mark: &str) {
             if let Some(guard) = &mut self.guard {
                 let _ = guard.write_all(format!("{verb} {id} {mark}\n").as_bytes());
             }
         }
     }
 
-    /// A panic elsewhere must not keep anything from being killed.
     fn groups() -> MutexGuard<'static, Groups> {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&GROUPS)
     }
 
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
@@ -161,16 +161,16 @@ mod platform {
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
         }
-        groups.tell('+', 0, mark);
+        groups.notify_guard('+', 0, mark);
         let child = command.spawn();
         if let Ok(child) = &child {
             let id = child.id().unwrap_or_default();
-            groups.living.insert(id, mark.to_string());
+            groups.running.insert(id, mark.to_string());
             #[cfg(target_os = "linux")]
             groups.started.insert(id);
-            groups.tell('+', id, mark);
+            groups.notify_guard('+', id, mark);
         }
-        groups.tell('-', 0, mark);
+        groups.notify_guard('-', 0, mark);
         child
     }
 
@@ -178,35 +178,33 @@ mod platform {
         (child.stdout.take(), child.stderr.take())
     }
 
-    /// Kills a process, its group, and on Linux its session, what carries its mark, and adopted
-    /// orphans.
+    /// Kills a process and its group, and on Linux everything else that it started.
     pub fn kill(id: u32) {
         let mut groups = groups();
-        let Some(mark) = groups.living.remove(&id) else { return };
-        kill_group(id);
+        let Some(mark) = groups.running.remove(&id) else { return };
         groups.before.remove_exited();
-        kill_related(id, &mark, &mut groups);
-        groups.tell('-', id, &mark);
+        kill_family(id, &mark, &mut groups);
+        groups.notify_guard('-', id, &mark);
     }
 
-    /// Kills all that [`Process::spawn`](super::Process::spawn) started and nobody has killed yet;
-    /// from then on it starts nothing more.
+    /// Kills all remaining processes of [`Process::spawn`](super::Process::spawn), which fails from
+    /// then on.
     pub fn kill_all() {
-        let living: Vec<u32> = {
+        let running: Vec<u32> = {
             let mut groups = groups();
             groups.closed = true;
-            groups.living.keys().copied().collect()
+            groups.running.keys().copied().collect()
         };
-        living.iter().copied().for_each(kill);
-        // A signal is sent sooner than a process is gone, and whoever asked wants it gone.
+        running.iter().copied().for_each(kill);
+        // `kill` returns before the process has ended, and the caller relies on its end.
         let since = Instant::now();
-        while living.iter().any(|id| exists(*id)) && since.elapsed() < GONE_WITHIN {
+        while running.iter().any(|id| group_exists(*id)) && since.elapsed() < GONE_WITHIN {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// From now on a daemon's parent is the checker, and so it can be found whatever it did to its
-    /// environment.
+    /// Makes the checker the parent of orphaned descendants. So a daemon is found even if it
+    /// cleared its environment.
     #[cfg(target_os = "linux")]
     fn adopt_orphans() {
         let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -215,48 +213,94 @@ mod platform {
     #[cfg(not(target_os = "linux"))]
     fn adopt_orphans() {}
 
-    /// Kills what is left of this server, and orphans that belong to no living one.
+    /// Kills a server with its descendants, its session, all processes with its mark, and the
+    /// adopted orphans of servers that no longer run.
     #[cfg(target_os = "linux")]
-    fn kill_related(server: u32, mark: &str, groups: &mut Groups) {
-        use nix::sys::wait::{WaitPidFlag, waitpid};
-
-        use crate::server::proc::Ancestry;
-
-        let ours = std::process::id();
-        let own = Ancestry::read(std::path::Path::new("/proc/self")).map(|kin| kin.session);
-        let present: BTreeMap<_, _> = groups.before.newer().collect();
-        groups.started.retain(|id| present.contains_key(id));
-        for (id, process) in present {
-            let (Some(kin), Some(pid)) = (Ancestry::read(&process), group(id)) else { continue };
-            // Children in the session of the checker are its own. All servers and their descendants
-            // are in others.
-            let adopted =
-                kin.parent == ours && Some(kin.session) != own && !groups.started.contains(&id);
-            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-            // A mark can be forged: it protects only if it is that of a server that still runs,
-            // which takes the process with it in the end.
-            let of_another = groups
-                .living
-                .iter()
-                .any(|(other, mark)| kin.session == *other || carries(&environment, mark));
-            let of_this = kin.session == server || carries(&environment, mark);
-            if of_this || (adopted && !of_another) {
-                let _ = signal(pid, Signal::SIGKILL);
+    fn kill_family(server: u32, mark: &str, groups: &mut Groups) {
+        /// A process may fork between the look at `/proc` and its end.
+        const PASSES: usize = 8;
+        let mut killed = BTreeSet::new();
+        for pass in 0..PASSES {
+            let found = related(server, mark, groups);
+            if pass == 0 {
+                // After the look at `/proc`: descendants lose their parent with the server.
+                kill_group(server);
             }
-            if adopted {
-                // Reaps it if it has ended, so that no zombie takes up room in the table of
-                // processes. What has just been killed is reaped when the next server ends.
-                let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+            let mut again = false;
+            for (id, adopted) in found {
+                let Some(pid) = group(id) else { continue };
+                if killed.insert(id) {
+                    again |= signal(pid, Signal::SIGKILL).is_ok() && id != server;
+                }
+                if adopted {
+                    // Frees the zombie's place in the process table. A process that was killed just
+                    // now may be reaped when the next server ends.
+                    let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+                }
+            }
+            if !again {
+                break;
             }
         }
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn kill_related(_server: u32, mark: &str, groups: &mut Groups) {
-        kill_marked(mark, &groups.before);
+    /// Returns the processes to kill with this server, each with whether the checker adopted it.
+    #[cfg(target_os = "linux")]
+    fn related(server: u32, mark: &str, groups: &mut Groups) -> Vec<(u32, bool)> {
+        let ours = std::process::id();
+        let own = Ancestry::read(Path::new("/proc/self")).map(|ancestry| ancestry.session);
+        let present: BTreeMap<u32, (Ancestry, PathBuf)> = groups
+            .before
+            .newer()
+            .filter_map(|(id, path)| Some((id, (Ancestry::read(&path)?, path))))
+            .collect();
+        groups.started.retain(|id| present.contains_key(id));
+        let descends = |mut id: u32| {
+            // Bounded, since the tree may change while it is read.
+            for _ in 0..present.len() {
+                match present.get(&id) {
+                    _ if id == server => return true,
+                    Some((ancestry, _)) => id = ancestry.parent,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let mut related = Vec::new();
+        for (id, (ancestry, process)) in &present {
+            // The checker's own children share its session. Servers never do.
+            let adopted = ancestry.parent == ours
+                && Some(ancestry.session) != own
+                && !groups.started.contains(id);
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+            let is_of = |server: u32, mark: &str| {
+                ancestry.session == server || is_marked(&environment, mark)
+            };
+            // A mark can be forged. It protects a process only while the marked server runs.
+            let of_another = || groups.running.iter().any(|(server, mark)| is_of(*server, mark));
+            if is_of(server, mark) || descends(*id) || (adopted && !of_another()) {
+                related.push((*id, adopted));
+            }
+        }
+        related
     }
 
-    fn exists(id: u32) -> bool {
+    #[cfg(not(target_os = "linux"))]
+    fn kill_family(server: u32, mark: &str, groups: &mut Groups) {
+        kill_group(server);
+        for (id, process) in groups.before.newer() {
+            let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
+            if let Some(id) = group(id).filter(|_| is_marked(&environment, mark)) {
+                let _ = signal(id, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn is_marked(environment: &[u8], mark: &str) -> bool {
+        memmem::find(environment, format!("{}={mark}\0", super::MARK).as_bytes()).is_some()
+    }
+
+    fn group_exists(id: u32) -> bool {
         group(id).is_some_and(|group| killpg(group, None).is_ok())
     }
 
@@ -268,21 +312,6 @@ mod platform {
         if let Some(group) = group(id) {
             let _ = killpg(group, Signal::SIGKILL);
         }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn kill_marked(mark: &str, before: &Before) {
-        for (id, process) in before.newer() {
-            let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
-            if let Some(id) = group(id).filter(|_| carries(&environment, mark)) {
-                let _ = signal(id, Signal::SIGKILL);
-            }
-        }
-    }
-
-    /// Whether a process with this environment was started with this mark.
-    fn carries(environment: &[u8], mark: &str) -> bool {
-        memmem::find(environment, format!("{}={mark}\0", super::MARK).as_bytes()).is_some()
     }
 }
 
@@ -303,9 +332,9 @@ mod platform {
         (child.stdout().take(), child.stderr().take())
     }
 
-    /// Nothing to do: the job ends when its [`Process`](super::Process) is dropped.
+    /// Does nothing: the job ends when its [`Process`](super::Process) is dropped.
     pub fn kill(_id: u32) {}
 
-    /// Nothing to do: all jobs end with the checker.
+    /// Does nothing: all jobs end with the checker.
     pub fn kill_all() {}
 }

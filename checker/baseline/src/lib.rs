@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod http;
+pub mod origin;
 pub mod server;
 pub mod transports;
 

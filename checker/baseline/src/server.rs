@@ -19,17 +19,19 @@ use futures_util::stream::{Stream, StreamExt, unfold};
 use harness::sync::lock;
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use hyper::{Method, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::http::{self, Request, Response, header, parameter, response, text_response};
-use crate::{Batch, EVENTS_KEEP_ALIVE};
+use crate::{Batch, EVENTS_KEEP_ALIVE, origin};
 
 /// How many messages are kept. A poll for older ones returns the kept ones.
 const REMEMBERED: usize = 10_000;
+/// How many bytes of messages are kept.
+const REMEMBERED_BYTES: usize = 64 << 20;
 /// The longest message, in bytes.
 const LONGEST: usize = 1 << 21;
 /// The longest a long poll may ask to wait.
@@ -43,6 +45,11 @@ pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
 }
 
 async fn answer(room: Arc<Room>, request: Request) -> Response {
+    let host = header(request.headers(), HOST);
+    let origin = request.headers().get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    if !origin::is_allowed(host, origin) {
+        return text_response(StatusCode::FORBIDDEN, "a page of another origin is not served");
+    }
     let answered = match (request.uri().path(), request.method()) {
         ("/messages", &Method::GET | &Method::HEAD) => messages(&room, &request).await,
         ("/messages", &Method::POST) => publish(&room, request).await,
@@ -70,7 +77,19 @@ struct Room {
 #[derive(Default)]
 struct Messages {
     messages: VecDeque<String>,
+    bytes: usize,
     forgotten: usize,
+}
+
+impl Messages {
+    fn push(&mut self, message: String) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+        while self.messages.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+            self.bytes -= self.messages.pop_front().map_or(0, |message| message.len());
+            self.forgotten += 1;
+        }
+    }
 }
 
 impl Room {
@@ -153,13 +172,7 @@ async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
         if error.is::<LengthLimitError>() { Refusal::TooLong } else { Refusal::Incomplete(error) }
     })?;
     let text = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::NotText)?;
-    room.change(|messages| {
-        messages.messages.push_back(text);
-        if messages.messages.len() > REMEMBERED {
-            messages.messages.pop_front();
-            messages.forgotten += 1;
-        }
-    });
+    room.change(|messages| messages.push(text));
     Ok(response(StatusCode::NO_CONTENT, [], ""))
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -68,22 +68,30 @@ impl Cable {
         }
     }
 
-    /// Forwards until both directions have ended or the connection broke.
-    pub async fn run(self, near: TcpStream, far: TcpStream) {
+    /// Forwards until both directions have ended or the connection broke. `head` was read from the
+    /// client before.
+    pub async fn run(self, head: Vec<u8>, near: TcpStream, far: TcpStream) {
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
         let (from_client, to_client) = near.into_split();
         let (from_server, to_server) = far.into_split();
         tokio::join!(
-            self.direction(Way::Up, from_client, to_server),
-            self.direction(Way::Down, from_server, to_client)
+            self.direction(Way::Up, &head, from_client, to_server),
+            self.direction(Way::Down, &[], from_server, to_client)
         );
     }
 
-    async fn direction(&self, way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    async fn direction(
+        &self,
+        way: Way,
+        head: &[u8],
+        mut from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+    ) {
         let (parcels, arriving) = mpsc::unbounded_channel();
         let mut broken = self.broken.subscribe();
         let through = async {
-            tokio::join!(self.take_in(way, &mut from, parcels), self.pass_on(&mut to, arriving));
+            let from = head.chain(&mut from);
+            tokio::join!(self.take_in(way, from, parcels), self.pass_on(&mut to, arriving));
         };
         let reset = tokio::select! {
             () = through => false,
@@ -99,7 +107,7 @@ impl Cable {
     async fn take_in(
         &self,
         way: Way,
-        from: &mut OwnedReadHalf,
+        mut from: impl AsyncRead + Unpin,
         parcels: mpsc::UnboundedSender<Parcel>,
     ) {
         let room = Arc::new(Semaphore::new(ON_THE_WAY));

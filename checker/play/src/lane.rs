@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cable::{Cable, Knobs};
 use crate::journal::{Journal, Way, What};
+use baseline::origin;
 use baseline::transports::proxy::Endpoint;
 
 /// Where the server listens; `None` while there is none.
@@ -89,6 +91,36 @@ impl Drop for Lane {
     }
 }
 
+/// The most bytes of a request that are read before it is forwarded.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// The answer to a page of another origin.
+const FORBIDDEN: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Reads until the end of the request's head, or as much as there is.
+async fn read_head(near: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        if near.read_buf(&mut head).await? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
+/// Returns whether the request comes from the playground's page or from no page at all. A browser
+/// always sends `Origin` with an upgrade request.
+fn is_allowed(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let value = |name: &str| {
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let mut named = fields.filter(|(its, _)| its.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.trim())
+    };
+    let origin = value("Origin");
+    origin.is_none() || origin::is_allowed(value("Host").unwrap_or_default(), origin)
+}
+
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -107,13 +139,18 @@ async fn serve(
 ) {
     let mut cables = JoinSet::new();
     let mut connection = 0;
-    while let Ok((near, _)) = listener.accept().await {
+    while let Ok((mut near, _)) = listener.accept().await {
         while cables.try_join_next().is_some() {}
         connection += 1;
         let server = upstream.borrow().clone();
         let (journal, knobs, open) = (journal.clone(), knobs.clone(), open.clone());
         cables.spawn(async move {
+            let Ok(head) = read_head(&mut near).await else { return };
             let far = match server {
+                _ if !is_allowed(&head) => {
+                    let _ = near.write_all(FORBIDDEN).await;
+                    Err("a page of another origin asked for it".to_string())
+                }
                 Some(server) => server.connect().await.map_err(|error| error.to_string()),
                 None => Err("it is not running".to_string()),
             };
@@ -121,7 +158,7 @@ async fn serve(
                 Ok(far) => {
                     open.fetch_add(1, Ordering::Relaxed);
                     let _counted = Counted(open);
-                    Cable::new(client, connection, journal, knobs).run(near, far).await;
+                    Cable::new(client, connection, journal, knobs).run(head, near, far).await;
                 }
                 Err(why) => drop(journal.record(client, connection, Way::Down, What::Refused(why))),
             }

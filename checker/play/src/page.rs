@@ -4,7 +4,6 @@
 //! its wire, takes a token, which is in the page's address only; the socket also looks at `Origin`, and everything
 //! at `Host`, so that no name of somebody else's that leads here counts as ours.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::header::{self, HeaderValue};
@@ -18,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::control::talk;
 use crate::session::Session;
 use baseline::http::{self, Request, Response, header as text, parameter, response, text_response};
+use baseline::origin;
 
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
@@ -135,17 +135,11 @@ fn refused(why: &str) -> Response {
     text_response(StatusCode::FORBIDDEN, why)
 }
 
-/// Whether the request was made to this machine by a name that nobody else can give it.
+/// Returns whether `Host` names this machine.
 fn ours(session: &Session, headers: &HeaderMap) -> bool {
-    let host = text(headers, header::HOST);
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    if name == "localhost" {
-        return true;
+    let name = origin::host_name(text(headers, header::HOST));
+    match origin::address(name) {
+        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        None => origin::is_own_name(name),
     }
-    // An address can't be made to lead elsewhere, as a name can.
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.is_ok_and(|address| address.is_loopback() || !session.host.is_loopback())
 }

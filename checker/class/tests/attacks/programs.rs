@@ -41,9 +41,43 @@ enum Deserves {
     NoServer,
     /// It has no full points.
     Failure,
+    /// Its first check has a verdict within half of a minute.
+    InTime,
 }
 
-use Deserves::{Failure, NoProgram, NoServer, Pass};
+use Deserves::{Failure, InTime, NoProgram, NoServer, Pass};
+
+/// A server that completes each handshake and then sends this frame without end.
+fn flood(frame: &str) -> String {
+    format!(
+        r#"use std::io::{{Read, Write}};
+        let listener = std::net::TcpListener::bind(std::env::var("ADDR").expect("ADDR")).expect("a port");
+        println!("WebSocket server running on ws://{{}}", listener.local_addr().expect("bound"));
+        for stream in listener.incoming().flatten() {{
+            std::thread::spawn(move || -> std::io::Result<()> {{
+                let (mut stream, mut head) = (stream, String::new());
+                while !head.ends_with("
+
+") {{
+                    let mut buffer = [0; 4096];
+                    let read = stream.read(&mut buffer)?;
+                    head += &String::from_utf8_lossy(&buffer[..read]);
+                }}
+                let key = head.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+                let key = key.map_or("", |(_, key)| key.trim());
+                let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+                write!(stream, "HTTP/1.1 101 Switching Protocols
+Upgrade: websocket
+Connection: Upgrade
+Sec-WebSocket-Accept: {{accept}}
+
+")?;
+                let frames = {frame}.repeat(32 * 1024);
+                loop {{ stream.write_all(&frames)?; }}
+            }});
+        }}"#
+    )
+}
 
 const WALLS: &[&str] = &["bubblewrap", "landlock"];
 const ALL: &[&str] = &["bubblewrap", "landlock", "off"];
@@ -157,6 +191,18 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             Pass,
             WALLS,
         ),
+        run(
+            "writes-kernel-settings",
+            r#"for name in ["core_pattern", "modprobe", "hotplug"] {
+                let path = format!("/proc/sys/kernel/{name}");
+                succeeded(std::fs::OpenOptions::new().write(true).open(path).is_ok());
+            }"#
+            .to_string(),
+            Pass,
+            ALL,
+        ),
+        run("floods-with-empty-messages", flood("[0x81, 0]"), InTime, ALL),
+        run("floods-with-pings", flood("[0x89, 0]"), InTime, ALL),
         run(
             "connects-out",
             format!(
@@ -375,6 +421,9 @@ fn judge(class: &Class, attack: &Attack) {
             assert_eq!(result["points"], 0, "{told}");
         }
         Failure => assert_eq!(result["points"], 0, "{told}"),
+        InTime => {
+            assert!(handshake["millis"].as_u64().is_some_and(|millis| millis < 30_000), "{told}");
+        }
     }
 }
 

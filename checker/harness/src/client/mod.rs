@@ -135,12 +135,8 @@ impl Client {
             reset.until_reset(writing).await;
             to_server.close();
         });
-        let task = ReadTask::new(
-            sender,
-            outgoing.downgrade(),
-            answers_pings.clone(),
-            written.clone(),
-        );
+        let task =
+            ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone(), written.clone());
         tokio::spawn(task.run(connection.clone(), incoming));
         Client {
             connection,

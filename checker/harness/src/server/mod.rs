@@ -3,8 +3,11 @@
 pub mod build;
 pub(crate) mod files;
 pub mod output;
+mod owner;
 pub mod proc;
 pub mod process;
+#[cfg(unix)]
+mod session;
 mod socket;
 pub mod usage;
 
@@ -301,7 +304,9 @@ impl Server {
             };
             return Err(failed(error));
         }
-        if socket::is_of_another(server.port, &listening) {
+        if socket::is_of_another(server.port, &listening)
+            || owner::is_another(server.id, server.port, &server.before)
+        {
             return Err(failed(StartError::AnothersPort(line)));
         }
         Ok(server)

@@ -269,10 +269,15 @@ impl Connection {
 
     /// Resets the TCP connection. Returns once the reset is sent.
     pub async fn reset(&self) {
-        self.record(Direction::ToServer, EventKind::Reset);
-        self.mode.send_replace(ReadMode::Reset);
+        self.abandon();
         let mut halves = self.halves.subscribe();
         let _ = halves.wait_for(|held| *held == 0).await;
+    }
+
+    /// Resets the TCP connection without waiting for the reset.
+    pub(crate) fn abandon(&self) {
+        self.record(Direction::ToServer, EventKind::Reset);
+        self.mode.send_replace(ReadMode::Reset);
     }
 
     /// Awaits a future that uses one half of the socket, until the connection is reset.

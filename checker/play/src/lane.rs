@@ -2,9 +2,10 @@
 //! from those of the other clients without a change to its bytes.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -12,8 +13,12 @@ use tokio::task::JoinSet;
 
 use crate::event_log::{EventKind, EventLog};
 use crate::link_observer::LinkObserver;
+use crate::server_socket::is_closed;
 use baseline::transports::clock::Clock;
 use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
+
+/// The time between two looks at the server's socket while the link is cut or throttled.
+const SOCKET_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The server's addresses; `None` while it does not run.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;
@@ -124,13 +129,45 @@ async fn serve(
             match far {
                 Ok(far) => {
                     let _open = OpenConnection::count(open);
-                    let observer = LinkObserver::new(client, connection, log);
-                    forward(near, far, link, clock, observer).await;
+                    let ended = Arc::new(AtomicBool::new(false));
+                    let addresses = far.peer_addr().and_then(|peer| Ok((peer, far.local_addr()?)));
+                    let closed = wait_until_server_closes(addresses.ok(), link.clone(), &ended);
+                    let observer =
+                        LinkObserver::new(client, connection, log.clone(), ended.clone());
+                    let record = async {
+                        closed.await;
+                        log.record(client, connection, Direction::Down, EventKind::ServerClosed);
+                        std::future::pending().await
+                    };
+                    tokio::select! {
+                        () = forward(near, far, link, clock, observer) => {}
+                        () = record => {}
+                    }
                 }
                 Err(reason) => {
                     log.record(client, connection, Direction::Down, EventKind::Refused(reason));
                 }
             }
         });
+    }
+}
+
+/// Waits until the server has closed its socket and the link keeps the proxy from reading its end.
+async fn wait_until_server_closes(
+    addresses: Option<(SocketAddr, SocketAddr)>,
+    link: watch::Receiver<Link>,
+    ended: &AtomicBool,
+) {
+    let Some((server, proxy)) = addresses.filter(|(server, _)| server.ip().is_loopback()) else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(SOCKET_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Link { cut, read_rate, .. } = *link.borrow();
+        let is_held_back = cut || read_rate.is_some();
+        if is_held_back && !ended.load(Ordering::Relaxed) && is_closed(server, proxy) {
+            return;
+        }
     }
 }

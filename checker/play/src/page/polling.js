@@ -1,4 +1,4 @@
-// Polling beside the push: two columns, what one listener costs in each.
+// Polling beside push: the costs of one listener, a column each.
 
 import { $, make, bytes } from "./dom.js";
 import { on, send } from "./control.js";

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod foreign;
 pub mod grade;
 pub mod interrupt;
+pub mod journal;
 pub mod known_mistakes;
 pub mod museum;
 pub mod place;

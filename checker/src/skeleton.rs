@@ -21,15 +21,37 @@ pub fn lesson(id: &str) -> Option<String> {
     Some(headings(check.exercise).remove(id).unwrap_or_else(|| check.lesson.to_string()))
 }
 
+/// Returns the ids of the checks that each TODO names, by its number.
+pub fn todos(exercise: Exercise) -> BTreeMap<u32, Vec<String>> {
+    let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let mut current = None;
+    for line in of(exercise).lines() {
+        let Some(comment) = line.trim_start().strip_prefix("// ") else { continue };
+        let number = comment.strip_prefix("TODO ").and_then(|rest| rest.split_once(':'));
+        current = number.and_then(|(number, _)| number.parse().ok()).or(current);
+        let Some(todo) = current else { continue };
+        found.entry(todo).or_default().extend(listed(exercise, comment));
+    }
+    found
+}
+
+/// Returns the ids in a list at the end of a comment: `[echo::ping, close]`.
+fn listed(exercise: Exercise, comment: &str) -> Vec<String> {
+    let list = comment.strip_suffix(']').and_then(|comment| comment.rsplit_once('['));
+    let names = list.into_iter().flat_map(|(_, list)| list.split(", "));
+    let names = names.map(|name| name.rsplit("::").next().unwrap_or(name));
+    names.map(|name| format!("{exercise}::{name}")).collect()
+}
+
 /// Reads the end of each TODO: a list `[echo::ping, close]` and a line `See lessons/…#…`.
 fn headings(exercise: Exercise) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut ids: Vec<String> = Vec::new();
     for line in of(exercise).lines() {
         let Some(comment) = line.trim_start().strip_prefix("// ") else { continue };
-        if let Some(list) = comment.strip_suffix(']').and_then(|comment| comment.rsplit_once('[')) {
-            let names = list.1.split(", ").map(|name| name.rsplit("::").next().unwrap_or(name));
-            ids = names.map(|name| format!("{exercise}::{name}")).collect();
+        let list = listed(exercise, comment);
+        if !list.is_empty() {
+            ids = list;
         }
         if let Some(heading) = comment.strip_prefix("See ") {
             for id in ids.drain(..) {

@@ -38,6 +38,7 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
     let _ = writeln!(text, "{bad}Wrong{bad:#}\n{}\n", why.wrong);
     let lesson = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
     let _ = writeln!(text, "read   {lesson}\nhint   cargo checker hint {}", check.id);
+    let _ = writeln!(text, "all    lessons/contract.md");
     let _ = anstream::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 /// Returns true if the server has closed its socket of the connection from `proxy`. Both addresses
 /// must be of this machine.
 ///
-/// A FIN waits behind the bytes that the client has not read. So a proxy that reads as slowly as its
-/// client receives it late.
+/// A FIN waits behind the bytes that the client has not read. So a proxy that reads as slowly as
+/// its client receives it late.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_closed(server: SocketAddr, proxy: SocketAddr) -> bool {
     use procfs::net::{TcpState, tcp, tcp6};

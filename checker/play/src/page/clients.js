@@ -47,7 +47,7 @@ class Client {
       more.append(
         button("Binary", () => this.sayBinary(), "16 random bytes"),
         button("Large", () => this.sayLarge(), bytes(LARGE)),
-        button("Fragmented", () => this.sayFragmented(), "by a client of the checker's: a browser can't"),
+        button("Fragmented", () => this.sayFragmented(), "by a client of the checker, since a page cannot choose its fragments"),
         make("span", { class: "join" }, this.code, button("Close", () => this.close())),
         button("Connect again", () => this.connect()),
       );
@@ -154,7 +154,7 @@ class Client {
   sayFragmented() {
     const text = this.field.value || "one message in three fragments";
     send({ do: "fragments", text, parts: 3 });
-    this.line("info", "the checker's own client sends it: a browser can't");
+    this.line("info", "the checker's own client sends it, since a page cannot choose its fragments");
   }
 
   close() {

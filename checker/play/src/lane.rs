@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::event_log::{EventKind, EventLog};
 use crate::link_observer::LinkObserver;
 use crate::server_socket::is_closed;
+use baseline::origin;
 use baseline::transports::clock::Clock;
 use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
 
@@ -92,6 +94,35 @@ impl Drop for Lane {
     }
 }
 
+/// The most bytes of a request that are read before it is forwarded.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// The response to a page of another origin.
+const FORBIDDEN: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Reads until the end of the request's head, or as much as there is.
+async fn read_head(near: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        if near.read_buf(&mut head).await? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
+/// Returns whether the request comes from the playground's page or from no page at all. A browser
+/// always sends `Origin` with an upgrade request.
+fn is_allowed(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let value = |name: &str| {
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    };
+    let origin = value("Origin");
+    origin.is_none() || origin::is_allowed(value("Host").unwrap_or_default(), origin)
+}
+
 /// Counts an open connection until it is dropped.
 struct OpenConnection(Arc<AtomicUsize>);
 
@@ -116,13 +147,18 @@ async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let mut connection = 0;
-    while let Ok((near, _)) = listener.accept().await {
+    while let Ok((mut near, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         connection += 1;
         let (Network { upstream, clock, log, open }, link) = (network.clone(), link.clone());
         let server = upstream.borrow().clone();
         connections.spawn(async move {
+            let Ok(head) = read_head(&mut near).await else { return };
             let far = match server {
+                _ if !is_allowed(&head) => {
+                    let _ = near.write_all(FORBIDDEN).await;
+                    Err("a page of another origin asked for it".to_string())
+                }
                 Some(server) => server.connect().await.map_err(|error| error.to_string()),
                 None => Err("it is not running".to_string()),
             };
@@ -140,7 +176,7 @@ async fn serve(
                         std::future::pending().await
                     };
                     tokio::select! {
-                        () = forward(near, far, link, clock, observer) => {}
+                        () = forward(head, near, far, link, clock, observer) => {}
                         () = record => {}
                     }
                 }

@@ -5,7 +5,6 @@
 //! `Host`, against DNS rebinding: a foreign name may resolve to this machine.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,6 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::control::run_control;
 use crate::session::Session;
+use baseline::origin;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -139,24 +139,18 @@ async fn control(
     Ok(response.map(axum::body::Body::new))
 }
 
-/// Refuses a request unless its `Host` is a name of this machine that no other machine can claim.
+/// Refuses a request unless its `Host` names this machine.
 async fn check_host(
     State(session): State<Arc<Session>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let host = header_text(request.headers(), header::HOST);
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+    let name = origin::host_name(header_text(request.headers(), header::HOST));
+    let is_ours = match origin::address(name) {
+        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        None => origin::is_own_name(name),
     };
-    // A name can be made to resolve to this machine, an address cannot.
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let is_ours = address.is_ok_and(|address| address.is_loopback() || !session.host.is_loopback());
-    if name != "localhost" && !is_ours {
-        return Err(Refusal::Host);
-    }
-    Ok(next.run(request).await)
+    if is_ours { Ok(next.run(request).await) } else { Err(Refusal::Host) }
 }
 
 /// Returns a header's value, or an empty string if it is missing or not text.

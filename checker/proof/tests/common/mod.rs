@@ -16,18 +16,18 @@ use assert_cmd::Command;
 use checker::grade::{Graded, Outcome};
 use serde_json::Value;
 
-/// Builds these packages of the workspace, and returns their programs.
+/// Programs of these packages of the workspace, built when they are first asked for.
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
+    // On a thread of its own, since an async test already runs in a runtime.
     let build = || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(harness::server::build::build(packages)).expect("cargo runs")
     };
-    // An asynchronous test cannot block its own runtime.
-    let built = std::thread::scope(|scope| scope.spawn(build).join()).expect("no panic");
+    let built = std::thread::scope(|scope| scope.spawn(build).join().expect("it builds"));
     built
         .into_iter()
         .map(|(package, path)| {
-            (package, path.unwrap_or_else(|errors| panic!("it does not compile: {errors}")))
+            (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
         })
         .collect()
 }

@@ -73,7 +73,14 @@ pub fn section(place: &str) -> String {
     let slug =
         |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
     match parts.find(|part| slug(part) == anchor) {
-        Some(part) => format!("## {}\n", part.trim_end()),
-        None => text,
+        Some(part) => format!("## {}\n", without_html(part).trim_end()),
+        None => without_html(&text),
     }
+}
+
+/// Removes comments and the tags of folded parts, which only a browser understands.
+fn without_html(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("<!-- ") && *line != "</details>");
+    let lines = lines.map(|line| line.replace("<details><summary>", "").replace("</summary>", ""));
+    lines.map(|line| line + "\n").collect()
 }

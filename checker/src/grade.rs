@@ -514,6 +514,9 @@ fn question(check: &Check, report: &Report) -> String {
         FailureKind::Silence if sees(Observation::NotLogged) => {
             "What was your server waiting for when this message arrived?"
         }
+        FailureKind::WrongMessage if report.words.literal => {
+            "What is missing, added or changed in the text that came, and where does that happen?"
+        }
         FailureKind::EndedEarly => {
             "Your server ended this connection. Which line leaves the loop, or is there no loop?"
         }

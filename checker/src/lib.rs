@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod foreign;
 pub mod grade;
 pub mod interrupt;
+pub mod journal;
 pub mod known_mistakes;
 pub mod museum;
 pub mod place;

@@ -1,5 +1,6 @@
 //! The skeletons of the exercises, compiled in, so that a student's edits do not change them.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use harness::exercise::Exercise;
@@ -12,6 +13,28 @@ pub fn of(exercise: Exercise) -> &'static str {
         Exercise::Heartbeat => include_str!("../skeletons/heartbeat.rs"),
         Exercise::Broadcast => include_str!("../skeletons/broadcast.rs"),
     }
+}
+
+/// Returns the ids of the checks that each TODO names, by its number.
+pub fn todos(exercise: Exercise) -> BTreeMap<u32, Vec<String>> {
+    let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let mut current = None;
+    for line in of(exercise).lines() {
+        let Some(comment) = line.trim_start().strip_prefix("// ") else { continue };
+        let number = comment.strip_prefix("TODO ").and_then(|rest| rest.split_once(':'));
+        current = number.and_then(|(number, _)| number.parse().ok()).or(current);
+        let Some(todo) = current else { continue };
+        found.entry(todo).or_default().extend(listed(exercise, comment));
+    }
+    found
+}
+
+/// Returns the ids in a list at the end of a comment: `[echo::ping, close]`.
+fn listed(exercise: Exercise, comment: &str) -> Vec<String> {
+    let list = comment.strip_suffix(']').and_then(|comment| comment.rsplit_once('['));
+    let names = list.into_iter().flat_map(|(_, list)| list.split(", "));
+    let names = names.map(|name| name.rsplit("::").next().unwrap_or(name));
+    names.map(|name| format!("{exercise}::{name}")).collect()
 }
 
 /// Returns the section of a lesson that `place` (`lessons/03-echo.md#the-first-message`) names.

@@ -36,6 +36,7 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
         writeln!(text, "{good}Right{good:#} (→ to the server, ← to the client)\n{}\n", why.right);
     let _ = writeln!(text, "{bad}Wrong{bad:#}\n{}\n", why.wrong);
     let _ = writeln!(text, "read   {}\nhint   cargo checker hint {}", check.lesson(), check.id);
+    let _ = writeln!(text, "all    lessons/contract.md");
     let _ = anstream::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

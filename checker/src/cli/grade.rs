@@ -33,7 +33,7 @@ pub(super) struct GradeArgs {
     /// The servers to grade
     #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
     target: TargetArg,
-    /// Grade this program instead, in any language, against one exercise
+    /// Grade this program instead, in any language, against one exercise: see lessons/contract.md
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     command: Option<String>,
     /// Show all failures, not only the first of the first unfinished exercise

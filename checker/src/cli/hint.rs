@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
+use crate::journal::{self, Event};
 use crate::state;
 use checks::{self, Check};
 use harness::exercise::Target;
@@ -79,6 +80,8 @@ pub fn next_hint(check: &Check, again: bool, width: usize) -> String {
     let shown = (before + 1).min(hints.len());
     counts.insert(check.id.to_string(), shown);
     let store_error = state::remember_hints_shown(&counts).err();
+    // A journal that cannot be written must not keep a hint back.
+    let _ = journal::note(Event::Hint(check.id.to_string()));
     let mut text = format!("{}: hint {shown} of {}\n\n", check.id, hints.len());
     for (number, hint) in hints.iter().enumerate().take(shown) {
         let options = textwrap::Options::new(width)

@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod grade;
 pub mod hint;
+mod journal;
 mod list;
 pub mod live;
 mod museum;
@@ -65,6 +66,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List exercises and checks with their last verdicts, points and lessons
     List(list::ListArgs),
+    /// Keep a journal of grades and hints on this machine: show it, switch it, delete it
+    Journal(journal::JournalArgs),
+    /// Summarise the journal: how long each TODO took, and the answers to the quizzes
+    Report,
     /// Put an exercise back to its skeleton; your file is kept beside it
     Reset(reset::ResetArgs),
     /// Print a completion script for your shell
@@ -94,6 +99,12 @@ enum Command {
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     #[command(disable_help_flag = true)]
     Polling(live::ToolArgs),
+    /// Ask the questions of a lesson, from 1 to 5
+    #[command(disable_help_flag = true)]
+    Quiz(live::ToolArgs),
+    /// Find the fault of a server that breaks one row of the contract
+    #[command(disable_help_flag = true)]
+    Guess(live::ToolArgs),
     /// Race push against polling, on your own broadcast server
     #[command(disable_help_flag = true)]
     Race(live::ToolArgs),
@@ -160,10 +171,14 @@ async fn run(command: Command) -> ExitCode {
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
+        Command::Journal(args) => journal::run(args),
+        Command::Report => journal::report(),
         Command::Reset(args) => reset::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Mistakes(_) => live::hand_over("mistakes").await,
+        Command::Quiz(_) => live::hand_over("quiz").await,
+        Command::Guess(_) => live::hand_over("guess").await,
         Command::Soak(args) => soak::run(args).await,
         Command::Play(_) => live::hand_over("play").await,
         Command::Polling(_) | Command::Race(_) => live::hand_over("race").await,

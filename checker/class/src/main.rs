@@ -55,7 +55,7 @@ enum Command {
     Class(args::ClassArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
-    /// Make a class whose verdicts are known, to try the grader on
+    /// Make a class with known verdicts, to try the grader on
     Sample(sample::SampleArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
@@ -104,7 +104,8 @@ fn run_class(args: &args::ClassArgs) -> anyhow::Result<ExitCode> {
             code = class::run(args) => code,
             () = interrupted() => {
                 progress::line("");
-                eprintln!("error: interrupted; continue with --resume --out {}", args.out.display());
+                let out = args.out.display();
+                eprintln!("error: interrupted; continue with --resume --out {out}");
                 Ok(ExitCode::from(INTERRUPTED))
             }
         }

@@ -11,8 +11,8 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f6f
 .passed{color:#116329}.failed{color:#a40e26}.blocked,.unknown{color:#57606a}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}th,td{border-color:#30363d}.passed{color:#56d364}.failed{color:#ff7b72}.blocked,.unknown{color:#9198a1}a{color:#79c0ff}}";
 
-/// Text as it is written in HTML.
-pub(crate) fn escaped(text: &str) -> String {
+/// Escapes text for HTML.
+pub(crate) fn escape_html(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
@@ -27,7 +27,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 fn page(title: &str, body: &str) -> String {
-    let title = escaped(title);
+    let title = escape_html(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}</body></html>\n"
     )
@@ -37,7 +37,8 @@ fn list(title: &str, items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
     }
-    let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escaped(item))).collect();
+    let items: String =
+        items.iter().map(|item| format!("<li>{}</li>\n", escape_html(item))).collect();
     format!("<h2>{title}</h2>\n<ul>{items}</ul>\n")
 }
 
@@ -52,14 +53,14 @@ pub(crate) fn submission(result: &Submission, report: &str) -> String {
         result.status.name()
     );
     if let Some(reason) = &result.reason {
-        let _ = writeln!(body, "<p>{}</p>", escaped(reason));
+        let _ = writeln!(body, "<p>{}</p>", escape_html(reason));
     }
     if !result.exercises.is_empty() {
         body +=
             "<table><tr><th>Check</th><th>Verdict</th><th class=\"n\">Points</th><th></th></tr>\n";
         for check in result.checks() {
             let (id, outcome, summary) =
-                (escaped(&check.id), escaped(&check.outcome), escaped(&check.summary));
+                (escape_html(&check.id), escape_html(&check.outcome), escape_html(&check.summary));
             let _ = writeln!(
                 body,
                 "<tr><td>{id}</td><td class=\"{outcome}\">{outcome}</td><td class=\"n\">{}/{}</td><td>{summary}</td></tr>",
@@ -69,17 +70,17 @@ pub(crate) fn submission(result: &Submission, report: &str) -> String {
         body += "</table>\n";
     }
     if !result.sandbox.is_empty() {
-        let walls = escaped(&result.walls());
+        let sandbox = escape_html(&result.sandbox_label());
         let _ = writeln!(
             body,
-            "<p>Sandbox: {walls}; memory is limited by a {}.</p>",
-            escaped(&result.memory_limit)
+            "<p>Sandbox: {sandbox}; memory is limited by a {}.</p>",
+            escape_html(&result.memory_limit)
         );
     }
     body += &list("Notes", &result.notes);
     body += &list("Not submitted", &result.missing);
     body += &list("Not taken from the submission", &result.left_out);
-    let _ = writeln!(body, "<h2>Report</h2>\n<pre>{}</pre>", escaped(report));
+    let _ = writeln!(body, "<h2>Report</h2>\n<pre>{}</pre>", escape_html(report));
     page(&result.name, &body)
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         let _ = writeln!(
             body,
             "<p>Most submissions fail first at <strong>{}</strong> ({} submissions).</p>",
-            escaped(&stopper.name),
+            escape_html(&stopper.name),
             stopper.count
         );
     }
@@ -108,17 +109,17 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         let _ = writeln!(
             body,
             "<p>The most frequent known mistake: <strong>{}</strong> ({} submissions): {}</p>",
-            escaped(&mistake.name),
+            escape_html(&mistake.name),
             mistake.count,
-            escaped(&mistake.sentence)
+            escape_html(&mistake.sentence)
         );
     }
     body += "<h2>Submissions</h2>\n<table><tr><th>Submission</th><th class=\"n\">Points</th><th class=\"n\">Passed</th><th class=\"n\">Failed</th><th class=\"n\">Blocked</th><th class=\"n\">Unknown</th><th></th></tr>\n";
     for result in results {
-        let name = escaped(&result.name);
+        let name = escape_html(&result.name);
         let note = match (&result.reason, &result.same_as) {
-            (Some(reason), _) => format!("{}: {}", result.status.name(), escaped(reason)),
-            (None, Some(other)) => format!("the same sources as {}", escaped(other)),
+            (Some(reason), _) => format!("{}: {}", result.status.name(), escape_html(reason)),
+            (None, Some(other)) => format!("the same sources as {}", escape_html(other)),
             (None, None) => String::new(),
         };
         let totals = result.totals;
@@ -138,7 +139,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         let _ = writeln!(
             body,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td><meter min=\"0\" max=\"{}\" value=\"{}\"></meter></td></tr>",
-            escaped(&rate.id),
+            escape_html(&rate.id),
             rate.passed,
             rate.judged,
             rate.judged.max(1),
@@ -153,8 +154,8 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
             let _ = writeln!(
                 body,
                 "<li>{}: {}</li>",
-                escaped(&group.exercise),
-                escaped(&group.submissions.join(", "))
+                escape_html(&group.exercise),
+                escape_html(&group.submissions.join(", "))
             );
         }
         body += "</ul>\n";

@@ -32,8 +32,8 @@ pub(crate) fn run(args: &SampleArgs) -> anyhow::Result<ExitCode> {
     let chapters = catalogue::chapters()?;
     let mut expected: BTreeMap<String, Value> = BTreeMap::new();
     for number in 0..args.count {
-        let (name, verdicts) =
-            write_one(&folder, number, &chapters).with_context(|| format!("submission {number}"))?;
+        let (name, verdicts) = write_one(&folder, number, &chapters)
+            .with_context(|| format!("submission {number}"))?;
         expected.insert(name, verdicts);
     }
     let text = serde_json::to_string_pretty(&expected)?;

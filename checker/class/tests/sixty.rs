@@ -1,4 +1,4 @@
-//! A class of sixty whose verdicts are known beforehand.
+//! A class of sixty with known verdicts.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn every_verdict_is_as_known_beforehand_and_the_totals_add_up() {
         for exercise in result["exercises"].as_array().expect("exercises") {
             let known = &known["exercises"][exercise["name"].as_str().expect("a name")]["fails"];
             let checks = exercise["checks"].as_array().expect("checks");
-            // What waits for another exercise's server is that one's matter.
+            // A blocked check belongs to the exercise that blocks it.
             let failed: Vec<&Value> =
                 checks.iter().filter(|check| check["outcome"] != "passed").collect();
             let as_known = match known.as_str() {

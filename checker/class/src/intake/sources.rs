@@ -30,12 +30,12 @@ pub(crate) enum SourcesError {
     NothingTaken(String),
 }
 
-/// What is known of the sources of one submission without their text.
+/// The sources of one submission without their text.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Sources {
     /// Paths below the workspace, as `day1/echo/src/main.rs`.
     pub(crate) paths: BTreeSet<String>,
-    /// What was not taken, and why.
+    /// The entries that were not read, with reasons.
     pub(crate) left_out: Vec<String>,
     /// A hash of paths and texts.
     pub(crate) content: String,
@@ -146,7 +146,7 @@ fn choose(entries: &[Entry]) -> Result<(Chosen, Vec<String>), SourcesError> {
     Ok((by_path.into_iter().map(|(place, index)| (index, place)).collect(), left_out))
 }
 
-/// Where the workspace of this path begins, and the path from there, if it is one of a source file.
+/// Splits the path of a source file into the path of its workspace and the path from there.
 fn place(path: &str) -> Option<(String, String)> {
     if escapes(path) || !path.ends_with(".rs") {
         return None;
@@ -164,7 +164,7 @@ fn place(path: &str) -> Option<(String, String)> {
     (!ours.iter().any(strange)).then(|| (parts[..at].join("/"), ours.join("/")))
 }
 
-/// Whether a path leads, or may lead on some system, out of the folder in which it is unpacked.
+/// Returns whether a path may lead out of the folder in which it is unpacked, on any system.
 fn escapes(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     path.starts_with('/')

@@ -19,8 +19,8 @@ use crate::model::{Status, Submission, Weights};
 use crate::watchdog::Watchdog;
 use crate::{classfiles, files, progress};
 
-const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and bubblewrap \
-                           is missing, every user must be able to read Rust and the workbook";
+const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
+                           bubblewrap is missing, every user must be able to read Rust and the workbook";
 
 /// An error with the exit code of a wrong command line.
 #[derive(Debug, thiserror::Error)]

@@ -61,7 +61,7 @@ pub(crate) struct Shared {
 
 pub(crate) struct Graded {
     pub(crate) result: Submission,
-    /// The resource that the machine refused meanwhile, if it can explain a check that did not pass.
+    /// The resource that the machine refused meanwhile, if it can explain a failed check.
     pub(crate) refused: Option<&'static str>,
 }
 

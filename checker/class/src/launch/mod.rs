@@ -225,8 +225,8 @@ impl Launcher {
         line
     }
 
-    /// Builds the command that runs a compiler for `cpu` seconds, up to the compiler itself. Returns
-    /// the folders as the compiler sees them, too.
+    /// Builds the command that runs a compiler for `cpu` seconds, up to the compiler itself. The
+    /// folders are returned as the compiler sees them.
     pub(crate) fn compiler(
         &self,
         folders: &Folders,

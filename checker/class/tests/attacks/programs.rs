@@ -44,7 +44,7 @@ enum Deserves {
     NoServer,
     /// It has no full points.
     Failure,
-    /// Its first check has a verdict within half of a minute.
+    /// It completes handshakes, and the check of them takes less than half a minute.
     InTime,
 }
 
@@ -60,23 +60,19 @@ fn flood(frame: &str) -> String {
         for stream in listener.incoming().flatten() {{
             std::thread::spawn(move || -> std::io::Result<()> {{
                 let (mut stream, mut head) = (stream, String::new());
-                while !head.ends_with("
-
-") {{
+                while !head.ends_with("\r\n\r\n") {{
                     let mut buffer = [0; 4096];
                     let read = stream.read(&mut buffer)?;
                     head += &String::from_utf8_lossy(&buffer[..read]);
                 }}
-                let key = head.lines().filter_map(|line| line.split_once(':')).find(|(name,
-                    _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-                let key = key.map_or("", |(_, key)| key.trim());
-                let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
-                write!(stream, "HTTP/1.1 101 Switching Protocols
-Upgrade: websocket
-Connection: Upgrade
-Sec-WebSocket-Accept: {{accept}}
-
-")?;
+                let fields = head.lines().filter_map(|line| line.split_once(':'));
+                let mut keys =
+                    fields.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+                let key = keys.next().map_or("", |(_, key)| key.trim());
+                use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+                let accept = derive_accept_key(key.as_bytes());
+                write!(stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?;
+                write!(stream, "Connection: Upgrade\r\nSec-WebSocket-Accept: {{accept}}\r\n\r\n")?;
                 let frames = {frame}.repeat(32 * 1024);
                 loop {{ stream.write_all(&frames)?; }}
             }});
@@ -140,7 +136,9 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         },
         Attack {
             name: "forges-a-fault-of-the-machine",
-            source: "compile_error!(\"Resource temporarily unavailable (os error 11)\"); fn main() {}".to_string(),
+            source: r#"compile_error!("Resource temporarily unavailable (os error 11)");
+                fn main() {}"#
+                .to_string(),
             deserves: NoProgram("os error 11"),
             levels: ALL,
         },
@@ -154,8 +152,12 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             deserves: NoProgram("processor time"),
             levels: ALL,
         },
-        run("reads-the-solution", format!("succeeded(std::fs::read({solution:?}).is_ok());"),
-            Pass, WALLS),
+        run(
+            "reads-the-solution",
+            format!("succeeded(std::fs::read({solution:?}).is_ok());"),
+            Pass,
+            WALLS,
+        ),
         run(
             "reads-another-submission",
             format!("succeeded(std::fs::read_dir({victim:?}).is_ok());"),
@@ -254,7 +256,7 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             succeeded(std::process::Command::new("unshare").args(["-Ur", "true"])
                 .stderr(std::process::Stdio::null()).status()
                 .is_ok_and(|status| status.success()));"#
-            .to_string(),
+                .to_string(),
             Pass,
             ALL,
         ),
@@ -265,7 +267,7 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
                 .map(|set| set.trim().trim_matches('0').to_string());
             succeeded(set("CapEff:").is_some_and(|set| !set.is_empty()));
             succeeded(set("NoNewPrivs:").is_some_and(|set| set != "1"));"#
-            .to_string(),
+                .to_string(),
             Pass,
             WALLS,
         ),
@@ -275,7 +277,7 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             succeeded(unsafe { syscall(319, c"mine".as_ptr(), 0_i64) } >= 0);
             succeeded(unsafe { mmap(0, 1 << 24, 3, 0x21, -1, 0) } != -1);
             succeeded(unsafe { syscall(29, 0_i64, 1_i64 << 24, 0o1600_i64) } >= 0);"#
-            .to_string(),
+                .to_string(),
             Pass,
             ALL,
         ),
@@ -291,14 +293,15 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
                     .unwrap_or_default()).env("HOG", "1").spawn()).expect("one more");
             }
             std::thread::sleep(std::time::Duration::from_secs(8));"#
-            .to_string(),
+                .to_string(),
             NoServer,
             ALL,
         ),
         run(
             "forks-without-end",
             r#"loop { std::process::Command::new("sleep").arg("98761").spawn().expect("one more");
-                }"#.to_string(),
+                }"#
+            .to_string(),
             NoServer,
             ALL,
         ),
@@ -319,7 +322,9 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         ),
         run(
             "prints-a-forged-result",
-            r#"println!("{{\"totals\":{{\"passed\":33,\"failed\":0,\"blocked\":0,\"unknown\":0}}}}\ntest result: ok. 33 passed"); std::process::exit(0);"#
+            r#"let verdicts = "{\"passed\":33,\"failed\":0,\"blocked\":0,\"unknown\":0}";
+            println!("{{\"totals\":{verdicts}}}\ntest result: ok. 33 passed");
+            std::process::exit(0);"#
                 .to_string(),
             NoServer,
             ALL,
@@ -327,7 +332,8 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         run(
             "prints-terminal-codes",
             r#"eprintln!("\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\n::add-mask::x");
-                std::process::exit(1);"#.to_string(),
+                std::process::exit(1);"#
+                .to_string(),
             NoServer,
             ALL,
         ),
@@ -452,6 +458,7 @@ fn judge(class: &Class, attack: &Attack) {
         }
         Failure => assert_eq!(result["points"], 0, "{told}"),
         InTime => {
+            assert_eq!(handshake["outcome"], "passed", "{told}");
             assert!(handshake["millis"].as_u64().is_some_and(|millis| millis < 30_000), "{told}");
         }
     }

@@ -44,6 +44,9 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "S", default_value_t = 120)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_cpu: u64,
+    /// Exit with code 1 if a graded submission has fewer points
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) fail_under: Option<u32>,
     /// Repeat a run: all random choices follow from its seed
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

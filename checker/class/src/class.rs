@@ -110,7 +110,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     if fresh > 0 {
         println!("{}", progress::throughput(fresh, began.elapsed()));
     }
-    Ok(ExitCode::from(classfiles::exit_code(&results)))
+    Ok(ExitCode::from(classfiles::exit_code(&results, args.fail_under)))
 }
 
 /// Returns the folder for compiled libraries: beside this program, in cargo's folder.

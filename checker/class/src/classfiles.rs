@@ -150,8 +150,13 @@ pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -
     lines.join("\n")
 }
 
-/// 0 if there is a verdict on everything, 3 if something could not be judged. A mistake of a
-/// student is no failure of the class.
-pub(crate) fn exit_code(results: &[Submission]) -> u8 {
-    if results.iter().any(Submission::is_open) { 3 } else { 0 }
+/// Returns 3 if something could not be judged, and 1 if a submission has fewer points than wanted.
+/// Otherwise a student's mistake is no failure of the class.
+pub(crate) fn exit_code(results: &[Submission], fail_under: Option<u32>) -> u8 {
+    let falls_short = |result: &Submission| fail_under.is_some_and(|least| result.points < least);
+    match results {
+        results if results.iter().any(Submission::is_open) => 3,
+        results if results.iter().any(falls_short) => 1,
+        _ => 0,
+    }
 }

@@ -50,8 +50,8 @@ struct Cli {
 enum Command {
     /// Grade submissions
     ///
-    /// Exit codes: 0 there is a verdict on everything, 2 the command line makes no sense, 3
-    /// something could not be judged.
+    /// Exit codes: 0 there is a verdict on everything, 1 a submission has fewer points than
+    /// --fail-under, 2 the command line makes no sense, 3 something could not be judged.
     Class(args::ClassArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),

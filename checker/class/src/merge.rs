@@ -53,7 +53,7 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let overview = classfiles::write(&args.out, &results, alike.collect())
         .with_context(|| args.out.display().to_string())?;
     println!("{}", classfiles::summary(&results, &overview, &args.out));
-    Ok(ExitCode::from(classfiles::exit_code(&results)))
+    Ok(ExitCode::from(classfiles::exit_code(&results, None)))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

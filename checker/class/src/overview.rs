@@ -12,7 +12,7 @@ pub(crate) struct Overview {
     pub(crate) graded: usize,
     pub(crate) unreadable: usize,
     pub(crate) broken: usize,
-    /// The average of all points, rounded down.
+    /// The average points of graded submissions, rounded down.
     pub(crate) average: u32,
     pub(crate) max_points: u32,
     /// The check that is the first to fail most often.
@@ -50,8 +50,9 @@ pub(crate) struct SimilarGroup {
 impl Overview {
     pub(crate) fn of(results: &[Submission], alike: Vec<SimilarGroup>) -> Self {
         let with = |status| results.iter().filter(|result| result.status == status).count();
-        let sum: u64 = results.iter().map(|result| u64::from(result.points)).sum();
-        let average = sum / u64::try_from(results.len().max(1)).unwrap_or(1);
+        let graded = results.iter().filter(|result| result.status == Status::Graded);
+        let sum: u64 = graded.map(|result| u64::from(result.points)).sum();
+        let average = sum / u64::try_from(with(Status::Graded).max(1)).unwrap_or(1);
         let firsts = results
             .iter()
             .filter_map(|result| result.checks().find(|check| check.outcome == "failed"));

@@ -277,9 +277,9 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     let asking =
         |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
     for (line, status, word) in [
-        ("GET /messages?since=soon", "400", "since is `soon`; wanted: a whole number"),
-        ("GET /messages?since=0&wait=-1", "400", "wait is `-1`; wanted: a whole number"),
-        ("GET /events?keep_alive=x", "400", "keep_alive is `x`"),
+        ("GET /messages?since=soon", "400", "since: invalid digit"),
+        ("GET /messages?since=0&wait=-1", "400", "wait: invalid digit"),
+        ("GET /events?keep_alive=x", "400", "keep_alive: invalid digit"),
         ("GET /message", "404", "/messages and /events"),
         ("PUT /messages", "405", ""),
         ("POST /events", "405", ""),
@@ -295,10 +295,10 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     };
     let megabyte = format!("100000\n{}\n", "x".repeat(1 << 20));
     for (said, body) in [
-        posting("content-length: 3000000", ""),
+        posting("content-length: 2097153", &"x".repeat((2 << 20) + 1)),
         posting("transfer-encoding: chunked", &format!("{megabyte}{megabyte}1\nx\n0\n\n")),
     ] {
-        assert!(said.contains("413") && body.contains("2097152 bytes"), "{said}: {body}");
+        assert!(said.contains("413") && body.contains("length limit exceeded"), "{said}: {body}");
     }
     let http = Http::new(address, false);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! `play`, `race` and `polling` parse their arguments themselves. The arguments of the others are
+//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of the others are
 //! parsed here, so that their help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;
@@ -74,6 +74,9 @@ pub struct MistakesArgs {
     /// How many servers to grade at a time
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: u16,
+    /// Grade the catalogue and the museum, and write how each server with a unique failure fails
+    #[arg(long, value_name = "FILE", conflicts_with = "mistakes")]
+    pub signatures: Option<PathBuf>,
     /// Repeat a run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -18,10 +18,14 @@ use serde_json::Value;
 
 /// Programs of these packages of the workspace, built when they are first asked for.
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let built =
-        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs").into_iter();
+    // On a thread of its own, since an async test already runs in a runtime.
+    let build = || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs")
+    };
+    let built = std::thread::scope(|scope| scope.spawn(build).join().expect("it builds"));
     built
+        .into_iter()
         .map(|(package, path)| {
             (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
         })
@@ -43,7 +47,8 @@ pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // With those that it hands over to, which else it would build itself, in the middle of a test.
     let path = PATH.get_or_init(|| {
-        built(&["checker", "play", "race", "watcher", "mistakes"])["checker"].clone()
+        let packages = ["checker", "play", "race", "watcher", "mistakes", "quiz", "guess"];
+        built(&packages)["checker"].clone()
     });
     let mut command = StdCommand::new(path);
     // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.

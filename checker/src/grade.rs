@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::plan::Plan;
-use crate::report::words::{Words, words};
+use crate::report::words::{Words, hint, words};
 use checks::{self, Check};
 use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
@@ -445,7 +445,10 @@ async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
 }
 
 fn bare(check: &Check, failure: Failure) -> Report {
-    let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
+    let hint = match (&failure.hint, failure.cause.as_ref().and_then(hint)) {
+        (Some(hint), _) => hint.clone(),
+        (None, hint) => hint.unwrap_or(check.hint).to_string(),
+    };
     Report {
         words: words(&failure),
         failure,

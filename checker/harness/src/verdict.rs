@@ -21,7 +21,9 @@ pub enum CheckError {
 impl CheckError {
     /// Adds a circumstance to a failure.
     pub fn context(mut self, circumstances: &str) -> Self {
-        if let CheckError::Failed(failure) = &mut self {
+        if let CheckError::Failed(failure) = &mut self
+            && !circumstances.is_empty()
+        {
             if failure.cause.is_some() {
                 failure
                     .when
@@ -41,12 +43,22 @@ impl CheckError {
         self
     }
 
-    /// Replaces the headline of a failure.
-    pub fn headed(mut self, headline: impl Into<String>) -> Self {
-        if let CheckError::Failed(failure) = &mut self {
-            failure.summary = headline.into();
+    /// Replaces the cause of a failure by one that explains it.
+    pub fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self {
+        self.map_failure(|failure| {
+            failure.cause = failure.cause.take().map(|cause| explain(cause).into());
+            if let Some(cause) = &failure.cause {
+                failure.kind = cause.kind();
+            }
+        })
+    }
+
+    /// Returns the cause of a failure.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            CheckError::Failed(failure) => failure.cause.as_ref(),
+            _ => None,
         }
-        self
     }
 
     /// Returns whether this is a failure of this kind.
@@ -60,14 +72,6 @@ impl CheckError {
             CheckError::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
             other => other,
         }
-    }
-
-    /// Adds a hint to a failure.
-    pub fn hinted(mut self, hint: &str) -> Self {
-        if let CheckError::Failed(failure) = &mut self {
-            failure.hint = Some(hint.to_string());
-        }
-        self
     }
 
     /// Shows the conversation of all clients, not only of the one that saw the failure.
@@ -285,11 +289,23 @@ impl<T> Fundamental for CheckResult<T> {
 pub trait ResultExt: Sized {
     /// Adds a circumstance: "while other clients join and leave".
     fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self;
+    /// Replaces the cause of a failure by one that explains it.
+    fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self;
+    /// Shows the conversation of all clients.
+    fn show_all_clients(self) -> Self;
 }
 
 impl<T> ResultExt for CheckResult<T> {
     fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self {
         self.map_err(|error| error.context(&circumstance.into()))
+    }
+
+    fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self {
+        self.map_err(|error| error.explain(explain))
+    }
+
+    fn show_all_clients(self) -> Self {
+        self.map_err(CheckError::show_all_clients)
     }
 }
 

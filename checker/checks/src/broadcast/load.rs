@@ -65,7 +65,7 @@ async fn behind(ctx: &mut TestContext) -> CheckResult {
         }
         Some(heard) => heard?,
     }
-    let heard = echo::talk::in_order(&mut far_away, &texts).await;
+    let heard = echo::order::in_order(&mut far_away, &texts).await;
     heard.map_err(|error| error.context(&with_so_much(&texts, " to a client on a bad line, ")))
 }
 
@@ -74,7 +74,7 @@ async fn burst(clients: &mut [Client], texts: &[String]) -> CheckResult {
     for text in texts {
         clients[0].send_text(text.as_str());
     }
-    let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, texts));
+    let heard = clients.iter_mut().map(|client| echo::order::in_order(client, texts));
     let heard = join_all(heard).await.into_iter().collect::<CheckResult>();
     heard.map_err(|error| error.context(&with_so_much(texts, ", ")))
 }

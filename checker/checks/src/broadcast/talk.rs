@@ -48,7 +48,7 @@ pub(super) async fn welcome(ctx: &mut TestContext) -> CheckResult {
                 .await;
         if let Some(Ok(received)) = heard
             && let ClientEvent::Text(text) = &received.event
-            && (!echo::talk::resembles(text, &token) || text.contains(WELCOME))
+            && (!echo::welcome::resembles(text, &token) || text.contains(WELCOME))
         {
             let failure = client
                 .failure(FailureKind::Unexpected, "a client got a message that was not for it");
@@ -94,7 +94,7 @@ async fn in_a_busy_room(ctx: &mut TestContext, hears: &mut bool) -> CheckResult 
         let received = newcomer.next_except_heartbeats("the welcome").await?;
         if let ClientEvent::Text(text) = &received.event
             && text != WELCOME
-            && texts.iter().any(|said| echo::talk::resembles(text, said))
+            && texts.iter().any(|said| echo::welcome::resembles(text, said))
         {
             let failure = newcomer.failure(
                 FailureKind::Unexpected,
@@ -408,7 +408,7 @@ pub(super) async fn order(ctx: &mut TestContext) -> CheckResult {
         for text in &texts {
             clients[sender].send_text(text.as_str());
         }
-        let heard = clients.iter_mut().map(|client| echo::talk::in_order(client, &texts));
+        let heard = clients.iter_mut().map(|client| echo::order::in_order(client, &texts));
         join_all(heard).await.into_iter().collect::<CheckResult>()?;
     }
     Ok(())

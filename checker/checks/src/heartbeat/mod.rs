@@ -230,9 +230,8 @@ async fn still_echo(ctx: &mut TestContext) -> CheckResult {
 async fn echo_as_before(ctx: &mut TestContext) -> CheckResult {
     // All checks of heartbeats require this, so it comes first.
     echo::handshake::plainly(ctx).await.fundamental()?;
-    ctx.defer_gate(true);
-    echo::talk::welcome(ctx).await?;
-    ctx.defer_gate(false);
+    echo::welcome::any_message(ctx).await.fundamental()?;
+    echo::welcome::welcome(ctx).await?;
     let mut client = ctx.join().await?;
     client.exchange(&ctx.token()).await.fundamental()?;
     let answered = Instant::now();
@@ -242,9 +241,9 @@ async fn echo_as_before(ctx: &mut TestContext) -> CheckResult {
     for text in [format!(" {} ", ctx.token()), String::new(), ctx.token()] {
         client.exchange(&text).await?;
     }
-    echo::talk::order(ctx).await?;
-    echo::talk::concurrent(ctx).await?;
+    echo::order::order(ctx).await?;
+    echo::concurrent::concurrent(ctx).await?;
     let when = ctx.wait_for_uptime(answered).await;
     client.exchange(&ctx.token()).await.map_err(|error| error.context(when))?;
-    echo::ends::close_after(ctx, 8).await
+    echo::close::close_after(ctx, 8).await
 }

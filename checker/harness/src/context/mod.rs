@@ -17,6 +17,7 @@ use crate::client::{
     Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, WELCOME, request, timeout_on_busy_host,
 };
 use crate::evidence::Evidence;
+use crate::failure::Cause;
 use crate::server::output::Output;
 use crate::server::{Environment, Program, Server, StartError};
 use crate::stall_monitor::StallMonitor;
@@ -220,9 +221,8 @@ impl TestContext {
         client.send_bytes(request(&generate_key(), &[]).into_bytes());
         let head = client.response().await?;
         if head.split_whitespace().nth(1) != Some("101") {
-            let first = head.lines().next().unwrap_or_default().to_string();
-            let failure = client.failure(FailureKind::Handshake, "the upgrade was refused");
-            return Err(failure.expected("HTTP/1.1 101 Switching Protocols", first).into());
+            let status_line = head.lines().next().unwrap_or_default().to_string();
+            return Err(client.fails_after_last(Cause::UpgradeRefused { status_line }));
         }
         Ok(client)
     }

@@ -22,16 +22,11 @@ pub(super) const CHECK: Check = Check {
 async fn abrupt(ctx: &mut TestContext) -> CheckResult {
     let mut neighbours = vec![ctx.join().await?];
     for departure in DEPARTURES {
-        let mut client = if departure.joins { ctx.join().await? } else { ctx.open().await? };
-        client.send_bytes((departure.sends)());
-        client.flush().await;
+        let client = departure.begin(ctx).await?;
         if departure.is_read {
             still_served(ctx, &mut neighbours, Disturbance::Disappeared).await?;
         }
-        match departure.end {
-            End::Reset => client.connection.reset().await,
-            End::Fin => client.hang_up(),
-        }
+        departure.end(client).await;
         let served = still_served(ctx, &mut neighbours, Disturbance::Disappeared).await;
         served.context(departure.when)?;
     }
@@ -54,6 +49,22 @@ struct Departure {
 enum End {
     Reset,
     Fin,
+}
+
+impl Departure {
+    async fn begin(&self, ctx: &TestContext) -> CheckResult<Client> {
+        let mut client = if self.joins { ctx.join().await? } else { ctx.open().await? };
+        client.send_bytes((self.sends)());
+        client.flush().await;
+        Ok(client)
+    }
+
+    async fn end(&self, client: Client) {
+        match self.end {
+            End::Reset => client.connection.reset().await,
+            End::Fin => client.hang_up(),
+        }
+    }
 }
 
 const RESET: Departure = Departure {
@@ -132,8 +143,6 @@ const DEPARTURES: &[Departure] = &[
         end: End::Fin,
         ..RESET
     },
-    // Once more, after the others.
-    RESET,
 ];
 
 fn half_a_frame() -> Vec<u8> {

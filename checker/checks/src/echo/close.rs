@@ -51,46 +51,51 @@ struct Closing {
     answer: Expectation,
 }
 
-/// A control frame has at most 125 bytes, two of which are the code (sections 5.5 and 5.5.1).
-const LONGEST_REASON: usize = 123;
+impl Closing {
+    fn with_code(code: u16, reason: &str, when: &'static str) -> Self {
+        Closing { when, frames: vec![Frame::close(code, reason)], answer: close_frame(code) }
+    }
+}
 
 fn closings(ctx: &mut TestContext) -> Vec<Closing> {
-    let with_code = |code, reason: &str, when| Closing {
-        when,
-        frames: vec![Frame::close(code, reason)],
-        answer: close_frame(code),
-    };
     // Codes of libraries and frameworks, and of applications (section 7.4.2).
-    let (registered, private) =
-        (ctx.rng.random_range(3_000..4_000), ctx.rng.random_range(4_000..5_000));
-    let fragment = Frame::unfinished(OpCode::Data(Data::Text), ctx.token());
+    let registered = ctx.rng.random_range(3_000..4_000);
+    let private = ctx.rng.random_range(4_000..5_000);
+    let longest = "the close frame has a reason of 123 bytes, the longest";
     vec![
-        with_code(1_000, "", ""),
-        with_code(1_001, "going away", ""),
-        with_code(registered, "as agreed", "the close code is one that libraries may use"),
-        with_code(private, "as agreed", "the close code is one that applications may use"),
-        // A close frame needs no code (section 5.5.1).
-        Closing {
-            when: "",
-            frames: vec![Frame::new(OpCode::Control(Control::Close), [])],
-            answer: close_without_code(),
-        },
-        // A control frame may come between two fragments (section 5.4). The message stays
-        // unfinished, which a server may take for an error: any code is right. An answer to the
-        // fragment is judged by `echo::payloads`.
-        Closing {
-            when: "the close frame comes in the middle of a fragmented message",
-            frames: vec![fragment, Frame::close(1_000, "")],
-            answer: any_close().skip_texts(),
-        },
+        Closing::with_code(1_000, "", ""),
+        Closing::with_code(1_001, "going away", ""),
+        Closing::with_code(registered, "as agreed", "the close code is one for libraries"),
+        Closing::with_code(private, "as agreed", "the close code is one for applications"),
+        without_code(),
+        within_a_message(ctx),
         // In characters of one byte, and of four: the answer may shorten the reason, but not cut a
         // character.
-        with_code(1_000, &"r".repeat(LONGEST_REASON), LONG),
-        with_code(1_000, &("🦀".repeat(LONGEST_REASON / 4) + "end"), LONG),
+        Closing::with_code(1_000, &"r".repeat(LONGEST_REASON), longest),
+        Closing::with_code(1_000, &("🦀".repeat(LONGEST_REASON / 4) + "end"), longest),
     ]
 }
 
-const LONG: &str = "the close frame has a reason of 123 bytes, the longest";
+/// A control frame has at most 125 bytes, two of which are the code (sections 5.5 and 5.5.1).
+const LONGEST_REASON: usize = 123;
+
+/// A close frame needs no code (section 5.5.1).
+fn without_code() -> Closing {
+    let frame = Frame::new(OpCode::Control(Control::Close), []);
+    Closing { when: "", frames: vec![frame], answer: close_without_code() }
+}
+
+/// A control frame may come between two fragments (section 5.4). The message stays unfinished, which
+/// a server may take for an error: any code is right. `echo::payloads` judges an answer to the
+/// fragment.
+fn within_a_message(ctx: &mut TestContext) -> Closing {
+    let fragment = Frame::unfinished(OpCode::Data(Data::Text), ctx.token());
+    Closing {
+        when: "the close frame comes in the middle of a fragmented message",
+        frames: vec![fragment, Frame::close(1_000, "")],
+        answer: any_close().skip_texts(),
+    }
+}
 
 /// Fails unless the TCP connection ends after the close frame, with no message before its end.
 async fn expect_end(client: &mut Client) -> CheckResult {

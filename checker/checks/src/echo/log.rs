@@ -30,16 +30,12 @@ pub(super) const CHECK: Check = Check {
 
 async fn log(ctx: &mut TestContext) -> CheckResult {
     let mut log = ExpectedLog::default();
-    let mut polite = log.join(ctx).await?;
-    let mut rude = log.join(ctx).await?;
+    let (mut polite, mut rude) = (log.join(ctx).await?, log.join(ctx).await?);
     for text in texts(ctx) {
         log.exchange(ctx, &mut polite, text).await?;
     }
     log.send_binary(ctx, &mut polite).await.context("a client sent a binary message")?;
-    // A ping is no message.
-    rude.send(Frame::ping(ctx.token()));
-    let text = ctx.token();
-    log.exchange(ctx, &mut rude, text).await?;
+    log.ping_and_exchange(ctx, &mut rude).await?;
     polite.send_close(1_000, "");
     log.leave(ctx, polite).await?;
     rude.connection.reset().await;
@@ -91,6 +87,17 @@ impl ExpectedLog {
             Some(_) => self.receive(ctx, text).await,
             None => Ok(()),
         }
+    }
+
+    /// A ping is no message, and is not logged.
+    async fn ping_and_exchange(
+        &mut self,
+        ctx: &mut TestContext,
+        client: &mut Client,
+    ) -> CheckResult {
+        client.send(Frame::ping(ctx.token()));
+        let text = ctx.token();
+        self.exchange(ctx, client, text).await
     }
 
     async fn receive(&mut self, ctx: &TestContext, text: String) -> CheckResult {

@@ -13,7 +13,7 @@ use harness::client::{Client, ClientEvent, RESPONSE_TIMEOUT, timeout_on_busy_hos
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Disturbance, EchoCause};
+use harness::failure::{Cause, Disturbance, EchoCause};
 use harness::verdict::{CheckResult, ResultExt};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 
@@ -33,18 +33,19 @@ async fn violations(ctx: &mut TestContext) -> CheckResult {
     for (name, request) in INVALID_REQUESTS {
         expect_no_upgrade(ctx, name, request).await?;
     }
-    begin_tls(ctx).await?;
-    still_served(ctx, &mut neighbours, Disturbance::Violation).await?;
+    begin_tls(ctx, &mut neighbours).await?;
     for (violation, write) in VIOLATIONS {
         let (mut offender, token) = (ctx.join().await?, ctx.token());
         offender.send_bytes(write(&token, &mut ctx.rng));
         expect_end(&mut offender, violation).await?;
         let served = neighbours[0].exchange(&ctx.token()).await;
-        served
-            .explain(|noticed| EchoCause::disturbed(Disturbance::Violation, noticed))
-            .show_all_clients()?;
+        served.explain(disturbed).show_all_clients()?;
     }
     violate_after_a_message(ctx).await
+}
+
+fn disturbed(noticed: Cause) -> EchoCause {
+    EchoCause::disturbed(Disturbance::Violation, noticed)
 }
 
 /// Requests that are no valid upgrade requests (section 4.2.1).
@@ -93,13 +94,13 @@ async fn expect_no_upgrade(
 
 /// Begins a TLS connection. A server may wait for the rest of a request, so its answer is not
 /// judged.
-async fn begin_tls(ctx: &mut TestContext) -> CheckResult {
+async fn begin_tls(ctx: &mut TestContext, neighbours: &mut Vec<Client>) -> CheckResult {
     let mut client = ctx.open().await?;
     let random: [u8; 48] = ctx.rng.random();
     client.send_bytes([b"\x16\x03\x01", random.as_slice(), b"\r\n\r\n"].concat());
     client.flush().await;
     client.hang_up();
-    Ok(())
+    still_served(ctx, neighbours, Disturbance::Violation).await.context("a client spoke TLS")
 }
 
 /// Writes a violation of RFC 6455 that contains this token, if it contains text.

@@ -21,6 +21,9 @@ pub enum CheckError {
 impl CheckError {
     /// Adds a circumstance to a failure.
     pub fn context(mut self, circumstances: &str) -> Self {
+        if circumstances.is_empty() {
+            return self;
+        }
         if let CheckError::Failed(failure) = &mut self {
             if failure.cause.is_some() {
                 failure

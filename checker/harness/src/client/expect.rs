@@ -107,21 +107,6 @@ impl Client {
         }
     }
 
-    /// Waits for the same text message `times` times in a row.
-    pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
-        for _ in 0..times {
-            match self.events.try_next() {
-                Some(Received { event: ClientEvent::Text(text), .. }) if text == expected => {}
-                Some(received) => {
-                    self.held_back.push_back(received);
-                    self.expect_text(expected, "one of many messages").await?;
-                }
-                None => self.expect_text(expected, "one of many messages").await?,
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for the reply to `message`.
     pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
         let wanted = format!("the reply to {}", quoted(message));

@@ -16,6 +16,7 @@ pub struct Expectation {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ExpectedEvent {
+    AnyText,
     Text(String),
     Pong(Vec<u8>),
     Close(Option<u16>),
@@ -30,6 +31,11 @@ pub fn welcome() -> Expectation {
 pub fn reply(message: &str) -> Expectation {
     let awaited = Awaited::ReplyTo(message.to_string());
     Expectation { event: ExpectedEvent::Text(reply_to(message)), awaited }
+}
+
+/// Expects a text message, whatever it says. `name` is a noun phrase.
+pub fn any_text(name: impl Into<Cow<'static, str>>) -> Expectation {
+    Expectation { event: ExpectedEvent::AnyText, awaited: Awaited::Named(name.into()) }
 }
 
 /// Expects a pong with this payload. Pongs with another payload are passed over: they are legal
@@ -60,6 +66,7 @@ impl Expectation {
 
     fn is_met_by(&self, event: &ClientEvent) -> bool {
         match (&self.event, event) {
+            (ExpectedEvent::AnyText, ClientEvent::Text(_)) => true,
             (ExpectedEvent::Text(expected), ClientEvent::Text(got)) => expected == got,
             (ExpectedEvent::Pong(expected), ClientEvent::Pong(got)) => expected == got,
             (ExpectedEvent::Close(None), ClientEvent::Close(_)) => true,
@@ -94,6 +101,20 @@ impl Client {
             return Ok(received);
         }
         Err(self.fails(expectation.cause(&received.event), &received))
+    }
+
+    /// Waits until the expectation has been met this many times in a row.
+    pub async fn expect_times(&mut self, times: usize, expectation: &Expectation) -> CheckResult {
+        for _ in 0..times {
+            match self.held_back.pop_front().or_else(|| self.events.try_next()) {
+                Some(received) if expectation.is_met_by(&received.event) => {}
+                received => {
+                    self.held_back.extend(received);
+                    self.expect(expectation.clone()).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the end of the TCP connection. Events until then are passed over.

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::event::{ClientEvent, Received, describe};
 use self::event_queue::{EventQueue, events};
-pub use self::expectation::{Expectation, close, pong, reply, welcome};
+pub use self::expectation::{Expectation, any_text, close, pong, reply, welcome};
 use self::read_task::ReadTask;
 use crate::evidence::Evidence;
 use crate::loopback_probe;

@@ -1,5 +1,7 @@
 //! Renders a failure in words. No other module turns a failure's data into sentences.
 
+mod room;
+
 use harness::client::{ClientEvent, describe};
 use harness::failure::{Awaited, Cause, Instead};
 use harness::verdict::Failure;
@@ -40,11 +42,13 @@ pub fn words(failure: &Failure) -> Words {
             format!("{when}, for every client")
         };
     }
-    Words { headline, when, expected, got, literal: matches!(cause, Cause::WrongText { .. }) }
+    Words { headline, when, expected, got, literal: is_literal(cause) }
 }
 
 /// Headline, expected and got.
-fn sentence(cause: &Cause) -> (String, String, String) {
+type Sentence = (String, String, String);
+
+fn sentence(cause: &Cause) -> Sentence {
     match cause {
         Cause::Missing { awaited, instead } => {
             let headline = match instead {
@@ -88,6 +92,16 @@ fn sentence(cause: &Cause) -> (String, String, String) {
             "the end of the TCP connection".to_string(),
             format!("still open after {} s", waited.as_secs()),
         ),
+        Cause::Room(cause) => room::sentence(cause),
+    }
+}
+
+fn is_literal(cause: &Cause) -> bool {
+    match cause {
+        Cause::WrongText { .. } => true,
+        Cause::Room(cause) => room::is_literal(cause),
+        Cause::ProcessEnded { noticed, .. } => is_literal(noticed),
+        _ => false,
     }
 }
 

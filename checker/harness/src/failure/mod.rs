@@ -1,8 +1,11 @@
 //! Failures of a server, as data. The checker's `report` renders them in words.
 
+mod room;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
+pub use self::room::{Disorder, MessageForm, Resumed, RoomCause};
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -83,6 +86,8 @@ pub enum Cause {
         /// How long the client waited for the end.
         waited: Duration,
     },
+    /// A failure in a room of several clients.
+    Room(RoomCause),
 }
 
 impl Cause {
@@ -104,6 +109,7 @@ impl Cause {
             Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
             Cause::StillOpen { .. } => FailureKind::StillOpen,
             Cause::ProcessEnded { .. } => FailureKind::Died,
+            Cause::Room(cause) => cause.kind(),
         }
     }
 }

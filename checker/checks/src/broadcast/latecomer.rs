@@ -1,0 +1,109 @@
+//! A newcomer receives nothing that was sent before it became a client.
+
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+
+use super::room::{Message, say};
+use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use harness::client::{Client, Received, WELCOME, any_text, reply_to, request};
+use harness::context::TestContext;
+use harness::exercise::Exercise::Broadcast;
+use harness::failure::{Cause, RoomCause};
+use harness::verdict::{CheckError, CheckResult};
+
+pub(super) const CHECK: Check = Check {
+    explained_by: SPREADS,
+    requires: SPREADS,
+    hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
+    lesson: LESSON,
+    minimum: MinimumEvidence { connections: 5, messages: 20, ..MINIMUM },
+    ..check("broadcast::latecomer", Broadcast, include_str!("latecomer.md"), |ctx| {
+        Box::pin(latecomer(ctx))
+    })
+};
+
+async fn latecomer(ctx: &mut TestContext) -> CheckResult {
+    let mut clients = ctx.join_many(2).await?;
+    for _ in 0..3 {
+        say_some(ctx, &mut clients).await?;
+        let newcomer = ctx.join().await?;
+        receives_only_new(ctx, &mut clients, newcomer, false).await?;
+    }
+    // A connection whose handshake is not finished is no client yet: nothing of its request has
+    // been sent, or half of it.
+    for half in [false, true] {
+        let (newcomer, request) = open_with_half_a_request(ctx, half).await?;
+        // Connections are accepted in order, so the server has accepted the one before this.
+        clients.push(ctx.join().await?);
+        let before = say_some(ctx, &mut clients).await?;
+        let newcomer = finish_handshake(newcomer, request, &before).await?;
+        receives_only_new(ctx, &mut clients, newcomer, true).await?;
+    }
+    Ok(())
+}
+
+/// Sends a few messages, each after all clients have received the one before.
+async fn say_some(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult<Vec<String>> {
+    let texts = ctx.tokens(3);
+    for text in &texts {
+        say(clients, 0, text).await?;
+    }
+    Ok(texts)
+}
+
+/// Fails if the first message that the newcomer receives is not the one sent now. Then adds it to
+/// the clients.
+async fn receives_only_new(
+    ctx: &mut TestContext,
+    clients: &mut Vec<Client>,
+    mut newcomer: Client,
+    in_handshake: bool,
+) -> CheckResult {
+    let text = ctx.token();
+    clients[1].send_text(text.as_str());
+    let received = newcomer.expect(any_text("the first message after joining")).await?;
+    let expected = reply_to(&text);
+    if received.text() != Some(&expected) {
+        return Err(from_the_past(&newcomer, &received, expected, in_handshake));
+    }
+    Message::from(&clients[1], &text).reaches(clients).await?;
+    clients.push(newcomer);
+    Ok(())
+}
+
+/// Opens a connection and sends nothing, or half of the upgrade request. Returns the rest of it.
+async fn open_with_half_a_request(ctx: &TestContext, half: bool) -> CheckResult<(Client, Vec<u8>)> {
+    let mut newcomer = ctx.open().await?;
+    let mut request = request(&generate_key(), &[]).into_bytes();
+    let rest = request.split_off(if half { request.len() / 2 } else { 0 });
+    newcomer.send_bytes(request);
+    Ok((newcomer, rest))
+}
+
+/// Fails if a message sent before comes instead of the welcome, whose text another check judges.
+async fn finish_handshake(
+    mut newcomer: Client,
+    rest_of_request: Vec<u8>,
+    before: &[String],
+) -> CheckResult<Client> {
+    newcomer.send_bytes(rest_of_request);
+    newcomer.response().await?;
+    let first = newcomer.expect(any_text("the welcome")).await?;
+    let is_old = |text: &str| before.iter().any(|before| text == reply_to(before));
+    match first.text() {
+        Some(text) if is_old(text) => {
+            Err(from_the_past(&newcomer, &first, WELCOME.to_string(), true))
+        }
+        _ => Ok(newcomer),
+    }
+}
+
+fn from_the_past(
+    newcomer: &Client,
+    received: &Received,
+    expected: String,
+    in_handshake: bool,
+) -> CheckError {
+    let text = received.text().unwrap_or_default().to_string();
+    let cause = RoomCause::FromThePast { in_handshake, expected, text };
+    newcomer.fails(Cause::Room(cause), received).show_all_clients()
+}

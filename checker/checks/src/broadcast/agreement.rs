@@ -18,7 +18,8 @@ pub(super) const CHECK: Check = Check {
         "broadcast::crowd",
     ],
     requires: SPREADS,
-    hint: "Let everything go through one channel, the sender's own copy too; a reply sent to the sender directly arrives at another place in the order.",
+    hint: "Let everything go through one channel, the sender's own copy too. A reply sent to the \
+           sender directly arrives at another place in the order.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 36, messages: 12_000, ..MINIMUM },
     ..check("broadcast::agreement", Broadcast, include_str!("agreement.md"), |ctx| {

@@ -12,7 +12,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
     requires: SPREADS,
     heavy: true,
-    hint: "A channel of capacity 16 loses the 17th message that waits. Give it room for more than 1,000, and look at what recv() says: Lagged means that messages were lost.",
+    hint: "A channel of capacity 16 loses the 17th message that waits. Give it room for more \
+           than 1,000, and look at what recv() returns: Lagged means that messages were lost.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 106, messages: 26_000, ..MINIMUM },
     ..check("broadcast::crowd", Broadcast, include_str!("crowd.md"), |ctx| Box::pin(crowd(ctx)))

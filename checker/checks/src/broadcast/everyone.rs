@@ -22,7 +22,9 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome"],
     requires: WELCOMED,
     needs_uptime: true,
-    hint: "Every connection's task subscribes to one tokio::sync::broadcast channel; what a client sends goes into the channel, and what comes out of it goes to the client, its sender included.",
+    hint: "Every connection's task subscribes to one tokio::sync::broadcast channel. A client's \
+           message goes into the channel, and all that comes out goes to the client, its own \
+           messages included.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 5, messages: 100, ..MINIMUM },
     gate: Some(|ctx| Box::pin(messages_are_broadcast(ctx))),

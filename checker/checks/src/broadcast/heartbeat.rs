@@ -20,7 +20,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::leaver"],
     requires: WELCOMED,
     uses_heartbeats: true,
-    hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and the channel.",
+    hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and \
+           the channel.",
     lesson: "lessons/04-heartbeats.md",
     minimum: MinimumEvidence { connections: 7, messages: 20, pings: 14, ends: 2, ..MINIMUM },
     ..check("broadcast::heartbeat", Broadcast, include_str!("heartbeat.md"), |ctx| {
@@ -93,9 +94,10 @@ impl Room {
             let unanswered = drops::asked(&mut self.silent).await?;
             drops::dropped_on_time(ctx, &mut self.witness, &mut self.silent, unanswered).await
         };
-        let fading = signs::fades_away(ctx, &mut self.another, &mut self.fading, |client, error| {
-            with_pings(error, |other| drops::dropped_alive(client, other))
-        });
+        let fading =
+            signs::fades_away(ctx, &mut self.another, &mut self.fading, |client, error| {
+                with_pings(error, |other| drops::dropped_alive(client, other))
+            });
         let late = drops::answering_late(ctx, &mut self.late);
         let (silent, fading, late) = join3(silent, fading, late).await;
         let fading = fading.context("for a client that had answered before, and talks on");

@@ -13,7 +13,8 @@ use harness::verdict::{CheckError, CheckResult};
 pub(super) const CHECK: Check = Check {
     explained_by: SPREADS,
     requires: SPREADS,
-    hint: "subscribe() hears only what is sent after it. Keep no history, and subscribe for each connection anew.",
+    hint: "subscribe() receives only what is sent after it. Keep no history, and subscribe once \
+           for each connection.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 5, messages: 20, ..MINIMUM },
     ..check("broadcast::latecomer", Broadcast, include_str!("latecomer.md"), |ctx| {

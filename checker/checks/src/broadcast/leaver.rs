@@ -13,14 +13,15 @@ use harness::wire::frame::{Data, Frame, OpCode};
 pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
     requires: SPREADS,
-    hint: "A send that fails concerns one client: leave its loop and let the others go on. In a channel a receiver that is dropped is simply gone.",
+    hint: "A send that fails concerns one client: leave its loop and serve the others. A channel \
+           needs no list of clients: a receiver that is dropped is gone.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 8, messages: 40, ..MINIMUM },
     ..check("broadcast::leaver", Broadcast, include_str!("leaver.md"), |ctx| Box::pin(leaver(ctx)))
 };
 
 async fn leaver(ctx: &mut TestContext) -> CheckResult {
-    // One after the other: the order in the server's list is then fixed, and a failure repeatable.
+    // One after the other: the order in the server's list is fixed, and a failure repeatable.
     let mut clients = Vec::new();
     for _ in 0..7 {
         clients.push(ctx.join().await?);
@@ -46,8 +47,8 @@ enum Manner {
     BadFrame,
 }
 
-/// The manners in which clients leave. The second column is the place in the server's list: 0 is its
-/// front, 1 its middle, 2 its back.
+/// The manners in which clients leave, and their places in the server's list: 0 is its front, 1 its
+/// middle, 2 its back.
 const MANNERS: &[(Manner, usize, &str)] = &[
     (Manner::CloseFrame, 0, "after a client sent a close frame"),
     (Manner::Reset, 2, "after a client reset its connection"),
@@ -69,7 +70,8 @@ async fn leave(
             leaving.send_last(&last_words, 1_000);
             let message = Message::from(&leaving, &last_words);
             wait_for_end(&mut leaving).await;
-            message.reaches(others).await.context("when a client sends a close frame right after it")?;
+            let reached = message.reaches(others).await;
+            reached.context("when its sender sends a close frame right after it")?;
         }
         Manner::Reset => leaving.connection.reset().await,
         Manner::Fin => leaving.hang_up(),
@@ -81,8 +83,8 @@ async fn leave(
             leaving.hang_up();
         }
         Manner::BadFrame => {
-            // Some libraries accept an unmasked frame, which another check judges. A reserved opcode
-            // is an error for all of them.
+            // Some libraries accept an unmasked frame, which another check judges. All of them
+            // reject a reserved opcode.
             leaving.send(Frame::new(OpCode::Data(Data::Reserved(7)), "no such thing"));
             wait_for_end(&mut leaving).await;
         }

@@ -100,8 +100,8 @@ async fn receives_at_once(ctx: &TestContext, speech: &Speech<'_>) -> CheckResult
     Err(Failure::caused(cause).at(mark).into())
 }
 
-/// Waits for text `n`. If it does not come, returns the first later text, if there is any, and where
-/// it is in the conversation.
+/// Waits for text `n`. If it does not come, returns the first later text, if there is any, and its
+/// place in the conversation.
 async fn receive(
     newcomer: &mut Client,
     speech: &Speech<'_>,

@@ -11,7 +11,8 @@ use harness::verdict::CheckResult;
 pub(super) const CHECK: Check = Check {
     explained_by: SPREADS,
     requires: SPREADS,
-    hint: "One channel keeps the order of what goes in. A task spawned for each message, or each receiver, does not.",
+    hint: "One channel keeps the order of what goes in. A task spawned for each message, or each \
+           receiver, does not.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 400, ..MINIMUM },
     ..check("broadcast::order", Broadcast, include_str!("order.md"), |ctx| Box::pin(order(ctx)))

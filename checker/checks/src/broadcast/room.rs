@@ -50,9 +50,8 @@ impl<'a> Message<'a> {
             return Ok(());
         };
         let CheckError::Failed(failure) = first else { return Err(first.clone()) };
-        let alike = |result: &&CheckResult<_>| {
-            matches!(result, Err(error) if error.is(failure.kind))
-        };
+        let alike =
+            |result: &&CheckResult<_>| matches!(result, Err(error) if error.is(failure.kind));
         let missed = clients.iter().zip(&received).filter(|(_, result)| alike(result));
         let missed = missed.map(|(client, _)| client.number()).collect();
         Err(self.not_delivered(missed, clients.len(), *failure.clone()))
@@ -127,9 +126,8 @@ async fn out_of_order(
 ) -> CheckError {
     let expected = reply_to(&texts[at]);
     let instead = failure.cause.as_ref().and_then(Cause::instead).unwrap_or(Instead::Ended);
-    let place = texts
-        .iter()
-        .position(|text| instead == Instead::Sent(ClientEvent::Text(reply_to(text))));
+    let place =
+        texts.iter().position(|text| instead == Instead::Sent(ClientEvent::Text(reply_to(text))));
     let disorder = match place {
         Some(place) if place < at => Disorder::Repeated(place + 1),
         Some(place) if comes_later(client, &expected, texts.len()).await => {

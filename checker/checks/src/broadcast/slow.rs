@@ -26,7 +26,8 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: SPREADS,
     heavy: true,
-    hint: "Never await one client's socket while others wait, and never queue without a limit: a bounded channel, and whoever lags behind it is dropped.",
+    hint: "Never await one client's socket while others wait, and never queue without a limit: \
+           use a bounded channel, and disconnect a client that lags behind it.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 3, messages: 40_000, ..MINIMUM },
     ..check("broadcast::slow", Broadcast, include_str!("slow.md"), |ctx| Box::pin(slow(ctx)))
@@ -106,8 +107,8 @@ async fn reads_again(ctx: &mut TestContext, mut flood: Flood) -> CheckResult {
                 arrived += 1;
             }
             Some(Err(error)) if error.is(FailureKind::EndedEarly) => {
-                let others = flood.round(ctx).await.context("after a slow client was disconnected");
-                return others.map(|_| ()).map_err(CheckError::show_all_clients);
+                let others = flood.round(ctx).await.map_err(CheckError::show_all_clients);
+                return others.map(|_| ()).context("after a slow client was disconnected");
             }
             Some(Err(error)) => return Err(error),
             None if resent => {

@@ -15,7 +15,8 @@ use harness::failure::{Cause, RoomCause};
 use harness::verdict::CheckResult;
 
 pub(super) const CHECK: Check = Check {
-    hint: "Send the welcome on the newcomer's own socket before it joins the channel that everyone hears.",
+    hint: "Send the welcome on the newcomer's own socket, and not into the channel that all \
+           clients receive from.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 59, messages: 59, ..MINIMUM },
     gate: Some(|ctx| Box::pin(first_message(ctx))),

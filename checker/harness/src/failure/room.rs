@@ -231,9 +231,7 @@ impl Cause {
     pub fn instead(&self) -> Option<Instead> {
         match self {
             Cause::Missing { instead, .. } => Some(instead.clone()),
-            Cause::WrongText { got, .. } => {
-                Some(Instead::Sent(ClientEvent::Text(got.clone())))
-            }
+            Cause::WrongText { got, .. } => Some(Instead::Sent(ClientEvent::Text(got.clone()))),
             _ => None,
         }
     }

@@ -20,7 +20,9 @@ pub(super) fn sentence(cause: &RoomCause) -> Sentence {
                 _ => delivery(cause),
             };
             match instead {
-                Instead::Sent(ClientEvent::Text(text)) => (headline, expected.clone(), text.clone()),
+                Instead::Sent(ClientEvent::Text(text)) => {
+                    (headline, expected.clone(), text.clone())
+                }
                 _ => (headline, format!("the text {}", quoted(expected)), got(instead)),
             }
         }
@@ -90,7 +92,7 @@ pub(super) fn sentence(cause: &RoomCause) -> Sentence {
         ),
         RoomCause::HeldUp { messages, usual, waited } => (
             "While one client does not read, the server delays all others.".to_string(),
-            format!("{messages} messages in about the {} ms that they took before", usual.as_millis()),
+            format!("{messages} messages in about {} ms, as before", usual.as_millis()),
             format!("they did not all arrive in {} ms", waited.as_millis()),
         ),
         RoomCause::Gap { next, resumed } => {
@@ -132,7 +134,8 @@ pub(super) fn is_literal(cause: &RoomCause) -> bool {
 }
 
 fn delivery(cause: &RoomCause) -> String {
-    let RoomCause::Delivery { sender, form, missed, of, expected, instead, repeated } = cause else {
+    let RoomCause::Delivery { sender, form, missed, of, expected, instead, repeated } = cause
+    else {
         return String::new();
     };
     let message = match form {
@@ -211,10 +214,9 @@ fn gap(resumed: &Resumed) -> (&'static str, String) {
         ),
         Resumed::Repeated(text) => ("receives messages a second time", quoted(text)),
         Resumed::Unsent(text) => ("receives a text that no client had sent", quoted(text)),
-        Resumed::Nothing(waited) => (
-            "receives neither the rest nor the end",
-            format!("nothing for {} s", waited.as_secs()),
-        ),
+        Resumed::Nothing(waited) => {
+            ("receives neither the rest nor the end", format!("nothing for {} s", waited.as_secs()))
+        }
     }
 }
 

@@ -117,10 +117,8 @@ async fn past_a_slow_client(ctx: &mut TestContext) -> CheckResult {
     if grown <= SLOW_COST {
         return flood.reads_again(ctx).await;
     }
-    let own = match ctx.second_server().await? {
-        Some(mut control) => Flood::begin(&mut control, false).await?.pour(&mut control).await?,
-        None => 0,
-    };
+    let mut control = ctx.second_server().await?;
+    let own = Flood::begin(&mut control, false).await?.pour(&mut control).await?;
     // The contract allows 32 MiB. A runtime with a large base also needs several bytes for each
     // byte that it keeps, and that is not the student's choice. So a server may use as much again
     // as when idle, if it then grows no further.

@@ -1,8 +1,11 @@
 //! Failures of a server, as data. The checker's `report` renders them in words.
 
+pub mod heartbeat;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
+use self::heartbeat::HeartbeatCause;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -71,6 +74,8 @@ pub enum Cause {
         /// The server's code.
         got: Option<u16>,
     },
+    /// The server's heartbeats are wrong.
+    Heartbeat(HeartbeatCause),
     /// The server's process ended.
     ProcessEnded {
         /// Its exit status.
@@ -103,7 +108,19 @@ impl Cause {
             Cause::WrongText { .. } => FailureKind::WrongMessage,
             Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
             Cause::StillOpen { .. } => FailureKind::StillOpen,
+            Cause::Heartbeat(cause) => cause.kind(),
             Cause::ProcessEnded { .. } => FailureKind::Died,
         }
+    }
+
+    /// Returns true if no delay of a busy host explains the failure.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Cause::Heartbeat(cause) if cause.is_certain())
+    }
+}
+
+impl From<HeartbeatCause> for Cause {
+    fn from(cause: HeartbeatCause) -> Self {
+        Cause::Heartbeat(cause)
     }
 }

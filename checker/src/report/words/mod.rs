@@ -1,5 +1,7 @@
 //! Renders a failure in words. No other module turns a failure's data into sentences.
 
+mod heartbeat;
+
 use harness::client::{ClientEvent, describe};
 use harness::failure::{Awaited, Cause, Instead};
 use harness::verdict::Failure;
@@ -79,6 +81,7 @@ fn sentence(cause: &Cause) -> (String, String, String) {
             close(*expected),
             close(*got),
         ),
+        Cause::Heartbeat(cause) => heartbeat::sentence(cause),
         Cause::ProcessEnded { status, noticed } => {
             let (_, expected, got) = sentence(noticed);
             (format!("The server's process ended ({status})."), expected, got)

@@ -21,19 +21,24 @@ pub enum CheckError {
 impl CheckError {
     /// Adds a circumstance to a failure.
     pub fn context(mut self, circumstances: &str) -> Self {
-        if circumstances.is_empty() {
-            return self;
-        }
-        if let CheckError::Failed(failure) = &mut self {
-            if failure.cause.is_some() {
-                failure
-                    .when
-                    .insert(0, circumstances.trim_end_matches([' ', ',', ':']).to_string().into());
-            } else {
-                failure.summary = format!("{circumstances}{}", failure.summary);
-            }
+        let circumstances = circumstances.trim_end_matches([' ', ',', ':']);
+        if let CheckError::Failed(failure) = &mut self
+            && !circumstances.is_empty()
+        {
+            failure.when.insert(0, circumstances.to_string().into());
         }
         self
+    }
+
+    /// Names the cause of a failure of this kind more exactly.
+    pub fn refine(self, kind: FailureKind, cause: impl Into<Cause>) -> Self {
+        self.map_failure(|failure| {
+            if failure.kind == kind {
+                let cause = cause.into();
+                (failure.kind, failure.certain) = (cause.kind(), cause.is_certain());
+                failure.cause = Some(cause);
+            }
+        })
     }
 
     /// Changes the failure, if it is one.
@@ -210,8 +215,10 @@ impl Failure {
     }
 
     /// Makes a failure with this cause.
-    pub fn caused(cause: Cause) -> Self {
-        Failure { cause: Some(cause.clone()), ..Failure::new(cause.kind(), "") }
+    pub fn caused(cause: impl Into<Cause>) -> Self {
+        let cause = cause.into();
+        let (kind, certain) = (cause.kind(), cause.is_certain());
+        Failure { cause: Some(cause), certain, ..Failure::new(kind, "") }
     }
 
     /// Sets the expected and the actual behaviour, in words.

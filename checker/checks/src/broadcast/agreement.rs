@@ -7,7 +7,7 @@ use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::Client;
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::{CheckResult, Failure};
 
 pub(super) const CHECK: Check = Check {
@@ -61,5 +61,5 @@ fn same_order(one: (&Client, &Vec<String>), other: (&Client, &Vec<String>)) -> C
     let received = [one, other].map(|(client, texts)| (client.number(), texts[at].clone()));
     let numbers = [one.0.number(), other.0.number()];
     let cause = RoomCause::Disagreement { place: at + 1, received };
-    Err(Failure::caused(Cause::Room(cause)).about(numbers).into())
+    Err(Failure::caused(cause).about(numbers).into())
 }

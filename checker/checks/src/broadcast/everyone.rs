@@ -14,7 +14,8 @@ use crate::echo::texts;
 use harness::client::{Client, RESPONSE_TIMEOUT, reply_to, timeout_on_busy_host};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, MessageForm, RoomCause};
+use harness::failure::Cause;
+use harness::failure::room::{MessageForm, RoomCause};
 use harness::verdict::{CheckError, CheckResult, FailureKind, ResultExt};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 

@@ -11,7 +11,7 @@ use crate::heartbeat::{beats, drops, metronome, signs};
 use harness::client::{Client, FrameSender, reply_to};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, ResultExt};
 use harness::wire::frame::{Data, Frame, OpCode};
 use harness::wire::transcript::Highlight;
@@ -31,7 +31,7 @@ pub(super) const CHECK: Check = Check {
 
 async fn heartbeat(ctx: &mut TestContext) -> CheckResult {
     // A server with only two clients, so that a client's buffers fill with its own messages only.
-    let quiet_room = ctx.in_environment(ctx.in_ci()).await?;
+    let quiet_room = ctx.second_server().await?;
     let (busy, quiet) = join(in_a_busy_room(ctx), stalled_in_a_quiet_room(&quiet_room)).await;
     busy.and(quiet.map_err(|error| error.recorded_by(&quiet_room.recorder)))
 }
@@ -166,7 +166,7 @@ async fn receive_only_talk(client: &mut Client, last: &str) -> CheckResult {
         }
         if text != reply_to(SMALL_TALK) {
             let cause = RoomCause::Unsent { client: client.number(), text };
-            return Err(client.fails(Cause::Room(cause), &received));
+            return Err(client.fails(cause, &received));
         }
     }
 }
@@ -207,7 +207,7 @@ async fn stalled_in_a_quiet_room(ctx: &TestContext) -> CheckResult {
         _ = connection.wait_until_lost() => Ok(()),
         pings = five_pings(&mut witness) => {
             pings.context("beside a client that stopped reading")?;
-            let cause = Cause::Room(RoomCause::StalledStays { waited: began.elapsed() });
+            let cause = RoomCause::StalledStays { waited: began.elapsed() };
             let last = Highlight::Last { connection: number };
             Err(Failure::caused(cause).about([number]).at(last).into())
         }

@@ -7,7 +7,7 @@ use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::{Client, Received, WELCOME, any_text, reply_to, request};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::{CheckError, CheckResult};
 
 pub(super) const CHECK: Check = Check {
@@ -106,5 +106,5 @@ fn from_the_past(
 ) -> CheckError {
     let text = received.text().unwrap_or_default().to_string();
     let cause = RoomCause::FromThePast { in_handshake, expected, text };
-    newcomer.fails(Cause::Room(cause), received).show_all_clients()
+    newcomer.fails(cause, received).show_all_clients()
 }

@@ -13,7 +13,7 @@ use harness::client::{
     Client, FrameSender, RESPONSE_TIMEOUT, any_text, reply_to, timeout_on_busy_host,
 };
 use harness::context::TestContext;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::{CheckError, CheckResult, Failure};
 use harness::wire::frame::{Data, Frame, OpCode};
 use harness::wire::transcript::Highlight;
@@ -29,7 +29,7 @@ const MEMBERS: usize = 30;
 /// They use a server of their own: another check judges whether they may leave.
 pub(super) async fn all_newcomers_receive(ctx: &mut TestContext) -> CheckResult {
     let texts = ctx.tokens(JOINS);
-    let server = ctx.in_environment(ctx.in_ci()).await?;
+    let server = ctx.second_server().await?;
     let _members = server.join_many(MEMBERS).await?;
     // Among the tasks of other checks, the message would be sent too late.
     let received = on_own_thread(join_and_receive(&server, &texts));
@@ -96,7 +96,7 @@ async fn receives_at_once(ctx: &TestContext, speech: &Speech<'_>) -> CheckResult
         }
     }
     let expected = reply_to(&speech.texts[first]);
-    let cause = Cause::Room(RoomCause::MissedAfterWelcome { expected, later });
+    let cause = RoomCause::MissedAfterWelcome { expected, later };
     Err(Failure::caused(cause).at(mark).into())
 }
 

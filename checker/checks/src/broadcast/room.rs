@@ -8,7 +8,8 @@ use rand::RngExt;
 use harness::client::{Client, ClientEvent, RESPONSE_TIMEOUT, any_text, reply, reply_to};
 use harness::client::{Received, timeout_on_busy_host};
 use harness::context::TestContext;
-use harness::failure::{Cause, Disorder, Instead, MessageForm, RoomCause};
+use harness::failure::room::{Disorder, MessageForm, RoomCause};
+use harness::failure::{Cause, Instead};
 use harness::group;
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
@@ -207,7 +208,7 @@ fn unwanted(client: &Client, received: &Received, repeated: bool, text: String) 
     } else {
         RoomCause::Unsent { client: number, text }
     };
-    client.fails(Cause::Room(cause), received)
+    client.fails(cause, received)
 }
 
 fn incomplete(client: &Client, received: usize, of: usize, failure: Failure) -> CheckError {
@@ -218,8 +219,8 @@ fn incomplete(client: &Client, received: usize, of: usize, failure: Failure) -> 
 
 /// Keeps the evidence of a failure, and replaces its cause.
 pub(super) fn replace_cause(failure: Failure, cause: RoomCause) -> CheckError {
-    let cause = Cause::Room(cause);
-    Failure { kind: cause.kind(), cause: Some(cause), ..failure }.into()
+    let Failure { kind, cause, .. } = Failure::caused(cause);
+    Failure { kind, cause, ..failure }.into()
 }
 
 /// Waits for the next text message, for a part of the usual timeout: another check judges whether

@@ -12,7 +12,7 @@ use harness::client::{
 };
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, Resumed, RoomCause};
+use harness::failure::room::{Resumed, RoomCause};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind, ResultExt};
 use harness::wire::frame::{Data, Frame, OpCode};
 
@@ -82,13 +82,13 @@ async fn costs_bounded_memory(ctx: &mut TestContext, flood: &mut Flood) -> Check
         return Ok(());
     }
     let cause = RoomCause::Memory { allowed, grown, without, messages: flood.sent() };
-    Err(Failure::caused(Cause::Room(cause)).into())
+    Err(Failure::caused(cause).into())
 }
 
 /// Returns the growth of another server under the same flood, with a reader in the place of the slow
 /// client.
 async fn growth_without_slow_client(ctx: &TestContext) -> CheckResult<u64> {
-    let mut control = ctx.in_environment(ctx.in_ci()).await?;
+    let mut control = ctx.second_server().await?;
     Flood::begin(&mut control, false).await?.pour(&mut control).await
 }
 
@@ -113,7 +113,7 @@ async fn reads_again(ctx: &mut TestContext, mut flood: Flood) -> CheckResult {
             Some(Err(error)) => return Err(error),
             None if resent => {
                 let cause = RoomCause::Gap { next: arrived + 1, resumed: Resumed::Nothing(limit) };
-                return Err(slow.fails_after_last(Cause::Room(cause)));
+                return Err(slow.fails_after_last(cause));
             }
             None => {
                 // The next message shows whether an earlier one was left out.
@@ -216,7 +216,7 @@ impl Flood {
         if !in_time {
             let (usual, waited) = (self.undisturbed, began.elapsed());
             let cause = RoomCause::HeldUp { messages: AT_ONCE, usual, waited };
-            return Err(Failure::caused(Cause::Room(cause)).into());
+            return Err(Failure::caused(cause).into());
         }
         self.rounds += 1;
         if self.logs {
@@ -270,7 +270,7 @@ impl Flood {
             None => Resumed::Unsent(text.to_string()),
         };
         let cause = RoomCause::Gap { next: arrived + 1, resumed };
-        Err(slow.fails(Cause::Room(cause), received))
+        Err(slow.fails(cause, received))
     }
 }
 

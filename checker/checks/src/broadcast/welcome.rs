@@ -11,7 +11,7 @@ use harness::client::{
 };
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::CheckResult;
 
 pub(super) const CHECK: Check = Check {
@@ -63,7 +63,7 @@ async fn nothing_but_the_message(ctx: &mut TestContext, clients: &mut [Client]) 
         } else {
             continue;
         };
-        return Err(client.fails(Cause::Room(cause), &received).show_all_clients());
+        return Err(client.fails(cause, &received).show_all_clients());
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ fn sent_by_no_client(newcomer: &Client, first: &Received, texts: &[String]) -> C
     match first.text() {
         Some(text) if text != WELCOME && texts.iter().any(|sent| resembles(text, sent)) => {
             let cause = RoomCause::BeforeWelcome { text: text.to_string() };
-            Err(newcomer.fails(Cause::Room(cause), first))
+            Err(newcomer.fails(cause, first))
         }
         _ => Ok(()),
     }

@@ -18,7 +18,7 @@ use baseline::transports::server::TransportServer;
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Broadcast;
-use harness::failure::{Cause, RoomCause};
+use harness::failure::room::RoomCause;
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
 pub(super) const CHECK: Check = Check {
@@ -73,7 +73,7 @@ async fn is_pushed_in_time(ctx: &mut TestContext) -> CheckResult {
         return Err(too_busy(&why));
     }
     let cause = RoomCause::LatePush { push, limit: polling / SHARE, polling, interval: POLL };
-    Err(Failure::caused(Cause::Room(cause)).into())
+    Err(Failure::caused(cause).into())
 }
 
 fn too_busy(why: &str) -> CheckError {

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::{
-    Client, ClientEvent, RESPONSE_TIMEOUT, Received, describe, reply_to, timeout_on_busy_host,
+    Client, ClientEvent, RESPONSE_TIMEOUT, Received, describe, reply, timeout_on_busy_host,
 };
+use crate::failure::{Awaited, Cause, Instead};
 use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
 use crate::wire::transcript::{Highlight, quoted};
 
@@ -109,8 +110,7 @@ impl Client {
 
     /// Waits for the reply to `message`.
     pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
-        let wanted = format!("the reply to {}", quoted(message));
-        self.expect_text(&reply_to(message), &wanted).await
+        self.expect(reply(message)).await.map(|_| ())
     }
 
     /// Sends a text message and waits for the reply.
@@ -146,9 +146,12 @@ impl Client {
         counts: impl Fn(&Received) -> bool,
         skip_messages: bool,
     ) -> CheckResult<(Instant, Vec<u8>)> {
+        let missing = |instead| Cause::Missing { awaited: Awaited::Ping, instead };
         let waiting = async {
             loop {
-                let received = self.next("a ping").await?;
+                let Some(received) = self.next_event().await else {
+                    return Err(self.fails_after_last(missing(Instead::Ended)));
+                };
                 let counts = counts(&received);
                 match received.event {
                     ClientEvent::Ping(payload) => {
@@ -159,13 +162,16 @@ impl Client {
                     }
                     ClientEvent::Pong(_) => {}
                     ClientEvent::Text(_) | ClientEvent::Binary(_) if skip_messages => {}
-                    _ => return Err(self.unexpected(&received, "a ping")),
+                    _ => {
+                        let event = Instead::Sent(received.event.clone());
+                        return Err(self.fails(missing(event), &received));
+                    }
                 }
             }
         };
         match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
             Some(result) => result,
-            None => Err(self.timed_out("a ping")),
+            None => Err(self.fails_after_last(missing(Instead::Nothing(RESPONSE_TIMEOUT)))),
         }
     }
 
@@ -175,9 +181,7 @@ impl Client {
         let mut message = None;
         let waiting = async {
             loop {
-                let Ok(received) = self.next("the end of the TCP connection").await else {
-                    return None;
-                };
+                let received = self.next_event().await?;
                 match received.event {
                     ClientEvent::End(_) => return Some(received.at),
                     ClientEvent::Ping(_) => self.pings.push(received.at),
@@ -193,12 +197,7 @@ impl Client {
         if let Some(Some(ended)) = ended {
             return Ok(ended);
         }
-        let got = format!("still open after {} s", RESPONSE_TIMEOUT.as_secs());
-        let failure = self.failure(FailureKind::StillOpen, "the TCP connection is still open");
-        Err(failure
-            .expected("the server ends the TCP connection", got)
-            .at(Highlight::Last { connection: self.number() })
-            .into())
+        Err(self.fails_after_last(Cause::StillOpen { waited: RESPONSE_TIMEOUT }))
     }
 
     /// Takes all events that have arrived and not been taken yet.

@@ -123,13 +123,13 @@ impl Client {
     }
 
     /// Makes a failure with this cause, and marks this event.
-    pub fn fails(&self, cause: Cause, received: &Received) -> CheckError {
+    pub fn fails(&self, cause: impl Into<Cause>, received: &Received) -> CheckError {
         Failure::caused(cause).about([self.number()]).at(self.mark(received)).into()
     }
 
     /// Makes a failure with this cause, and marks the last event: the missing one should have
     /// followed it.
-    pub fn fails_after_last(&self, cause: Cause) -> CheckError {
+    pub fn fails_after_last(&self, cause: impl Into<Cause>) -> CheckError {
         let last = Highlight::Last { connection: self.number() };
         Failure::caused(cause).about([self.number()]).at(last).into()
     }

@@ -115,21 +115,14 @@ impl TestContext {
         }
     }
 
-    /// A second server of the same program beside the first; there always is one.
-    ///
-    /// # Errors
-    /// When it doesn't come up.
-    pub async fn second_server(&self) -> CheckResult<Option<TestContext>> {
+    /// Starts a second server of the same program beside the first.
+    pub async fn second_server(&self) -> CheckResult<TestContext> {
         self.second_server_with(self.settings.interval()).await
     }
 
-    /// A second server of the same program beside the first, with another heartbeat interval; there
-    /// always is one.
-    ///
-    /// # Errors
-    /// When it doesn't come up.
-    pub async fn second_server_with(&self, interval: Duration) -> CheckResult<Option<TestContext>> {
-        self.beside(self.settings.clone(), interval).await.map(Some)
+    /// Starts a second server beside the first, with another heartbeat interval.
+    pub async fn second_server_with(&self, interval: Duration) -> CheckResult<TestContext> {
+        self.beside(self.settings.clone(), interval).await
     }
 
     /// A second server of the same program beside the first, with `CI` in its environment or

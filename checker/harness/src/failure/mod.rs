@@ -1,11 +1,13 @@
 //! Failures of a server, as data. The checker's `report` renders them in words.
 
-mod room;
+pub mod heartbeat;
+pub mod room;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-pub use self::room::{Disorder, MessageForm, Resumed, RoomCause};
+use self::heartbeat::HeartbeatCause;
+use self::room::RoomCause;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -74,6 +76,8 @@ pub enum Cause {
         /// The server's code.
         got: Option<u16>,
     },
+    /// The server's heartbeats are wrong.
+    Heartbeat(HeartbeatCause),
     /// The server's process ended.
     ProcessEnded {
         /// Its exit status.
@@ -108,8 +112,26 @@ impl Cause {
             Cause::WrongText { .. } => FailureKind::WrongMessage,
             Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
             Cause::StillOpen { .. } => FailureKind::StillOpen,
+            Cause::Heartbeat(cause) => cause.kind(),
             Cause::ProcessEnded { .. } => FailureKind::Died,
             Cause::Room(cause) => cause.kind(),
         }
+    }
+
+    /// Returns true if no delay of a busy host explains the failure.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Cause::Heartbeat(cause) if cause.is_certain())
+    }
+}
+
+impl From<HeartbeatCause> for Cause {
+    fn from(cause: HeartbeatCause) -> Self {
+        Cause::Heartbeat(cause)
+    }
+}
+
+impl From<RoomCause> for Cause {
+    fn from(cause: RoomCause) -> Self {
+        Cause::Room(cause)
     }
 }

@@ -1,5 +1,6 @@
 //! Renders a failure in words. No other module turns a failure's data into sentences.
 
+mod heartbeat;
 mod room;
 
 use harness::client::{ClientEvent, describe};
@@ -83,6 +84,7 @@ fn sentence(cause: &Cause) -> Sentence {
             close(*expected),
             close(*got),
         ),
+        Cause::Heartbeat(cause) => heartbeat::sentence(cause),
         Cause::ProcessEnded { status, noticed } => {
             let (_, expected, got) = sentence(noticed);
             (format!("The server's process ended ({status})."), expected, got)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use harness::client::{ClientEvent, PREFIX, WELCOME, describe};
-use harness::failure::{Disorder, Instead, MessageForm, Resumed, RoomCause};
+use harness::failure::Instead;
+use harness::failure::room::{Disorder, MessageForm, Resumed, RoomCause};
 use harness::wire::transcript::quoted;
 
 use super::{Sentence, short};

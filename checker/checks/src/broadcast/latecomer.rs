@@ -29,14 +29,8 @@ async fn latecomer(ctx: &mut TestContext) -> CheckResult {
         let newcomer = ctx.join().await?;
         receives_only_new(ctx, &mut clients, newcomer, false).await?;
     }
-    // A connection whose handshake is not finished is no client yet: nothing of its request has
-    // been sent, or half of it.
     for half in [false, true] {
-        let (newcomer, request) = open_with_half_a_request(ctx, half).await?;
-        // Connections are accepted in order, so the server has accepted the one before this.
-        clients.push(ctx.join().await?);
-        let before = say_some(ctx, &mut clients).await?;
-        let newcomer = finish_handshake(newcomer, request, &before).await?;
+        let newcomer = join_with_late_handshake(ctx, &mut clients, half).await?;
         receives_only_new(ctx, &mut clients, newcomer, true).await?;
     }
     Ok(())
@@ -71,31 +65,28 @@ async fn receives_only_new(
     Ok(())
 }
 
-/// Opens a connection and sends nothing, or half of the upgrade request. Returns the rest of it.
-async fn open_with_half_a_request(ctx: &TestContext, half: bool) -> CheckResult<(Client, Vec<u8>)> {
+/// Opens a connection and finishes its handshake after other clients have sent messages. Before
+/// them it sends nothing, or half of the upgrade request: it is no client yet.
+async fn join_with_late_handshake(
+    ctx: &mut TestContext,
+    clients: &mut Vec<Client>,
+    half: bool,
+) -> CheckResult<Client> {
     let mut newcomer = ctx.open().await?;
     let mut request = request(&generate_key(), &[]).into_bytes();
     let rest = request.split_off(if half { request.len() / 2 } else { 0 });
     newcomer.send_bytes(request);
-    Ok((newcomer, rest))
-}
-
-/// Fails if a message sent before comes instead of the welcome, whose text another check judges.
-async fn finish_handshake(
-    mut newcomer: Client,
-    rest_of_request: Vec<u8>,
-    before: &[String],
-) -> CheckResult<Client> {
-    newcomer.send_bytes(rest_of_request);
+    // Connections are accepted in order, so the server has accepted the one before this.
+    clients.push(ctx.join().await?);
+    let before = say_some(ctx, clients).await?;
+    newcomer.send_bytes(rest);
     newcomer.response().await?;
+    // Another check judges the text of the welcome.
     let first = newcomer.expect(any_text("the welcome")).await?;
-    let is_old = |text: &str| before.iter().any(|before| text == reply_to(before));
-    match first.text() {
-        Some(text) if is_old(text) => {
-            Err(from_the_past(&newcomer, &first, WELCOME.to_string(), true))
-        }
-        _ => Ok(newcomer),
+    if before.iter().any(|before| first.text() == Some(&reply_to(before))) {
+        return Err(from_the_past(&newcomer, &first, WELCOME.to_string(), true));
     }
+    Ok(newcomer)
 }
 
 fn from_the_past(

@@ -424,7 +424,6 @@ impl Shared {
             summary: format!("{}: not started", check.exercise),
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
-            literal: false,
             hint: Some(format!(
                 "Read {}, then open {place} and begin with TODO 1.",
                 check.exercise.lesson()
@@ -439,7 +438,7 @@ async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
     if let Some(gate) = check.gate {
         let gated = gate(ctx).await;
         gated.map_err(|error| error.map_failure(|failure| failure.fundamental = true))?;
-        ctx.gate_passed();
+        ctx.pass_gate();
     }
     (check.details)(ctx).await
 }

@@ -21,18 +21,24 @@ pub enum CheckError {
 impl CheckError {
     /// Adds a circumstance to a failure.
     pub fn context(mut self, circumstances: &str) -> Self {
+        let circumstances = circumstances.trim_end_matches([' ', ',', ':']);
         if let CheckError::Failed(failure) = &mut self
             && !circumstances.is_empty()
         {
-            if failure.cause.is_some() {
-                failure
-                    .when
-                    .insert(0, circumstances.trim_end_matches([' ', ',', ':']).to_string().into());
-            } else {
-                failure.summary = format!("{circumstances}{}", failure.summary);
-            }
+            failure.when.insert(0, circumstances.to_string().into());
         }
         self
+    }
+
+    /// Names the cause of a failure of this kind more exactly.
+    pub fn refine(self, kind: FailureKind, cause: impl Into<Cause>) -> Self {
+        self.map_failure(|failure| {
+            if failure.kind == kind {
+                let cause = cause.into();
+                (failure.kind, failure.certain) = (cause.kind(), cause.is_certain());
+                failure.cause = Some(cause);
+            }
+        })
     }
 
     /// Changes the failure, if it is one.
@@ -72,6 +78,11 @@ impl CheckError {
             CheckError::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
             other => other,
         }
+    }
+
+    /// Adds a hint to a failure.
+    pub fn hinted(self, hint: &str) -> Self {
+        self.map_failure(|failure| failure.hint = Some(hint.to_string()))
     }
 
     /// Shows the conversation of all clients, not only of the one that saw the failure.
@@ -173,8 +184,6 @@ pub struct Failure {
     pub expected: String,
     /// The actual behaviour, or the exact text.
     pub got: String,
-    /// `expected` and `got` are texts, compared character by character.
-    pub literal: bool,
     /// The numbers of the clients to show; empty for all.
     pub clients: Vec<usize>,
     /// The offending event.
@@ -200,7 +209,6 @@ impl Failure {
             summary: summary.into(),
             expected: String::new(),
             got: String::new(),
-            literal: false,
             clients: Vec::new(),
             mark: None,
             fundamental: false,
@@ -211,20 +219,16 @@ impl Failure {
     }
 
     /// Makes a failure with this cause.
-    pub fn caused(cause: Cause) -> Self {
-        Failure { cause: Some(cause.clone()), ..Failure::new(cause.kind(), "") }
+    pub fn caused(cause: impl Into<Cause>) -> Self {
+        let cause = cause.into();
+        let (kind, certain) = (cause.kind(), cause.is_certain());
+        Failure { cause: Some(cause), certain, ..Failure::new(kind, "") }
     }
 
     /// Sets the expected and the actual behaviour, in words.
     pub fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
         (self.expected, self.got) = (expected.into(), got.into());
         self
-    }
-
-    /// Sets the expected and the actual text, to be compared character by character.
-    pub fn literally(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
-        self.literal = true;
-        self.expected(expected, got)
     }
 
     /// Shows the conversation of these clients only.
@@ -264,24 +268,6 @@ impl From<std::io::Error> for CheckError {
             "this machine does not let the checker work: {}",
             files::explained(&error)
         ))
-    }
-}
-
-/// Marks failures with which every dependent check must fail.
-pub trait Fundamental {
-    /// Marks the failure as fundamental.
-    fn fundamental(self) -> Self;
-}
-
-impl<T> Fundamental for CheckResult<T> {
-    fn fundamental(self) -> Self {
-        self.map_err(|error| match error {
-            CheckError::Failed(mut failure) => {
-                failure.fundamental = true;
-                CheckError::Failed(failure)
-            }
-            unknown => unknown,
-        })
     }
 }
 

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
+use baseline::transports::remote::RemoteError;
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
@@ -87,18 +88,15 @@ enum Command {
     /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
     /// verdict.
     Soak(soak::SoakArgs),
-    /// Play with a server on a page: see the wire live, and pull the cable
-    ///
-    /// Exit codes: 2 invalid command line, 3 cannot listen.
-    Play(live::PlayArgs),
+    /// Play with a server on a page: see each frame live, and pull the cable
+    #[command(disable_help_flag = true)]
+    Play(live::ToolArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
-    ///
-    /// Exit codes: 2 invalid command line, 3 cannot listen.
-    Polling(live::PollingArgs),
+    #[command(disable_help_flag = true)]
+    Polling(live::ToolArgs),
     /// Race push against polling, on your own broadcast server
-    ///
-    /// Exit codes: 0 measured, 1 the server failed, 2 invalid command line, 3 not measured.
-    Race(live::RaceArgs),
+    #[command(disable_help_flag = true)]
+    Race(live::ToolArgs),
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -167,14 +165,13 @@ async fn run(command: Command) -> ExitCode {
         Command::Museum(args) => museum::run(args).await,
         Command::Mistakes(_) => live::hand_over("mistakes").await,
         Command::Soak(args) => soak::run(args).await,
-        Command::Play(_) | Command::Polling(_) | Command::Race(_) => {
-            live::hand_over("playground").await
-        }
+        Command::Play(_) => live::hand_over("play").await,
+        Command::Polling(_) | Command::Race(_) => live::hand_over("race").await,
     }
 }
 
 /// Finds the exercise with this name, for clap.
-fn exercise(name: &str) -> Result<Exercise, String> {
+pub fn exercise(name: &str) -> Result<Exercise, String> {
     Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
 }
 
@@ -229,18 +226,24 @@ pub struct CliError {
 }
 
 impl CliError {
-    fn new(code: u8, message: impl ToString) -> Self {
+    /// Makes an error with this exit code.
+    pub fn new(code: u8, message: impl ToString) -> Self {
         CliError { code, message: message.to_string() }
     }
 
-    fn exit(&self) -> ExitCode {
+    /// Prints the error to stderr and returns its exit code.
+    pub fn exit(&self) -> ExitCode {
         complain(self.code, &self.message)
     }
 }
 
-impl From<CliError> for (u8, String) {
-    fn from(error: CliError) -> Self {
-        (error.code, error.message)
+impl From<RemoteError> for CliError {
+    fn from(error: RemoteError) -> Self {
+        let code = match error {
+            RemoteError::Scheme(_) => USAGE,
+            RemoteError::Host { .. } => UNKNOWN,
+        };
+        CliError::new(code, error)
     }
 }
 

@@ -12,14 +12,15 @@ use harness::client::{
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::EchoCause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::{CheckResult, ResultExt};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome", "echo::concurrent"],
     requires: WELCOMED,
-    hint: "Don't leave the loop at Message::Close: the library's answer goes out when you poll on. Read until next() gives None, then drop the socket.",
+    hint: "Don't leave the loop at Message::Close: the library's answer goes out when you \
+           poll on. Read until next() gives None, then drop the socket.",
     lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { closes: 8, ends: 8, ..MINIMUM },
     ..check("echo::close", Echo, include_str!("close.md"), |ctx| Box::pin(close_after(ctx, 0)))
@@ -85,9 +86,9 @@ fn without_code() -> Closing {
     Closing { when: "", frames: vec![frame], answer: close_without_code() }
 }
 
-/// A control frame may come between two fragments (section 5.4). The message stays unfinished, which
-/// a server may take for an error: any code is right. `echo::payloads` judges an answer to the
-/// fragment.
+/// A control frame may come between two fragments (section 5.4). The message stays unfinished. A
+/// server may take that for an error, so any code is right. `echo::payloads` judges an answer to
+/// the fragment.
 fn within_a_message(ctx: &mut TestContext) -> Closing {
     let fragment = Frame::unfinished(OpCode::Data(Data::Text), ctx.token());
     Closing {
@@ -104,5 +105,5 @@ async fn expect_end(client: &mut Client) -> CheckResult {
         matches!(received.event, ClientEvent::Text(_) | ClientEvent::Binary(_))
     };
     let Some(message) = client.drain().into_iter().find(is_message) else { return Ok(()) };
-    Err(client.fails(EchoCause::MessageAfterClose(message.event.clone()).into(), &message))
+    Err(client.fails(EchoCause::MessageAfterClose(message.event.clone()), &message))
 }

@@ -1,5 +1,6 @@
-//! A valid upgrade request gets `101` with `Upgrade: websocket`, `Connection: Upgrade` and the right
-//! `Sec-WebSocket-Accept`, and names no subprotocol or extension that the client did not offer.
+//! A valid upgrade request gets `101` with `Upgrade: websocket`, `Connection: Upgrade` and the
+//! right `Sec-WebSocket-Accept`, and names no subprotocol or extension that the client did not
+//! offer.
 
 use rand::RngExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -9,12 +10,14 @@ use harness::client::{RESPONSE_TIMEOUT, request, timeout_on_busy_host};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Cause, EchoCause};
+use harness::failure::Cause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::{CheckResult, Failure, ResultExt};
 use harness::wire::transcript::Highlight;
 
 pub(super) const CHECK: Check = Check {
-    hint: "accept_async(stream).await does the whole handshake; await it inside the connection's own task.",
+    hint: "accept_async(stream).await does the whole handshake; await it inside the \
+           connection's own task.",
     lesson: "lessons/02-the-handshake.md",
     minimum: MinimumEvidence { connections: 13, ..MINIMUM },
     gate: Some(|ctx| Box::pin(plainly(ctx))),
@@ -124,7 +127,7 @@ const WAYS: &[Way] = &[
         ],
         ..PLAIN
     },
-    // As many as a developer's browser sends to `localhost`.
+    // A developer's browser sends as many to `localhost`.
     Way {
         when: "the request has 4 KiB of cookies",
         rewrite: |request| {

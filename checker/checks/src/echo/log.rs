@@ -7,7 +7,7 @@ use harness::client::{Client, RESPONSE_TIMEOUT, reply, timeout_on_busy_host};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{EchoCause, LogLine};
+use harness::failure::echo::{EchoCause, LogLine};
 use harness::verdict::{CheckError, CheckResult, Failure, ResultExt, judged_elsewhere};
 use harness::wire::frame::Frame;
 
@@ -22,7 +22,8 @@ pub(super) const CHECK: Check = Check {
         "echo::binary",
     ],
     requires: ECHOES,
-    hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for each message, and `Client disconnected` after the loop, however it ended.",
+    hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for \
+           each message, and `Client disconnected` after the loop, however it ended.",
     lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 11, messages: 14, ..MINIMUM },
     ..check("echo::log", Echo, include_str!("log.md"), |ctx| Box::pin(log(ctx)))
@@ -171,5 +172,5 @@ fn count_lines(ctx: &TestContext, line: LogLine, expected: usize) -> CheckResult
 
 /// Makes a failure that shows the conversation of all clients.
 fn failure(cause: EchoCause) -> CheckError {
-    Failure::caused(cause.into()).into()
+    Failure::caused(cause).into()
 }

@@ -8,13 +8,15 @@ use harness::client::{Client, ClientEvent, reply, reply_to};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Cause, EchoCause};
+use harness::failure::Cause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::CheckResult;
 
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome", "echo::reply"],
     requires: ECHOES,
-    hint: "Answer each message where you read it, in one loop; a task spawned for each message may overtake its neighbour.",
+    hint: "Answer each message where you read it, in one loop; a task spawned for each \
+           message may overtake its neighbour.",
     lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { messages: 1_230, ..MINIMUM },
     ..check("echo::order", Echo, include_str!("order.md"), |ctx| Box::pin(order(ctx)))
@@ -39,7 +41,7 @@ pub(crate) async fn order(ctx: &mut TestContext) -> CheckResult {
 }
 
 /// Checks that the replies to these texts come one for one and in order.
-pub(crate) async fn in_order(client: &mut Client, texts: &[String]) -> CheckResult {
+pub(super) async fn in_order(client: &mut Client, texts: &[String]) -> CheckResult {
     for (i, text) in texts.iter().enumerate() {
         let replied = client.expect(reply(text).numbered(i + 1, texts.len())).await;
         let Err(error) = replied else { continue };

@@ -1,5 +1,5 @@
-//! The same holds for an empty message, multi-byte text, text that looks like markup or JSON, 64 KiB
-//! and 1 MiB, and a message in several fragments with a ping between them.
+//! The same holds for an empty message, multi-byte text, text that looks like markup or JSON,
+//! 64 KiB and 1 MiB, and a message in several fragments with a ping between them.
 
 use rand::RngExt;
 
@@ -9,7 +9,8 @@ use harness::client::{Client, ClientEvent, Expectation, reply, request};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Cause, EchoCause};
+use harness::failure::Cause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::{CheckResult, FailureKind, ResultExt, judged_elsewhere};
 use harness::wire::frame::{Data, Frame, OpCode};
 use harness::wire::lossy;
@@ -24,7 +25,8 @@ pub(super) const CHECK: Check = Check {
         "echo::ping",
     ],
     requires: ECHOES,
-    hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, whatever its length and content.",
+    hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, \
+           whatever its length and content.",
     lesson: "lessons/03-echo.md",
     heavy: true,
     minimum: MinimumEvidence { connections: 4, messages: 80, ..MINIMUM },
@@ -126,7 +128,7 @@ pub(super) fn long_text(ctx: &mut TestContext, length: usize) -> String {
     text
 }
 
-/// Exchanges a text whose reply is too long to show.
+/// Exchanges a long text. The reply is too long to show.
 async fn exchange_long(client: &mut Client, text: &str) -> CheckResult {
     client.send_text(text);
     expect_long_reply(client, text.as_bytes(), format!("a message of {} bytes", text.len())).await

@@ -1,5 +1,5 @@
-//! A text message `M` is answered to its sender with the text `Server received: M`. `M` is unchanged,
-//! including white space at its ends.
+//! A text message `M` is answered to its sender with the text `Server received: M`. `M` is
+//! unchanged, including white space at its ends.
 
 use std::time::Instant;
 
@@ -11,14 +11,15 @@ use harness::client::{Client, PREFIX, WELCOME};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::EchoCause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::{CheckResult, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome"],
     requires: WELCOMED,
     needs_uptime: true,
-    hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, the same for every message and client.",
+    hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, \
+           the same for every message and client.",
     lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 15, messages: 55, ..MINIMUM },
     gate: Some(|ctx| Box::pin(simplest_message(ctx))),

@@ -1,6 +1,7 @@
-//! A plain HTTP request is not upgraded. An unmasked frame, a reserved opcode, invalid UTF-8 in a text
-//! message, or random bytes end that connection and no other, and are never echoed. So do a reserved
-//! bit that no extension has claimed, and a control frame that is fragmented or longer than 125 bytes.
+//! A plain HTTP request is not upgraded. An unmasked frame, a reserved opcode, invalid UTF-8 in
+//! a text message, or random bytes end that connection and no other, and are never echoed. So
+//! do a reserved bit that no extension has claimed, and a control frame that is fragmented or
+//! longer than 125 bytes.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -13,14 +14,16 @@ use harness::client::{Client, ClientEvent, RESPONSE_TIMEOUT, timeout_on_busy_hos
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Cause, Disturbance, EchoCause};
+use harness::failure::Cause;
+use harness::failure::echo::{Disturbance, EchoCause};
 use harness::verdict::{CheckResult, ResultExt};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 
 pub(super) const CHECK: Check = Check {
     explained_by: TOGETHER,
     requires: ECHOES,
-    hint: "The library finds these errors for you: when next() gives an Err, end this connection by dropping it, and go on serving the others.",
+    hint: "The library finds these errors for you: when next() gives an Err, end this \
+           connection by dropping it, and go on serving the others.",
     lesson: "lessons/02-the-handshake.md",
     minimum: MinimumEvidence { connections: 26, messages: 40, ends: 19, ..MINIMUM },
     ..check("echo::violations", Echo, include_str!("violations.md"), |ctx| {
@@ -54,8 +57,8 @@ const INVALID_REQUESTS: &[(&str, &str)] = &[
     // As `curl --http2` writes it.
     (
         "a request for HTTP/2 (`Upgrade h2c`)",
-        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: Upgrade, HTTP2-Settings\r\n\
-         Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\
+         Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
     ),
     (
         "a request without a `Sec-WebSocket-Key`",
@@ -85,7 +88,7 @@ async fn expect_no_upgrade(
         ClientEvent::Head(head) if head.split_whitespace().nth(1) == Some("101") => {
             let status_line = head.lines().next().unwrap_or_default().to_string();
             let cause = EchoCause::InvalidRequestUpgraded { request, status_line };
-            Err(client.fails(cause.into(), &received))
+            Err(client.fails(cause, &received))
         }
         ClientEvent::Head(_) | ClientEvent::Body(_) | ClientEvent::End(_) => Ok(()),
         _ => Err(client.unexpected(&received, "a refusal")),
@@ -177,14 +180,14 @@ async fn expect_end(offender: &mut Client, violation: &'static str) -> CheckResu
     loop {
         let Ok(received) = offender.next("the end of the connection").await else {
             let cause = EchoCause::ViolationTolerated { violation, waited: RESPONSE_TIMEOUT };
-            return Err(offender.fails_after_last(cause.into()));
+            return Err(offender.fails_after_last(cause));
         };
         match &received.event {
             ClientEvent::End(_) => return Ok(()),
             ClientEvent::Close(_) | ClientEvent::Ping(_) | ClientEvent::Pong(_) => {}
             answer => {
                 let cause = EchoCause::ViolationAnswered { violation, answer: answer.clone() };
-                return Err(offender.fails(cause.into(), &received));
+                return Err(offender.fails(cause, &received));
             }
         }
     }

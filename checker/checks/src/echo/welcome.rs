@@ -8,12 +8,14 @@ use harness::client::{
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Echo;
-use harness::failure::{Cause, EchoCause};
+use harness::failure::Cause;
+use harness::failure::echo::EchoCause;
 use harness::verdict::{CheckResult, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     requires: &["echo::handshake"],
-    hint: "Right after the handshake, and before anything is read, send Message::text(\"Welcome! Connection established.\").",
+    hint: "Right after the handshake, and before anything is read, send \
+           Message::text(\"Welcome! Connection established.\").",
     lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 4, messages: 4, ..MINIMUM },
     gate: Some(|ctx| Box::pin(any_message(ctx))),
@@ -21,7 +23,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// Checks that a message comes first, whatever its text is, and that another client can follow.
-pub(crate) async fn any_message(ctx: &mut TestContext) -> CheckResult {
+async fn any_message(ctx: &mut TestContext) -> CheckResult {
     for _ in 0..2 {
         let client = ctx.join().await?;
         ctx.leave(client).await;
@@ -54,7 +56,7 @@ async fn expect_no_second_message(ctx: &mut TestContext, client: &mut Client) ->
         && !resembles(text, &token)
     {
         let cause = EchoCause::SecondWelcome { text: text.clone() };
-        return Err(client.fails(cause.into(), &received));
+        return Err(client.fails(cause, &received));
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Client, ClientEvent, RESPONSE_TIMEOUT, Received, reply, text, timeout_on_busy_host};
+use super::{Client, ClientEvent, RESPONSE_TIMEOUT, Received, reply, timeout_on_busy_host};
 use crate::failure::{Awaited, Cause, Instead};
-use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
+use crate::verdict::{CheckError, CheckResult};
 use crate::wire::transcript::Highlight;
 
 impl Client {
@@ -74,26 +74,6 @@ impl Client {
         }
     }
 
-    /// Waits for a text message that must equal `expected`; `wanted` names it in the failure.
-    pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> CheckResult {
-        self.expect(text(expected).named(wanted.to_string())).await.map(|_| ())
-    }
-
-    /// Waits for the same text message `times` times in a row.
-    pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
-        for _ in 0..times {
-            match self.events.try_next() {
-                Some(Received { event: ClientEvent::Text(text), .. }) if text == expected => {}
-                Some(received) => {
-                    self.held_back.push_back(received);
-                    self.expect_text(expected, "one of many messages").await?;
-                }
-                None => self.expect_text(expected, "one of many messages").await?,
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for the reply to `message`.
     pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
         self.expect(reply(message)).await.map(|_| ())
@@ -132,9 +112,12 @@ impl Client {
         counts: impl Fn(&Received) -> bool,
         skip_messages: bool,
     ) -> CheckResult<(Instant, Vec<u8>)> {
+        let missing = |instead| Cause::Missing { awaited: Awaited::Ping, instead };
         let waiting = async {
             loop {
-                let received = self.next("a ping").await?;
+                let Some(received) = self.next_event().await else {
+                    return Err(self.fails_after_last(missing(Instead::Ended)));
+                };
                 let counts = counts(&received);
                 match received.event {
                     ClientEvent::Ping(payload) => {
@@ -145,13 +128,16 @@ impl Client {
                     }
                     ClientEvent::Pong(_) => {}
                     ClientEvent::Text(_) | ClientEvent::Binary(_) if skip_messages => {}
-                    _ => return Err(self.unexpected(&received, "a ping")),
+                    _ => {
+                        let event = Instead::Sent(received.event.clone());
+                        return Err(self.fails(missing(event), &received));
+                    }
                 }
             }
         };
         match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
             Some(result) => result,
-            None => Err(self.timed_out(Awaited::Ping)),
+            None => Err(self.fails_after_last(missing(Instead::Nothing(RESPONSE_TIMEOUT)))),
         }
     }
 
@@ -161,9 +147,7 @@ impl Client {
         let mut message = None;
         let waiting = async {
             loop {
-                let Ok(received) = self.next("the end of the TCP connection").await else {
-                    return None;
-                };
+                let received = self.next_event().await?;
                 match received.event {
                     ClientEvent::End(_) => return Some(received.at),
                     ClientEvent::Ping(_) => self.pings.push(received.at),
@@ -192,11 +176,6 @@ impl Client {
     }
 
     // Failures
-
-    /// Makes a failure that shows this client's conversation.
-    pub fn failure(&self, kind: FailureKind, summary: impl Into<String>) -> Failure {
-        Failure::new(kind, summary).about([self.number()])
-    }
 
     /// Returns the highlight for this event.
     pub fn mark(&self, received: &Received) -> Highlight {

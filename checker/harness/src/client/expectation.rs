@@ -17,6 +17,7 @@ pub struct Expectation {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ExpectedEvent {
+    AnyText,
     Text(String),
     Pong(Vec<u8>),
     Close(u16),
@@ -39,6 +40,11 @@ pub fn reply(message: &str) -> Expectation {
 pub fn text(expected: &str) -> Expectation {
     let awaited = Awaited::Named("a text message".into());
     Expectation::new(ExpectedEvent::Text(expected.to_string()), awaited)
+}
+
+/// Expects a text message, whatever it says. `name` is a noun phrase.
+pub fn any_text(name: impl Into<Cow<'static, str>>) -> Expectation {
+    Expectation::new(ExpectedEvent::AnyText, Awaited::Named(name.into()))
 }
 
 /// Expects a pong with this payload. Pongs with another payload are passed over: they are legal
@@ -88,6 +94,7 @@ impl Expectation {
 
     fn is_met_by(&self, event: &ClientEvent) -> bool {
         match (&self.event, event) {
+            (ExpectedEvent::AnyText, ClientEvent::Text(_)) => true,
             (ExpectedEvent::Text(expected), ClientEvent::Text(got)) => expected == got,
             (ExpectedEvent::Pong(expected), ClientEvent::Pong(got)) => expected == got,
             (ExpectedEvent::Close(expected), ClientEvent::Close(got)) => Some(*expected) == *got,
@@ -128,19 +135,33 @@ impl Client {
         Err(self.fails(expectation.cause(&received.event), &received))
     }
 
+    /// Waits until the expectation has been met this many times in a row.
+    pub async fn expect_times(&mut self, times: usize, expectation: &Expectation) -> CheckResult {
+        for _ in 0..times {
+            match self.held_back.pop_front().or_else(|| self.events.try_next()) {
+                Some(received) if expectation.is_met_by(&received.event) => {}
+                received => {
+                    self.held_back.extend(received);
+                    self.expect(expectation.clone()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for the end of the TCP connection. Events until then are passed over.
     pub async fn expect_disconnect(&mut self) -> CheckResult {
         self.end().await.map(|_| ())
     }
 
     /// Makes a failure with this cause, and marks this event.
-    pub fn fails(&self, cause: Cause, received: &Received) -> CheckError {
+    pub fn fails(&self, cause: impl Into<Cause>, received: &Received) -> CheckError {
         Failure::caused(cause).about([self.number()]).at(self.mark(received)).into()
     }
 
     /// Makes a failure with this cause, and marks the last event: the missing one should have
     /// followed it.
-    pub fn fails_after_last(&self, cause: Cause) -> CheckError {
+    pub fn fails_after_last(&self, cause: impl Into<Cause>) -> CheckError {
         let last = Highlight::Last { connection: self.number() };
         Failure::caused(cause).about([self.number()]).at(last).into()
     }

@@ -1,11 +1,15 @@
 //! Failures of a server, as data. The checker's `report` renders them in words.
 
-mod echo;
+pub mod echo;
+pub mod heartbeat;
+pub mod room;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-pub use self::echo::{Disturbance, EchoCause, LogLine};
+use self::echo::EchoCause;
+use self::heartbeat::HeartbeatCause;
+use self::room::RoomCause;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -92,6 +96,8 @@ pub enum Cause {
         /// The server's code.
         got: Option<u16>,
     },
+    /// The server's heartbeats are wrong.
+    Heartbeat(HeartbeatCause),
     /// The server's process ended.
     ProcessEnded {
         /// Its exit status.
@@ -113,6 +119,8 @@ pub enum Cause {
     },
     /// A cause that only checks of `echo` find.
     Echo(EchoCause),
+    /// A failure in a room of several clients.
+    Room(RoomCause),
 }
 
 impl From<EchoCause> for Cause {
@@ -140,10 +148,29 @@ impl Cause {
             Cause::WrongText { .. } | Cause::WrongPong { .. } => FailureKind::WrongMessage,
             Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
             Cause::StillOpen { .. } => FailureKind::StillOpen,
+            Cause::Heartbeat(cause) => cause.kind(),
             Cause::ProcessEnded { .. } => FailureKind::Died,
             Cause::NotAccepting(_) => FailureKind::DoesNotStart,
             Cause::UpgradeRefused { .. } => FailureKind::Handshake,
             Cause::Echo(cause) => cause.kind(),
+            Cause::Room(cause) => cause.kind(),
         }
+    }
+
+    /// Returns true if no delay of a busy host explains the failure.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Cause::Heartbeat(cause) if cause.is_certain())
+    }
+}
+
+impl From<HeartbeatCause> for Cause {
+    fn from(cause: HeartbeatCause) -> Self {
+        Cause::Heartbeat(cause)
+    }
+}
+
+impl From<RoomCause> for Cause {
+    fn from(cause: RoomCause) -> Self {
+        Cause::Room(cause)
     }
 }

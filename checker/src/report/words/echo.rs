@@ -1,7 +1,7 @@
 //! Renders the causes that only checks of `echo` find.
 
 use harness::client::{WELCOME, describe};
-use harness::failure::{Disturbance, EchoCause, LogLine};
+use harness::failure::echo::{Disturbance, EchoCause, LogLine};
 use harness::verdict::FailureKind;
 use harness::wire::transcript::quoted;
 

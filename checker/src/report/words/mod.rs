@@ -1,6 +1,8 @@
 //! Renders a failure in words. No other module turns a failure's data into sentences.
 
 mod echo;
+mod heartbeat;
+mod room;
 
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ pub fn words(failure: &Failure) -> Words {
             when: failure.when.join(", "),
             expected: failure.expected.clone(),
             got: failure.got.clone(),
-            literal: failure.literal,
+            literal: false,
         };
     };
     let (headline, expected, got) = sentence(cause);
@@ -44,7 +46,7 @@ pub fn words(failure: &Failure) -> Words {
             format!("{when}, for every client")
         };
     }
-    Words { headline, when, expected, got, literal: matches!(cause, Cause::WrongText { .. }) }
+    Words { headline, when, expected, got, literal: is_literal(cause) }
 }
 
 /// Returns advice that fits the cause better than the check's own hint.
@@ -61,7 +63,9 @@ pub fn hint(cause: &Cause) -> Option<&'static str> {
 }
 
 /// Headline, expected and got.
-fn sentence(cause: &Cause) -> (String, String, String) {
+type Sentence = (String, String, String);
+
+fn sentence(cause: &Cause) -> Sentence {
     match cause {
         Cause::Missing { awaited, instead } => {
             let headline = match instead {
@@ -117,6 +121,7 @@ fn sentence(cause: &Cause) -> (String, String, String) {
             "a close frame without a code, or with code 1000".to_string(),
             close(*got),
         ),
+        Cause::Heartbeat(cause) => heartbeat::sentence(cause),
         Cause::ProcessEnded { status, noticed } => {
             let (_, expected, got) = sentence(noticed);
             let status = status.replace(": ", " ");
@@ -149,6 +154,16 @@ fn sentence(cause: &Cause) -> (String, String, String) {
             status_line.clone(),
         ),
         Cause::Echo(cause) => echo::sentence(cause),
+        Cause::Room(cause) => room::sentence(cause),
+    }
+}
+
+fn is_literal(cause: &Cause) -> bool {
+    match cause {
+        Cause::WrongText { .. } => true,
+        Cause::Room(cause) => room::is_literal(cause),
+        Cause::ProcessEnded { noticed, .. } => is_literal(noticed),
+        _ => false,
     }
 }
 
@@ -169,6 +184,7 @@ fn expected(awaited: &Awaited) -> String {
         Awaited::UpgradeResponse => "HTTP/1.1 101 Switching Protocols".to_string(),
         Awaited::Welcome => format!("the text {}", quoted(WELCOME)),
         Awaited::ReplyTo(message) => format!("the text {}", quoted(&reply_to(message))),
+        Awaited::Pong(payload) => pong(payload),
         _ => noun(awaited),
     }
 }
@@ -189,7 +205,7 @@ fn noun(awaited: &Awaited) -> String {
         Awaited::Named(name) => name.to_string(),
         Awaited::ReplyNumber { number, of } => format!("the reply to message {number} of {of}"),
         Awaited::Ping => "a ping".to_string(),
-        Awaited::Pong(payload) => pong(payload),
+        Awaited::Pong(_) => "a pong with the ping's payload".to_string(),
         Awaited::Close(None) => "a close frame".to_string(),
         Awaited::Close(code) => close(*code),
         Awaited::Disconnect => "the end of the TCP connection".to_string(),

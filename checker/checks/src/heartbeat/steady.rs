@@ -34,7 +34,7 @@ const SUSPICIOUS: f64 = 0.035;
 /// The largest standard deviation of regular gaps, and the smallest typical deviation of irregular
 /// ones, as shares of an interval.
 const IRREGULAR: f64 = 0.1;
-const TYPICAL: f64 = 0.06;
+const TYPICAL: f64 = 0.08;
 
 async fn steady(ctx: &mut TestContext) -> CheckResult {
     let (crowded, mut clients) = try_join(ctx.second_server(), ctx.join_many(2)).await?;

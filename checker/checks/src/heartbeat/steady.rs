@@ -19,7 +19,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::alive", "heartbeat::interval"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Create the interval once, before the loop: made anew in each turn of select! it starts from zero each time.",
+    hint: "Create the interval once, before the loop. An interval that is made in each turn of \
+           select! starts from zero each time.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 3, pings: 20, ..MINIMUM },
     ..check("heartbeat::steady", Heartbeat, include_str!("steady.md"), |ctx| Box::pin(steady(ctx)))

@@ -87,7 +87,7 @@ async fn costs_bounded_memory(ctx: &mut TestContext, flood: &mut Flood) -> Check
     Err(Failure::caused(cause).into())
 }
 
-/// Returns the growth of another server under the same flood, with a reader in the place of the slow
+/// Returns the growth of another server under the same flood, with a reader in place of the slow
 /// client.
 async fn growth_without_slow_client(ctx: &TestContext) -> CheckResult<u64> {
     let mut control = ctx.second_server().await?;

@@ -122,7 +122,7 @@ pub(super) fn sentence(cause: &RoomCause) -> Sentence {
     }
 }
 
-/// Whether `expected` and `got` are texts to compare character by character.
+/// Returns true if `expected` and `got` are texts to compare character by character.
 pub(super) fn is_literal(cause: &RoomCause) -> bool {
     match cause {
         RoomCause::Delivery { instead, .. } | RoomCause::Sequence { instead, .. } => {

@@ -13,8 +13,8 @@ use baseline::transports::remote::RemoteServer;
 use checker::cli::{CliError, TargetArg, UNKNOWN, commanded, exercise, progress};
 use harness::exercise::{Exercise, Target};
 use play::page;
+use play::server_under_test::{ServerUnderTest, Source};
 use play::session::Session;
-use play::subject::{Source, Subject};
 
 /// How many ports above a taken one are tried, to suggest a free one.
 const PORTS_TRIED: u16 = 50;
@@ -71,12 +71,12 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
     let local = listener.local_addr().map_err(io_error)?;
     let (source, name, path) = source(args).await?;
     let interval = args.url.is_none().then(|| Duration::from_millis(args.interval));
-    let subject = Subject::new(source, name, interval);
+    let server = ServerUnderTest::new(source, name, interval);
     let clients = if args.exercise == Exercise::Broadcast { 2 } else { 1 };
-    let session = Session::new(args.host, path, clients, subject.clone());
+    let session = Session::new(args.host, path, clients, server.clone()).map_err(io_error)?;
     let announce = async {
         progress("building …");
-        subject.settled().await;
+        server.wait_for_start().await;
         progress("");
         if !args.host.is_loopback() {
             let _ = writeln!(
@@ -93,13 +93,13 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
         if !args.watch {
             return std::future::pending().await;
         }
-        Arc::clone(&subject).watch().await
+        Arc::clone(&server).watch().await
     };
     tokio::select! {
         served = page::serve(listener, session.clone()) => served.map_err(io_error),
-        compared = session.beside.run(&session.journal) => compared.map_err(io_error),
+        compared = session.polling.run(&session.log) => compared.map_err(io_error),
         watched = watch => watched.map_err(|error| CliError::new(UNKNOWN, error)),
-        () = subject.keep() => Ok(()),
+        () = server.keep_running() => Ok(()),
         () = announce => Ok(()),
     }
 }
@@ -133,7 +133,7 @@ async fn source(args: &PlayArgs) -> Result<(Source, String, String), CliError> {
         endpoint.connect().await.map_err(|error| {
             CliError::new(UNKNOWN, format!("nothing answers at {url}: {error}"))
         })?;
-        return Ok((Source::Far(endpoint), url.clone(), path));
+        return Ok((Source::Remote(endpoint), url.clone(), path));
     }
     let root = "/".to_string();
     if let Some(command) = &args.command {

@@ -1,4 +1,4 @@
-//! The socket between the page and the playground: JSON, one object a message.
+//! The WebSocket between the page and this program. Each message is a JSON object.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,71 +13,71 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::own_client::{ClientCommand, run_client};
 use crate::session::Session;
-use crate::speaker::{Order, speak};
 
-/// So often a page is told what is new on the wire.
-const NEWS: Duration = Duration::from_millis(40);
-/// So often it is told how the server is.
-const STATE: Duration = Duration::from_millis(500);
-/// Of what is new, so many events at most are sent to a page at a time.
+/// The time between two updates of the events.
+const NEWS_INTERVAL: Duration = Duration::from_millis(40);
+/// The time between two updates of the server's state.
+const STATE_INTERVAL: Duration = Duration::from_millis(500);
+/// The most events of an update.
 const MOST_NEWS: usize = 1_000;
 
-/// What a page asks for.
+/// A command of the page.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 enum Command {
-    /// A lane for one more client.
+    /// Adds a client.
     Add,
-    /// The client and its lane go.
+    /// Removes a client.
     Remove { client: usize },
-    /// The cable is pulled, or plugged in again.
+    /// Cuts a client's link, or restores it.
     Cut { client: usize, cut: bool },
-    /// The cable's length, in milliseconds each way.
+    /// Sets the latency of a client's link, in milliseconds each way.
     Latency { client: usize, millis: u64 },
-    /// How many bytes the client reads in a second; 0 for all there are.
+    /// Sets the bytes that a client reads in a second; 0 for all there are.
     Slow { client: usize, rate: u32 },
-    /// The checker's own client sends this in fragments.
+    /// Sends this text in fragments through the checker's own client.
     Fragments { text: String, parts: usize },
-    /// The checker's own client says goodbye.
+    /// Closes the checker's own client.
     CloseOwn,
-    /// The server is built and started again.
+    /// Builds and starts the server again.
     Restart,
-    /// One event, with all of it that is kept.
+    /// Asks for an event with all of it that is kept.
     Event { id: u64 },
-    /// Polls so often beside the push, in milliseconds; 0 for not at all.
+    /// Polls at this interval beside push, in milliseconds; 0 for not at all.
     Poll { millis: u64 },
 }
 
-/// The checker's own client of one page.
-struct Own {
+/// The checker's own client of a page.
+struct OwnClient {
     client: usize,
-    orders: mpsc::UnboundedSender<Order>,
-    speaking: tokio::task::JoinHandle<()>,
+    commands: mpsc::UnboundedSender<ClientCommand>,
+    running: tokio::task::JoinHandle<()>,
 }
 
-/// One page.
+/// An open page.
 struct Page {
     session: Arc<Session>,
     clients: Vec<usize>,
-    own: Option<Own>,
-    answers: mpsc::UnboundedSender<Value>,
+    own: Option<OwnClient>,
+    replies: mpsc::UnboundedSender<Value>,
 }
 
-/// Tells a page and listens to it, until it is closed.
-pub async fn talk(
+/// Carries out a page's commands and sends it updates until it is closed.
+pub(crate) async fn run_control(
     session: Arc<Session>,
     mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>,
 ) {
-    let (answers, mut waiting) = mpsc::unbounded_channel();
-    let mut page = Page { session: session.clone(), clients: Vec::new(), own: None, answers };
-    let mut cursor = session.journal.end();
-    let (mut news, mut state) = (interval(NEWS), interval(STATE));
+    let (replies, mut waiting) = mpsc::unbounded_channel();
+    let mut page = Page { session: session.clone(), clients: Vec::new(), own: None, replies };
+    let mut cursor = session.log.end();
+    let (mut news, mut state) = (interval(NEWS_INTERVAL), interval(STATE_INTERVAL));
     news.set_missed_tick_behavior(MissedTickBehavior::Delay);
     state.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let hello =
         json!({ "type": "hello", "path": session.path, "clients": session.clients_at_start });
-    let mut told = BTreeMap::new();
+    let mut last_states = BTreeMap::new();
     let mut out = vec![hello];
     loop {
         for message in out.drain(..) {
@@ -86,23 +86,23 @@ pub async fn talk(
             }
         }
         tokio::select! {
-            heard = socket.next() => match heard {
+            message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(command) => page.obey(command).await,
-                    Err(error) => out.push(complaint(&format!("the page asked for what nobody knows: {error}"))),
+                    Ok(command) => page.run(command).await,
+                    Err(error) => out.push(complaint(format!("unknown command: {error}"))),
                 },
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => {}
             },
-            answer = waiting.recv() => out.extend(answer),
-            _ = news.tick() => out.extend(session.journal.news(&mut cursor, MOST_NEWS)),
+            reply = waiting.recv() => out.extend(reply),
+            _ = news.tick() => out.extend(session.log.news(&mut cursor, MOST_NEWS)),
             _ = state.tick() => {
-                // What has not changed needs no repeating.
-                for now in [session.subject.told(session.connections()), session.beside.told()] {
-                    let kind = now["type"].to_string();
-                    if told.get(&kind) != Some(&now) {
-                        out.push(now.clone());
-                        told.insert(kind, now);
+                let server = session.server.to_json(session.connections());
+                for state in [server, session.polling.to_json()] {
+                    let kind = state["type"].to_string();
+                    if last_states.get(&kind) != Some(&state) {
+                        out.push(state.clone());
+                        last_states.insert(kind, state);
                     }
                 }
             }
@@ -110,114 +110,115 @@ pub async fn talk(
     }
 }
 
-fn complaint(why: &str) -> Value {
-    json!({ "type": "complaint", "text": why })
+fn complaint(reason: String) -> Value {
+    json!({ "type": "complaint", "text": reason })
 }
 
 impl Page {
-    async fn obey(&mut self, command: Command) {
+    async fn run(&mut self, command: Command) {
         let session = &self.session;
         match command {
             Command::Add => {
-                if let Some((client, port)) = self.add().await {
-                    self.answer(json!({ "type": "client", "client": client, "port": port }));
+                if let Some((client, port)) = self.add_client().await {
+                    self.reply(json!({ "type": "client", "client": client, "port": port }));
                 }
             }
             Command::Remove { client } => {
-                session.remove(client);
-                self.clients.retain(|mine| *mine != client);
+                session.remove_client(client);
+                self.clients.retain(|other| *other != client);
                 if self.own.as_ref().is_some_and(|own| own.client == client) {
                     self.own = None;
                 }
             }
-            Command::Cut { client, cut } => session.turn(client, |knobs| knobs.cut = cut),
+            Command::Cut { client, cut } => session.change_link(client, |link| link.cut = cut),
             Command::Latency { client, millis } => {
-                session.turn(client, |knobs| {
-                    knobs.latency = Duration::from_millis(millis.min(10_000))
-                });
+                let latency = Duration::from_millis(millis.min(10_000));
+                session.change_link(client, |link| link.latency = latency);
             }
             Command::Slow { client, rate } => {
-                session.turn(client, |knobs| knobs.slow = (rate > 0).then_some(rate));
+                session.change_link(client, |link| link.read_rate = (rate > 0).then_some(rate));
             }
-            Command::Fragments { text, parts } => self.fragments(text, parts).await,
+            Command::Fragments { text, parts } => self.send_fragments(text, parts).await,
             Command::CloseOwn => {
                 if let Some(own) = &self.own {
-                    let _ = own.orders.send(Order::Close);
+                    let _ = own.commands.send(ClientCommand::Close);
                 }
             }
-            Command::Restart => session.subject.restart(),
+            Command::Restart => session.server.restart(),
             Command::Event { id } => {
-                let event = session.journal.event(id);
-                self.answer(json!({ "type": "event", "id": id, "event": event }));
+                let event = session.log.event(id);
+                self.reply(json!({ "type": "event", "id": id, "event": event }));
             }
             Command::Poll { millis } => {
-                // Faster than that, the page would measure itself.
+                // At a shorter interval the page would measure itself.
                 let every = (millis > 0).then(|| Duration::from_millis(millis.clamp(20, 60_000)));
-                session.beside.poll_every(every);
+                session.polling.poll_every(every);
             }
         }
     }
 
-    async fn add(&mut self) -> Option<(usize, u16)> {
-        match self.session.add().await {
+    async fn add_client(&mut self) -> Option<(usize, u16)> {
+        match self.session.add_client().await {
             Ok((client, port)) => {
                 self.clients.push(client);
                 Some((client, port))
             }
             Err(error) => {
-                self.answer(complaint(&format!("no further client: {error}")));
+                self.reply(complaint(format!("no further client: {error}")));
                 None
             }
         }
     }
 
-    async fn fragments(&mut self, text: String, parts: usize) {
-        let order = Order::Fragments(text, parts);
-        let order = match &self.own {
-            Some(own) => match own.orders.send(order) {
+    /// Sends the text through the checker's own client, which is started if there is none.
+    async fn send_fragments(&mut self, text: String, parts: usize) {
+        let command = ClientCommand::SendFragments(text, parts);
+        let command = match &self.own {
+            Some(own) => match own.commands.send(command) {
                 Ok(()) => return,
-                // It has left since; another one comes.
-                Err(back) => back.0,
+                // It has disconnected meanwhile. Another one is started.
+                Err(unsent) => unsent.0,
             },
-            None => order,
+            None => command,
         };
         if let Some(gone) = self.own.take() {
-            self.session.remove(gone.client);
+            self.session.remove_client(gone.client);
         }
-        let Some((client, port)) = self.add().await else { return };
-        self.answer(json!({ "type": "own", "client": client }));
-        let (orders, received) = mpsc::unbounded_channel();
-        let _ = orders.send(order);
-        let (near, url) =
-            (self.session.near(port), format!("ws://localhost:{port}{}", self.session.path));
-        let answers = self.answers.clone();
-        let speaking = tokio::spawn(async move {
-            let hear = |text: String| {
+        let Some((client, port)) = self.add_client().await else { return };
+        self.reply(json!({ "type": "own", "client": client }));
+        let (commands, incoming) = mpsc::unbounded_channel();
+        let _ = commands.send(command);
+        let address = self.session.lane_address(port);
+        let url = format!("ws://localhost:{port}{}", self.session.path);
+        let replies = self.replies.clone();
+        let running = tokio::spawn(async move {
+            let received = |text: String| {
                 let _ =
-                    answers.send(json!({ "type": "own-heard", "client": client, "text": text }));
+                    replies.send(json!({ "type": "own-heard", "client": client, "text": text }));
             };
-            let why = speak(near, url, received, hear).await.err();
-            let _ = answers.send(json!({ "type": "own-left", "client": client, "why": why }));
+            let error = run_client(address, url, incoming, received).await.err();
+            let reason = error.map(|error| error.to_string());
+            let _ = replies.send(json!({ "type": "own-left", "client": client, "why": reason }));
         });
-        self.own = Some(Own { client, orders, speaking });
+        self.own = Some(OwnClient { client, commands, running });
     }
 
-    fn answer(&self, answer: Value) {
-        // Whoever asked is gone when nobody waits.
-        let _ = self.answers.send(answer);
+    fn reply(&self, reply: Value) {
+        // An error means that the page is closed.
+        let _ = self.replies.send(reply);
     }
 }
 
-impl Drop for Own {
+impl Drop for OwnClient {
     fn drop(&mut self) {
-        self.speaking.abort();
+        self.running.abort();
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
         for client in &self.clients {
-            self.session.remove(*client);
+            self.session.remove_client(*client);
         }
     }
 }

@@ -1,38 +1,36 @@
-//! One direction of a connection, taken apart without losing a byte: what a frame's header says (RFC 6455, section
-//! 5.2), and the bytes in which it says so.
+//! Decodes one direction of a connection into frames (RFC 6455, section 5.2), and keeps the bytes of
+//! each header.
 //!
-//! The checks read frames through tungstenite, which refuses reserved opcodes and forgets the bytes that it has read. A
-//! page that names every bit needs both.
+//! The checks decode frames with tungstenite, which refuses reserved opcodes and does not keep the
+//! header's bytes. A page that names each bit needs both.
 
 use harness::wire::frame::apply_mask;
 
-/// The longest HTTP head that is still taken for one, in bytes.
+/// The longest HTTP head, in bytes. Longer ones count as garbage.
 const LONGEST_HEAD: usize = 16 * 1024;
-/// Of what is no frame, so many bytes are shown.
+/// The bytes of a body or of garbage that are kept.
 const SHOWN: usize = 256;
 
 /// A frame's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The last frame of its message.
+    /// Set on the last frame of a message.
     pub fin: bool,
-    /// RSV1 to RSV3.
+    /// The reserved bits RSV1 to RSV3.
     pub rsv: [bool; 3],
     /// The opcode, 0 to 15.
     pub opcode: u8,
     /// The masking key, if the frame is masked.
     pub mask: Option<[u8; 4]>,
-    /// Length of the payload in bytes.
+    /// The length of the payload in bytes.
     pub len: u64,
     /// The header's own bytes, 2 to 14 of them.
     pub bytes: Vec<u8>,
 }
 
 impl Header {
-    /// Reads a header; `None` if these bytes end before it does.
-    ///
-    /// # Errors
-    /// When the length can't be one: its first bit is set.
+    /// Decodes a header. Returns `None` if more bytes are needed, and an error if the length is
+    /// invalid.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, &'static str> {
         let [first, second, ..] = *bytes else { return Ok(None) };
         let extended = match second & 0x7f {
@@ -50,7 +48,7 @@ impl Header {
             _ => bytes[2..2 + extended].iter().fold(0, |len, byte| len << 8 | u64::from(*byte)),
         };
         if len >> 63 != 0 {
-            return Err("a length of 64 bits whose first is set (section 5.2 wants 0)");
+            return Err("the first bit of a 64-bit length is set (section 5.2 requires 0)");
         }
         let mask = masked.then(|| [bytes[end - 4], bytes[end - 3], bytes[end - 2], bytes[end - 1]]);
         Ok(Some(Header {
@@ -63,7 +61,7 @@ impl Header {
         }))
     }
 
-    /// The opcode's name as RFC 6455 has it.
+    /// Returns the opcode's name in RFC 6455.
     pub fn kind(&self) -> &'static str {
         match self.opcode {
             0x0 => "continuation",
@@ -77,25 +75,25 @@ impl Header {
     }
 }
 
-/// A frame as it was on the wire.
+/// A frame with the bytes of its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What its header says.
+    /// The header.
     pub header: Header,
-    /// The payload, unmasked, or as much of its beginning as is kept.
+    /// The beginning of the payload, unmasked.
     pub payload: Vec<u8>,
 }
 
-/// What a [`Dissector`] found.
+/// A part of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// The HTTP request or response that opens the connection.
     Head(String),
-    /// The beginning of what follows an HTTP response that is not a `101`.
+    /// The beginning of the body of an HTTP response other than `101`.
     Body(String),
     /// A frame.
     Frame(Frame),
-    /// Bytes that are none of these, and why not.
+    /// Bytes that cannot be decoded, and the reason.
     Garbage(Vec<u8>, &'static str),
 }
 
@@ -106,24 +104,24 @@ enum Phase {
     Unreadable,
 }
 
-/// Takes one direction of a WebSocket connection apart, in pieces of any size.
+/// Decodes one direction of a WebSocket connection.
 pub struct Dissector {
     phase: Phase,
     keep: usize,
 }
 
 impl Dissector {
-    /// Begins with an HTTP head; keeps the first `keep` bytes of each payload.
+    /// Starts before the HTTP head. Keeps the first `keep` bytes of each payload.
     pub fn new(keep: usize) -> Self {
         Dissector { phase: Phase::Head(Vec::new()), keep }
     }
 
-    /// Begins after the handshake.
+    /// Starts after the handshake.
     pub fn after_handshake(keep: usize) -> Self {
         Dissector { phase: Phase::Header(Vec::new()), keep }
     }
 
-    /// Takes the next bytes of the stream and hands over what they complete.
+    /// Decodes the next bytes of the stream and emits the pieces that they complete.
     pub fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
         while !bytes.is_empty() {
             let phase = std::mem::replace(&mut self.phase, Phase::Unreadable);
@@ -186,8 +184,8 @@ fn read_header<'a>(
             }
             (Phase::Payload(frame, len), &bytes[used..])
         }
-        Err(why) => {
-            emit(Piece::Garbage(seen, why));
+        Err(reason) => {
+            emit(Piece::Garbage(seen, reason));
             (Phase::Unreadable, &[])
         }
     }

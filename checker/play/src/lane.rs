@@ -1,97 +1,124 @@
-//! A lane: a port of its own for each client, so that the tap knows whose connection it sees, and everything that a
-//! browser says goes through untouched.
+//! The way of one client to the server: a port of its own, so that each connection can be told
+//! from those of the other clients without a change to its bytes.
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::cable::{Cable, Knobs};
-use crate::journal::{Journal, Way, What};
-use baseline::transports::proxy::Endpoint;
+use crate::event_log::{EventKind, EventLog};
+use crate::link_observer::LinkObserver;
+use baseline::origin;
+use baseline::transports::clock::Clock;
+use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
 
-/// Where the server listens; `None` while there is none.
+/// The server's addresses; `None` while it does not run.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;
 
-/// One client's way to the server, as long as it lives.
+/// The parts that the lanes of all clients share.
+#[derive(Clone)]
+pub struct Network {
+    /// Where the server listens.
+    pub upstream: Upstream,
+    /// Delays bytes.
+    pub clock: Clock,
+    /// Records events.
+    pub log: Arc<EventLog>,
+    /// The number of open connections.
+    pub open: Arc<AtomicUsize>,
+}
+
+/// The lane of a client. Its connections are closed on drop.
 pub struct Lane {
     /// The client's number, from 1.
     pub client: usize,
-    /// The port at which the client connects.
+    /// The port to which the client connects.
     pub port: u16,
-    journal: Arc<Journal>,
-    knobs: watch::Sender<Knobs>,
+    log: Arc<EventLog>,
+    link: watch::Sender<Link>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Lane {
-    /// A lane for this client at any free port of `host`; `open` counts the connections that it has.
-    ///
-    /// # Errors
-    /// When no port can be had.
-    pub async fn open(
-        host: IpAddr,
-        client: usize,
-        upstream: Upstream,
-        journal: Arc<Journal>,
-        open: Arc<AtomicUsize>,
-    ) -> io::Result<Self> {
+    /// Opens a lane for this client at any free port of `host`.
+    pub async fn open(host: IpAddr, client: usize, network: Network) -> io::Result<Self> {
         let listener = TcpListener::bind((host, 0)).await?;
         let port = listener.local_addr()?.port();
-        let knobs = watch::Sender::new(Knobs::default());
-        let serving = tokio::spawn(serve(
-            listener,
-            client,
-            upstream,
-            journal.clone(),
-            knobs.subscribe(),
-            open,
-        ));
-        Ok(Lane { client, port, journal, knobs, serving })
+        let log = network.log.clone();
+        let link = watch::Sender::new(Link::default());
+        let serving = tokio::spawn(serve(listener, client, network, link.subscribe()));
+        Ok(Lane { client, port, log, link, serving })
     }
 
-    /// Changes what is done to the cable, and says so in the journal.
-    pub fn turn(&self, how: impl FnOnce(&mut Knobs)) {
-        let before = *self.knobs.borrow();
+    /// Changes the client's link, and records the change.
+    pub fn change_link(&self, change: impl FnOnce(&mut Link)) {
+        let before = *self.link.borrow();
         let mut after = before;
-        how(&mut after);
+        change(&mut after);
         if before == after {
             return;
         }
-        let words = if before.cut != after.cut {
-            if after.cut {
-                "cable pulled: nothing goes through, nobody is told"
-            } else {
-                "cable plugged in again"
-            }
-            .to_string()
-        } else if before.latency != after.latency {
-            format!("latency {} ms each way", after.latency.as_millis())
-        } else {
-            match after.slow {
-                Some(rate) => format!("the client reads {rate} bytes a second"),
-                None => "the client reads all there is".to_string(),
-            }
-        };
-        self.journal.record(self.client, 0, Way::Up, What::Cable(words));
-        self.knobs.send_replace(after);
+        let change = describe_change(before, after);
+        self.log.record(self.client, 0, Direction::Up, EventKind::Link(change));
+        self.link.send_replace(after);
+    }
+}
+
+fn describe_change(before: Link, after: Link) -> String {
+    if before.cut != after.cut {
+        let cut = "cable pulled: nothing goes through, and no side is told";
+        return if after.cut { cut } else { "cable plugged in again" }.to_string();
+    }
+    if before.latency != after.latency {
+        return format!("latency {} ms each way", after.latency.as_millis());
+    }
+    match after.read_rate {
+        Some(rate) => format!("the client reads {rate} bytes a second"),
+        None => "the client reads all there is".to_string(),
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        // With it end its cables: their sockets are closed.
         self.serving.abort();
     }
 }
 
-struct Counted(Arc<AtomicUsize>);
+/// The answer to a page of another origin.
+const FORBIDDEN: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-impl Drop for Counted {
+/// Returns whether the request comes from the playground's page or from no page at all. A browser
+/// always sends `Origin` with an upgrade request, and sends the request in one write.
+async fn is_allowed(near: &TcpStream) -> bool {
+    let mut head = vec![0; 64 * 1024];
+    let length = near.peek(&mut head).await.unwrap_or_default();
+    let head = String::from_utf8_lossy(&head[..length]);
+    let value = |name: &str| {
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let mut named = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.trim())
+    };
+    let origin = value("Origin");
+    origin.is_none() || origin::is_allowed(value("Host").unwrap_or_default(), origin)
+}
+
+/// Counts an open connection until it is dropped.
+struct OpenConnection(Arc<AtomicUsize>);
+
+impl OpenConnection {
+    fn count(open: Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(open)
+    }
+}
+
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -100,30 +127,34 @@ impl Drop for Counted {
 async fn serve(
     listener: TcpListener,
     client: usize,
-    upstream: Upstream,
-    journal: Arc<Journal>,
-    knobs: watch::Receiver<Knobs>,
-    open: Arc<AtomicUsize>,
+    network: Network,
+    link: watch::Receiver<Link>,
 ) {
-    let mut cables = JoinSet::new();
+    let mut connections = JoinSet::new();
     let mut connection = 0;
-    while let Ok((near, _)) = listener.accept().await {
-        while cables.try_join_next().is_some() {}
+    while let Ok((mut near, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
         connection += 1;
+        let (Network { upstream, clock, log, open }, link) = (network.clone(), link.clone());
         let server = upstream.borrow().clone();
-        let (journal, knobs, open) = (journal.clone(), knobs.clone(), open.clone());
-        cables.spawn(async move {
+        connections.spawn(async move {
             let far = match server {
+                _ if !is_allowed(&near).await => {
+                    let _ = near.write_all(FORBIDDEN).await;
+                    Err("a page of another origin asked for it".to_string())
+                }
                 Some(server) => server.connect().await.map_err(|error| error.to_string()),
                 None => Err("it is not running".to_string()),
             };
             match far {
                 Ok(far) => {
-                    open.fetch_add(1, Ordering::Relaxed);
-                    let _counted = Counted(open);
-                    Cable::new(client, connection, journal, knobs).run(near, far).await;
+                    let _open = OpenConnection::count(open);
+                    let observer = LinkObserver::new(client, connection, log);
+                    forward(near, far, link, clock, observer).await;
                 }
-                Err(why) => drop(journal.record(client, connection, Way::Down, What::Refused(why))),
+                Err(reason) => {
+                    log.record(client, connection, Direction::Down, EventKind::Refused(reason));
+                }
             }
         });
     }

@@ -1,16 +1,17 @@
-//! The playground: a page on which the wire is seen live, and on which one can pull the cable.
+//! The playground: a page that shows each frame between clients and a server, and can cut, delay
+//! and throttle a client's link.
 //!
-//! [`subject`] keeps the server under test running, a [`lane`] with its [`cable`] stands between each client and that
-//! server, the [`journal`] remembers what went over, [`page`] serves the page, and [`control`] is the socket by which
-//! the page is told and tells.
+//! [`server_under_test`] keeps the server running. Each client connects through a [`lane`] of its
+//! own, which records into the [`event_log`]. [`page`] serves the page, and [`control`] is the
+//! WebSocket between the page and this program.
 
-pub mod beside;
-pub mod cable;
 pub mod control;
 pub mod dissect;
-pub mod journal;
+pub mod event_log;
 pub mod lane;
+pub mod link_observer;
+pub mod own_client;
 pub mod page;
+pub mod polling_comparison;
+pub mod server_under_test;
 pub mod session;
-pub mod speaker;
-pub mod subject;

@@ -1,151 +1,164 @@
-//! Serves the page, its control socket and the file that is saved.
+//! Serves the page, its control socket and the saved file.
 //!
-//! Any page that the browser has open can reach this port. So what drives the playground, or tells what went over
-//! its wire, takes a token, which is in the page's address only; the socket also looks at `Origin`, and everything
-//! at `Host`, so that no name of somebody else's that leads here counts as ours.
+//! Any other page in the browser can reach this port. So the control socket and the saved file need
+//! the token from the page's address. The control socket also checks `Origin`. All requests check
+//! `Host`, against DNS rebinding: a foreign name may resolve to this machine.
 
-use std::net::IpAddr;
+use std::io;
 use std::sync::Arc;
 
-use hyper::header::{self, HeaderValue};
-use hyper::{HeaderMap, Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use hyper_tungstenite::upgrade;
+use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::control::talk;
+use crate::control::run_control;
 use crate::session::Session;
-use baseline::http::{self, Request, Response, header as text, parameter, response, text_response};
+use baseline::origin;
 
-const FILES: &[(&str, &str, &str)] = &[
-    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-    ("/main.js", "text/javascript; charset=utf-8", include_str!("page/main.js")),
-    ("/control.js", "text/javascript; charset=utf-8", include_str!("page/control.js")),
-    ("/clients.js", "text/javascript; charset=utf-8", include_str!("page/clients.js")),
-    ("/wire.js", "text/javascript; charset=utf-8", include_str!("page/wire.js")),
-    ("/dissect.js", "text/javascript; charset=utf-8", include_str!("page/dissect.js")),
-    ("/sequence.js", "text/javascript; charset=utf-8", include_str!("page/sequence.js")),
-    ("/server.js", "text/javascript; charset=utf-8", include_str!("page/server.js")),
-    ("/polling.js", "text/javascript; charset=utf-8", include_str!("page/polling.js")),
-    ("/class.js", "text/javascript; charset=utf-8", include_str!("page/class.js")),
-    ("/dom.js", "text/javascript; charset=utf-8", include_str!("page/dom.js")),
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+const FILES: [(&str, &str, &str); 12] = [
+    ("/", HTML, include_str!("page/index.html")),
+    ("/style.css", CSS, include_str!("page/style.css")),
+    ("/main.js", JAVASCRIPT, include_str!("page/main.js")),
+    ("/control.js", JAVASCRIPT, include_str!("page/control.js")),
+    ("/clients.js", JAVASCRIPT, include_str!("page/clients.js")),
+    ("/wire.js", JAVASCRIPT, include_str!("page/wire.js")),
+    ("/dissect.js", JAVASCRIPT, include_str!("page/dissect.js")),
+    ("/sequence.js", JAVASCRIPT, include_str!("page/sequence.js")),
+    ("/server.js", JAVASCRIPT, include_str!("page/server.js")),
+    ("/polling.js", JAVASCRIPT, include_str!("page/polling.js")),
+    ("/class.js", JAVASCRIPT, include_str!("page/class.js")),
+    ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
 ];
 
-/// Nothing but our own files is loaded, no markup of a payload could run, and nobody frames us.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws:; img-src 'self' data:; \
-                      frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// Loads no foreign files, runs no markup from a payload, and allows no frames around the page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      connect-src 'self' ws:; img-src 'self' data:; frame-ancestors 'none'; \
+                      base-uri 'none'; form-action 'none'";
 
-/// Serves on this listener until it is dropped.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(listener: TcpListener, session: Arc<Session>) -> std::io::Result<()> {
-    http::serve(listener, move |request| std::future::ready(answer(&session, request))).await
+/// Serves on this listener until the future is dropped.
+pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<()> {
+    let mut router = Router::new()
+        .route("/control", get(control))
+        .route("/wire.json", get(saved))
+        .fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
+    for (path, content_type, text) in FILES {
+        let headers = [
+            (header::CONTENT_TYPE, content_type),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        router = router.route(path, get((headers, text)));
+    }
+    let router = router
+        .layer(middleware::from_fn_with_state(session.clone(), check_host))
+        .with_state(session);
+    // Nagle's algorithm would delay the second of two small messages.
+    axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await
 }
 
-fn answer(session: &Arc<Session>, request: Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return response(StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "");
-    }
-    match request.uri().path() {
-        "/control" => control(session, request),
-        "/wire.json" => saved(session, &request),
-        path => match FILES.iter().find(|(name, ..)| *name == path) {
-            Some((_, kind, text)) => file(session, request.headers(), kind, text),
-            None => text_response(StatusCode::NOT_FOUND, "there is no such page here"),
-        },
+/// The reason why a request is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("this is not the name of this machine")]
+    Host,
+    #[error("a page of another origin cannot drive this one")]
+    Origin,
+    #[error("the token of the page's address is missing or wrong")]
+    Token,
+    #[error("this address accepts WebSockets only")]
+    NoUpgrade,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Refusal::Host | Refusal::Origin | Refusal::Token => StatusCode::FORBIDDEN,
+            Refusal::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+        };
+        (status, format!("{self}\n")).into_response()
     }
 }
 
-fn file(
-    session: &Session,
-    headers: &HeaderMap,
-    kind: &'static str,
-    text: &'static str,
-) -> Response {
-    if !ours(session, headers) {
-        return refused("this is not the name of this machine");
-    }
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    response(StatusCode::OK, headers, text)
+#[derive(Deserialize)]
+struct Access {
+    #[serde(default)]
+    token: String,
 }
 
-/// Whether the request has the token of the page's address.
-fn meant_for(session: &Session, request: &Request) -> bool {
-    parameter(request, "token").is_some_and(|token| token == session.token)
+impl Access {
+    fn check(&self, session: &Session) -> Result<(), Refusal> {
+        if self.token == session.token { Ok(()) } else { Err(Refusal::Token) }
+    }
 }
 
-fn saved(session: &Session, request: &Request) -> Response {
-    if !ours(session, request.headers()) || !meant_for(session, request) {
-        return refused("the token of the page's address is missing or wrong");
-    }
+async fn saved(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+) -> Result<impl IntoResponse, Refusal> {
+    access.check(&session)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"wire.json\""),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    response(StatusCode::OK, headers, session.journal.saved().to_string())
+    Ok((headers, session.log.to_json().to_string()))
 }
 
-fn control(session: &Arc<Session>, request: Request) -> Response {
+async fn control(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
     let headers = request.headers();
-    let origin = text(headers, header::ORIGIN);
-    if !ours(session, headers) || origin != format!("http://{}", text(headers, header::HOST)) {
-        return refused("a page of another origin does not drive this one");
+    if header_text(headers, header::ORIGIN)
+        != format!("http://{}", header_text(headers, header::HOST))
+    {
+        return Err(Refusal::Origin);
     }
-    if !meant_for(session, &request) {
-        return refused("the token of the page's address is missing or wrong");
-    }
-    let key = text(headers, header::SEC_WEBSOCKET_KEY);
-    let upgrades = text(headers, header::UPGRADE).eq_ignore_ascii_case("websocket");
-    if key.is_empty() || !upgrades {
-        return text_response(StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here");
-    }
-    let mut response = response(
-        StatusCode::SWITCHING_PROTOCOLS,
-        [(header::CONNECTION, "upgrade"), (header::UPGRADE, "websocket")],
-        "",
-    );
-    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    let session = session.clone();
+    access.check(&session)?;
+    let (response, socket) = upgrade(&mut request, None).map_err(|_| Refusal::NoUpgrade)?;
     tokio::spawn(async move {
-        if let Ok(upgraded) = hyper::upgrade::on(request).await {
-            talk(
-                session,
-                WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await,
-            )
-            .await;
+        if let Ok(socket) = socket.await {
+            run_control(session, socket).await;
         }
     });
-    response
+    Ok(response.map(axum::body::Body::new))
 }
 
-fn refused(why: &str) -> Response {
-    text_response(StatusCode::FORBIDDEN, why)
-}
-
-/// Whether the request was made to this machine by a name that nobody else can give it.
-fn ours(session: &Session, headers: &HeaderMap) -> bool {
-    let host = text(headers, header::HOST);
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+/// Refuses a request unless its `Host` is a name of this machine that no other machine can claim.
+async fn check_host(
+    State(session): State<Arc<Session>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let host = header_text(request.headers(), header::HOST);
+    let name = origin::host_name(host);
+    // A name can be made to resolve to this machine, an address cannot.
+    let is_ours = match origin::address(name) {
+        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        None => origin::is_own_name(name),
     };
-    if name == "localhost" {
-        return true;
+    if !is_ours {
+        return Err(Refusal::Host);
     }
-    // An address can't be made to lead elsewhere, as a name can.
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.is_ok_and(|address| address.is_loopback() || !session.host.is_loopback())
+    Ok(next.run(request).await)
+}
+
+/// Returns a header's value, or an empty string if it is missing or not text.
+fn header_text(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! One playground: the server under test, the lanes of all clients, what went over them.
+//! The state of a playground: the server under test, the clients' lanes and the event log.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,94 +6,111 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::beside::Beside;
-use crate::cable::Knobs;
-use crate::journal::Journal;
-use crate::lane::Lane;
-use crate::subject::Subject;
+use thiserror::Error;
 
-/// So many clients may be open at a time, on all pages together.
+use crate::event_log::EventLog;
+use crate::lane::{Lane, Network};
+use crate::polling_comparison::PollingComparison;
+use crate::server_under_test::ServerUnderTest;
+use baseline::transports::clock::Clock;
+use baseline::transports::proxy::Link;
+use harness::sync::lock;
+
+/// The most clients that may be open at a time, on all pages together.
 const MOST_CLIENTS: usize = 200;
+
+/// A client that cannot be added.
+#[derive(Debug, Error)]
+pub enum AddError {
+    /// There are too many.
+    #[error("there are {MOST_CLIENTS} clients already")]
+    TooMany,
+    /// No port is free.
+    #[error(transparent)]
+    Listen(#[from] io::Error),
+}
 
 /// A playground.
 pub struct Session {
     /// The interface that pages and clients connect to.
     pub host: IpAddr,
-    /// The path that clients ask for, as in the server's address.
+    /// The path that clients request, from the server's URL.
     pub path: String,
-    /// How many clients a page opens at its start.
+    /// The number of clients that a new page opens.
     pub clients_at_start: usize,
-    /// What a page has to know in order to be listened to.
+    /// The secret in the page's address, which each request must have.
     pub token: String,
     /// The server under test.
-    pub subject: Arc<Subject>,
-    /// What went over the wire.
-    pub journal: Arc<Journal>,
-    /// The race beside it.
-    pub beside: Arc<Beside>,
+    pub server: Arc<ServerUnderTest>,
+    /// The events of all connections.
+    pub log: Arc<EventLog>,
+    /// Polling beside push.
+    pub polling: Arc<PollingComparison>,
+    network: Network,
     lanes: Mutex<BTreeMap<usize, Lane>>,
     clients: AtomicUsize,
-    open: Arc<AtomicUsize>,
 }
 
 impl Session {
-    /// A playground with nobody in it.
+    /// Makes a playground without clients. Fails if its clock cannot start.
     pub fn new(
         host: IpAddr,
         path: String,
         clients_at_start: usize,
-        subject: Arc<Subject>,
-    ) -> Arc<Self> {
-        Arc::new(Session {
+        server: Arc<ServerUnderTest>,
+    ) -> io::Result<Arc<Self>> {
+        let log: Arc<EventLog> = Arc::default();
+        let network = Network {
+            upstream: server.upstream(),
+            clock: Clock::start()?,
+            log: log.clone(),
+            open: Arc::default(),
+        };
+        Ok(Arc::new(Session {
             host,
             path,
             clients_at_start,
             token: format!("{:032x}", rand::random::<u128>()),
-            subject,
-            journal: Arc::default(),
-            beside: Beside::new(),
+            server,
+            log,
+            polling: PollingComparison::new(),
+            network,
             lanes: Mutex::default(),
             clients: AtomicUsize::new(0),
-            open: Arc::default(),
-        })
+        }))
     }
 
-    /// A lane for one more client: its number and its port.
-    ///
-    /// # Errors
-    /// When no port can be had, or there are too many.
-    pub async fn add(&self) -> io::Result<(usize, u16)> {
-        if self.lanes.lock().expect("no panic holds it").len() >= MOST_CLIENTS {
-            return Err(io::Error::other(format!("there are {MOST_CLIENTS} clients already")));
+    /// Opens a lane for a new client. Returns its number and its port.
+    pub async fn add_client(&self) -> Result<(usize, u16), AddError> {
+        if lock(&self.lanes).len() >= MOST_CLIENTS {
+            return Err(AddError::TooMany);
         }
         let client = self.clients.fetch_add(1, Ordering::Relaxed) + 1;
-        let upstream = self.subject.upstream();
-        let lane = Lane::open(self.host, client, upstream, self.journal.clone(), self.open.clone())
-            .await?;
+        let lane = Lane::open(self.host, client, self.network.clone()).await?;
         let port = lane.port;
-        self.lanes.lock().expect("no panic holds it").insert(client, lane);
+        lock(&self.lanes).insert(client, lane);
         Ok((client, port))
     }
 
-    /// Takes a lane away, and with it the client's connections.
-    pub fn remove(&self, client: usize) {
-        self.lanes.lock().expect("no panic holds it").remove(&client);
+    /// Closes a client's lane and its connections.
+    pub fn remove_client(&self, client: usize) {
+        lock(&self.lanes).remove(&client);
     }
 
-    /// Changes what is done to a client's cable.
-    pub fn turn(&self, client: usize, how: impl FnOnce(&mut Knobs)) {
-        if let Some(lane) = self.lanes.lock().expect("no panic holds it").get(&client) {
-            lane.turn(how);
+    /// Changes the link of a client.
+    pub fn change_link(&self, client: usize, change: impl FnOnce(&mut Link)) {
+        if let Some(lane) = lock(&self.lanes).get(&client) {
+            lane.change_link(change);
         }
     }
 
-    /// How many connections to the server are open.
+    /// Returns the number of open connections to the server.
     pub fn connections(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.network.open.load(Ordering::Relaxed)
     }
 
-    /// Where the checker's own clients reach a lane.
-    pub fn near(&self, port: u16) -> SocketAddr {
+    /// Returns the address at which the checker's own client reaches a lane.
+    pub fn lane_address(&self, port: u16) -> SocketAddr {
         let host = if self.host.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.host };
         SocketAddr::new(host, port)
     }

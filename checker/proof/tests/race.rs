@@ -277,9 +277,9 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     let asking =
         |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
     for (line, status, word) in [
-        ("GET /messages?since=soon", "400", "since is `soon`; wanted: a whole number"),
-        ("GET /messages?since=0&wait=-1", "400", "wait is `-1`; wanted: a whole number"),
-        ("GET /events?keep_alive=x", "400", "keep_alive is `x`"),
+        ("GET /messages?since=soon", "400", "since: invalid digit"),
+        ("GET /messages?since=0&wait=-1", "400", "wait: invalid digit"),
+        ("GET /events?keep_alive=x", "400", "keep_alive: invalid digit"),
         ("GET /message", "404", "/messages and /events"),
         ("PUT /messages", "405", ""),
         ("POST /events", "405", ""),
@@ -295,10 +295,10 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     };
     let megabyte = format!("100000\n{}\n", "x".repeat(1 << 20));
     for (said, body) in [
-        posting("content-length: 3000000", ""),
+        posting("content-length: 2097153", &"x".repeat((2 << 20) + 1)),
         posting("transfer-encoding: chunked", &format!("{megabyte}{megabyte}1\nx\n0\n\n")),
     ] {
-        assert!(said.contains("413") && body.contains("2097152 bytes"), "{said}: {body}");
+        assert!(said.contains("413") && body.contains("length limit exceeded"), "{said}: {body}");
     }
     let http = Http::new(address, false);
     assert_eq!(
@@ -441,4 +441,39 @@ fn a_server_that_dies_in_the_middle_is_told() {
     assert!(began.elapsed() < Duration::from_secs(10), "it raced on without the server");
     assert!(killing.join().expect("no panic").is_some());
     assert_eq!(files(directory.path()), [""; 0]);
+}
+
+/// The status of this request to the HTTP baseline.
+async fn baseline_status(address: &str, host: &str, origin: Option<&str>) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+    let request =
+        format!("GET /messages HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer.split_whitespace().nth(1).unwrap_or_default().to_string()
+}
+
+#[tokio::test]
+async fn the_baseline_serves_no_page_of_another_origin_and_keeps_64_mib() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = &listener.local_addr().expect("it is bound").to_string();
+    let serving = tokio::spawn(server::serve(listener));
+    let page = &format!("http://{address}");
+    assert_eq!(baseline_status(address, address, None).await, "200");
+    assert_eq!(baseline_status(address, address, Some(page)).await, "200");
+    assert_eq!(baseline_status(address, "localhost", None).await, "200");
+    assert_eq!(baseline_status(address, address, Some("http://elsewhere.example")).await, "403");
+    assert_eq!(baseline_status(address, "rebound.example", None).await, "403");
+
+    let client = Http::new(address, false);
+    let message = "x".repeat(2 << 20);
+    for _ in 0..40 {
+        client.publish(&message).await.expect("it takes a message");
+    }
+    let batch = client.poll(0, None).await.expect("it answers");
+    assert_eq!((batch.messages.len(), batch.next), (32, 40));
+    serving.abort();
 }

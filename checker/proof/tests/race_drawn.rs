@@ -88,7 +88,7 @@ fn what_is_drawn_is_what_was_measured() {
 
 #[test]
 fn every_message_is_in_the_csv() {
-    insta::assert_snapshot!(csv::csv(&made_up()));
+    insta::assert_snapshot!(csv::csv(&made_up()).expect("it can be written"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use checker::journal::{Entry, Event, Journal};
 use checker::skeleton;
 use common::workbook::Workbook;
 use harness::exercise::{Exercise, Target};
@@ -74,7 +75,7 @@ fn no_hint_is_a_line_of_the_solution() {
 #[test]
 fn what_the_tools_point_at_is_there() {
     let mut targets: Vec<String> =
-        checks::all().iter().filter_map(|check| skeleton::lesson(check.id)).collect();
+        checks::all().iter().map(|check| check.lesson().to_string()).collect();
     assert!(targets.iter().filter(|target| target.contains('#')).count() >= 32, "{targets:#?}");
     for check in checks::all() {
         for rung in check.hints() {
@@ -269,4 +270,48 @@ fn a_reset_that_fails_changes_nothing() {
     assert!(code == 3 && said.contains("day1/echo/src/main.rs"), "{said}");
     assert_eq!(fs::read_to_string(source.join("notes.txt")).expect("it is still there"), "mine");
     assert!(kept(&workbook).is_empty(), "{:?}", kept(&workbook));
+}
+
+#[test]
+fn a_journal_is_kept_on_request_only() {
+    let workbook = Workbook::copy();
+    let entries = |said: &str| said.lines().filter(|line| line.contains("hint for")).count();
+    workbook.call(&["hint", "echo::close"]);
+    let (code, said) = workbook.call(&["journal"]);
+    assert!(code == 0 && said.contains("is off and has 0 entries"), "{said}");
+    workbook.call(&["journal", "on"]);
+    workbook.call(&["hint", "echo::close"]);
+    workbook.call(&["hint", "echo::ping"]);
+    let (_, said) = workbook.call(&["journal"]);
+    assert_eq!(entries(&said), 2, "{said}");
+    let (code, said) = workbook.call(&["report"]);
+    let row = said.lines().find(|line| line.starts_with("echo 6")).unwrap_or_default();
+    assert!(code == 0 && row.ends_with(" 2"), "{said}");
+    workbook.call(&["journal", "off"]);
+    workbook.call(&["hint", "echo::ping"]);
+    let (_, said) = workbook.call(&["journal"]);
+    assert_eq!(entries(&said), 2, "{said}");
+    let (_, said) = workbook.call(&["journal", "delete"]);
+    assert!(said.contains("has 0 entries"), "{said}");
+}
+
+#[test]
+fn a_report_measures_each_todo() {
+    let graded = |at, passed: &[&str], failed: &[&str]| {
+        let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect();
+        Entry { at, event: Event::Graded { passed: ids(passed), failed: ids(failed) } }
+    };
+    let entries = vec![
+        graded(1_000, &[], &["echo::handshake"]),
+        graded(1_060, &["echo::handshake"], &["echo::welcome"]),
+        Entry { at: 1_070, event: Event::Hint("echo::welcome".into()) },
+        graded(1_180, &["echo::handshake", "echo::welcome"], &["echo::reply"]),
+        graded(1_300, &[], &["echo::handshake"]),
+    ];
+    let rows = Journal { on: true, entries }.progress();
+    let row = |todo| rows.iter().find(|row| (row.exercise, row.todo) == (Exercise::Echo, todo));
+    let of = |todo| row(todo).map(|row| (row.first_red, row.green, row.took, row.hints));
+    assert_eq!(of(1), Some((Some(0), Some(60), Some(60), 0)));
+    assert_eq!(of(3), Some((Some(60), Some(180), Some(120), 1)));
+    assert_eq!(of(4), Some((Some(180), None, None, 0)));
 }

@@ -41,6 +41,8 @@ fn nothing_is_compiled_twice() {
         "play",
         "race",
         "mistakes",
+        "quiz",
+        "guess",
         "classroom",
         "faults",
         "proof",

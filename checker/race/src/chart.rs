@@ -1,13 +1,15 @@
-//! A race as a drawing: an SVG that needs nothing but itself.
+//! Draws a race as an SVG without external references.
 //!
-//! Curves are told apart by their labels and marks as well as by their colours, so that it can be read in black and
-//! white; letters are text, in whatever sans-serif face there is; and in a dark surrounding it turns dark.
+//! Each curve has a mark and a label beside its colour, so that the chart can be read in black and
+//! white. Text uses the viewer's sans-serif font. The colours follow the viewer's dark mode.
 
-use std::fmt::Display;
+use std::io;
 
 use plotters::coord::{CoordTranslate, Shift};
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use thiserror::Error;
 
 use crate::summary::{Point, Race, Result as Shown};
 use crate::table::{count, short};
@@ -18,7 +20,7 @@ const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(0x20, 0x22, 0x24);
 const PALE: RGBColor = RGBColor(0xd8, 0xda, 0xdc);
 const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xfe);
-/// The colours in the dark, for those above and for each contestant's.
+/// Each colour, and its replacement in dark mode.
 const DARK: [(&str, &str); 9] = [
     ("#202224", "#e6e8ea"),
     ("#D8DADC", "#3a3e42"),
@@ -31,46 +33,55 @@ const DARK: [(&str, &str); 9] = [
     ("#6A2C91", "#c99be6"),
 ];
 
-type Failed = Box<dyn std::error::Error>;
+/// A chart that cannot be drawn.
+#[derive(Debug, Error)]
+pub enum ChartError {
+    /// The drawing backend failed.
+    #[error("the chart cannot be drawn: {0}")]
+    Draw(#[from] DrawingAreaErrorKind<io::Error>),
+    /// The drawing has no first element.
+    #[error("the chart is empty")]
+    Empty,
+}
 
-/// What is drawn: the data, which tests can look at, apart from how it looks.
+/// The data of a drawing, which tests compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// The cumulative curves.
     pub curves: Vec<Curve>,
-    /// Bytes on the wire for each message delivered to one subscriber, both ways.
+    /// Bytes on the wire for each message to one subscriber, both ways.
     pub message: Vec<Bar>,
-    /// Bytes on the wire in an idle minute of one subscriber, both ways; none where it wasn't seen.
+    /// Bytes on the wire in an idle minute of one subscriber, both ways, where they are known.
     pub idle: Vec<Bar>,
-    /// The floor: what a bare relay took at the median, in milliseconds.
+    /// The lower bound: the median latency of a bare relay in milliseconds.
     pub floor_ms: f64,
-    /// Where and how it was measured, in a sentence.
+    /// A sentence about the conditions of the race.
     pub caption: String,
 }
 
 /// A curve and its label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// Whose it is.
+    /// The contestant.
     pub contestant: Contestant,
-    /// Its points, from left to right.
+    /// The points, from left to right.
     pub points: Vec<Point>,
     /// The median in milliseconds.
     pub p50: f64,
-    /// The median that theory says, in milliseconds.
+    /// The median of the theory in milliseconds.
     pub theory: f64,
 }
 
 /// A bar and its label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
-    /// Whose it is.
+    /// The contestant.
     pub contestant: Contestant,
-    /// How long it is.
+    /// Its length.
     pub bytes: f64,
 }
 
-/// The data of a race's drawing.
+/// Returns the data of a race's drawing.
 pub fn figure(race: &Race) -> Figure {
     let bars = |bytes: fn(&Shown) -> Option<f64>| {
         let bar = |shown: &Shown| Some(Bar { contestant: shown.key, bytes: bytes(shown)? });
@@ -104,16 +115,11 @@ pub fn figure(race: &Race) -> Figure {
     }
 }
 
-/// Draws it.
-///
-/// # Errors
-/// When a figure can't be drawn, which would be this function's fault.
-pub fn svg(figure: &Figure) -> Result<String, String> {
+/// Draws the figure.
+pub fn svg(figure: &Figure) -> Result<String, ChartError> {
     let mut out = String::new();
-    draw(figure, &mut out).map_err(|error| format!("the chart can't be drawn: {error}"))?;
-    let Some((head, body)) = out.split_once(">\n") else {
-        return Err("the chart came out empty".to_string());
-    };
+    draw(figure, &mut out)?;
+    let (head, body) = out.split_once(">\n").ok_or(ChartError::Empty)?;
     let dark: String = DARK
         .iter()
         .map(|(light, dark)| {
@@ -129,7 +135,7 @@ pub fn svg(figure: &Figure) -> Result<String, String> {
     ))
 }
 
-fn draw(figure: &Figure, out: &mut String) -> Result<(), Failed> {
+fn draw(figure: &Figure, out: &mut String) -> Result<(), ChartError> {
     let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
     area.fill(&PAPER)?;
     let (curves, bars) = area.split_vertically(500);
@@ -147,7 +153,7 @@ fn draw(figure: &Figure, out: &mut String) -> Result<(), Failed> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
+fn draw_curves(figure: &Figure, area: &Area) -> Result<(), ChartError> {
     let times = || figure.curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.ms));
     let slowest = times().fold(1.0, f64::max) * 1.6;
     let fastest = times().fold(0.1, f64::min).max(0.01) * 0.8;
@@ -169,11 +175,11 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
         .axis_desc_style(ink(14))
         .x_desc("milliseconds from sending to arrival (logarithmic)")
         .y_desc("messages arrived, %")
-        .x_label_formatter(&|ms| plain(*ms))
+        .x_label_formatter(&|ms| format_tick(*ms))
         .y_label_formatter(&|share| format!("{share:.0}"))
         .y_labels(6)
         .draw()?;
-    // The floor is a line from bottom to top, at its median.
+    // The floor is a vertical line at its median.
     let floor = [(figure.floor_ms, 0.0), (figure.floor_ms, 104.0)];
     chart.draw_series(DashedLineSeries::new(floor, 3, 4, INK.stroke_width(1)))?;
     let foot = ink(12).pos(Pos::new(HPos::Right, VPos::Center));
@@ -186,7 +192,7 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
             colour(curve.contestant).stroke_width(2),
         ))?;
         let marks =
-            [10.0, 30.0, 50.0, 70.0, 90.0].map(|share| (reached(&curve.points, share), share));
+            [10.0, 30.0, 50.0, 70.0, 90.0].map(|share| (percentile(&curve.points, share), share));
         for at in marks {
             mark(curve.contestant, at, chart.plotting_area())?;
         }
@@ -194,8 +200,8 @@ fn draw_curves(figure: &Figure, area: &Area) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Who is who: marks and medians, in the order of the curves from right to left.
-fn draw_names(curves: &[Curve], area: &Area) -> Result<(), Failed> {
+/// Draws the legend: marks and medians, in the order of the curves from right to left.
+fn draw_names(curves: &[Curve], area: &Area) -> Result<(), ChartError> {
     for (row, curve) in curves.iter().enumerate() {
         let colour = colour(curve.contestant);
         let y = 62 + 54 * row as i32;
@@ -209,12 +215,12 @@ fn draw_names(curves: &[Curve], area: &Area) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A mark by which a curve is known without its colour. The floor has none.
+/// Draws the mark that tells a curve from the others without its colour. The floor has none.
 fn mark<T: CoordTranslate>(
     contestant: Contestant,
     at: T::From,
     area: &DrawingArea<SVGBackend, T>,
-) -> Result<(), Failed>
+) -> Result<(), ChartError>
 where
     T::From: Clone,
 {
@@ -240,7 +246,7 @@ where
     Ok(())
 }
 
-fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(), Failed> {
+fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(), ChartError> {
     let most = bars.iter().map(|bar| bar.bytes).fold(10.0, f64::max);
     let least = bars.iter().map(|bar| bar.bytes).filter(|bytes| *bytes > 0.0).fold(most, f64::min);
     let from = 10_f64.powf(least.log10().floor());
@@ -264,14 +270,14 @@ fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(
         .label_style(ink(12))
         .axis_desc_style(ink(13))
         .x_desc("bytes (logarithmic)")
-        .x_label_formatter(&|bytes| plain(*bytes))
+        .x_label_formatter(&|bytes| format_tick(*bytes))
         .x_labels(5)
         .draw()?;
     for (row, bar) in bars.iter().enumerate() {
         let middle = rows - row as f64 - 0.5;
         let colour = colour(bar.contestant);
         let corners = [(from, middle - 0.33), (bar.bytes.max(from), middle + 0.33)];
-        // The floor's bar is hollow.
+        // The floor's bar is an outline.
         let style =
             ShapeStyle { filled: bar.contestant != Contestant::Relay, ..colour.stroke_width(2) };
         chart.draw_series([Rectangle::new(corners, style)])?;
@@ -287,7 +293,7 @@ fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(
     Ok(())
 }
 
-/// A cumulative curve rises at each point and is level between them.
+/// Returns the steps of a cumulative curve, which is level between its points.
 fn steps(points: &[Point]) -> Vec<(f64, f64)> {
     let mut before = 0.0;
     let mut line = Vec::new();
@@ -299,8 +305,8 @@ fn steps(points: &[Point]) -> Vec<(f64, f64)> {
     line
 }
 
-/// After how many milliseconds this share, in per cent, had arrived.
-fn reached(points: &[Point], share: f64) -> f64 {
+/// Returns the milliseconds after which this percentage had arrived.
+fn percentile(points: &[Point], share: f64) -> f64 {
     let point = points.iter().find(|point| point.share * 100.0 >= share).or(points.last());
     point.map_or(1.0, |point| point.ms)
 }
@@ -321,11 +327,10 @@ fn ink(size: u32) -> TextStyle<'static> {
     (FONT, size).into_font().color(&INK)
 }
 
-/// 0.1, 1, 10, 1 000.
-fn plain(figure: f64) -> String {
-    if figure < 1.0 { trimmed(figure) } else { count(figure) }
-}
-
-fn trimmed(figure: impl Display) -> String {
+/// Formats the label of an axis: 0.1, 1, 10, 1 000.
+fn format_tick(figure: f64) -> String {
+    if figure >= 1.0 {
+        return count(figure);
+    }
     format!("{figure:.3}").trim_end_matches('0').trim_end_matches('.').to_string()
 }

@@ -1,8 +1,8 @@
-//! What it costs, counted in logical time.
+//! Counts the cost of each contestant in logical time.
 //!
-//! The events and polls of a plan are carried out against the real servers in the order of their moments, each when
-//! the one before is done, and the bytes are counted on the line. So what is counted follows from the seed alone: in
-//! real time a message that comes with a poll would be in its answer one time and in the next another time.
+//! The events and polls of a plan are sent to the real servers one after another, in the order of
+//! their times, and a proxy counts the bytes. So the counts follow from the seed alone. In real time
+//! it would be chance with which of two polls a message is delivered.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,10 +22,10 @@ use baseline::transports::proxy::Bytes;
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 
-/// What was counted.
+/// The cost of a contestant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Cost {
-    /// How many listened.
+    /// The number of subscribers.
     pub subscribers: usize,
     /// Messages published.
     pub published: usize,
@@ -33,132 +33,133 @@ pub struct Cost {
     pub delivered: usize,
     /// Requests of the subscribers, after they had joined.
     pub requests: usize,
-    /// Bytes on the subscribers' line, after they had joined.
+    /// Bytes through the subscribers' proxy, after they had joined.
     pub listening: Bytes,
-    /// Bytes on the publisher's line.
+    /// Bytes through the publisher's proxy.
     pub publishing: Bytes,
-    /// Bytes on the subscribers' line for joining: what a connection takes before the first message.
+    /// Bytes through the subscribers' proxy before the first message.
     pub joining: Bytes,
-    /// Processor time of the server in milliseconds, where the system tells. This one is measured, not counted.
+    /// CPU time of the server in milliseconds, where it is known. It is measured, not counted.
     pub cpu_ms: Option<f64>,
 }
 
 impl Cost {
-    /// So much for each message delivered.
+    /// Returns the share of this total of each message delivered.
     pub fn each(&self, total: u64) -> f64 {
         total as f64 / self.delivered.max(1) as f64
     }
 
-    /// Bytes of the subscribers, both ways, for each message delivered.
+    /// Returns the bytes of the subscribers, both ways, for each message delivered.
     pub fn bytes_each(&self) -> f64 {
         self.each(self.listening.up + self.listening.down)
     }
 
-    /// Milliseconds of the server's processor time for each thousand messages delivered.
+    /// Returns the milliseconds of the server's CPU time for each thousand messages delivered.
     pub fn cpu_ms_per_1000(&self) -> Option<f64> {
         self.cpu_ms.map(|millis| millis * 1_000.0 / self.delivered.max(1) as f64)
     }
 }
 
-/// Carries the plan out and counts. `request` is what a request takes there and back, in logical time; the lines themselves
-/// must be short.
-///
-/// # Errors
-/// When a server goes away, or a message doesn't arrive.
+/// Runs the plan and counts. `request` is the logical time of a request and its response. The
+/// proxies must not add a distance.
 pub async fn count(
-    mut lane: TransportClient,
-    lines: &Proxies,
+    mut client: TransportClient,
+    proxies: &Proxies,
     plan: &Plan,
     request: Duration,
 ) -> CheckResult<Cost> {
-    let whose = name_contestant(lane.contestant);
-    let joining = lines.listening.bytes();
-    let publishing = lines.publishing.bytes();
-    let subscribers = lane.subscribers.len();
+    let with_name = name_contestant(client.contestant);
+    let joining = proxies.listening.bytes();
+    let publishing = proxies.publishing.bytes();
+    let subscribers = client.subscribers.len();
     let published = plan.events.len();
-    let asks =
-        matches!(lane.subscribers.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
-    let carrying_out = async {
-        if !asks {
+    let polls =
+        matches!(client.subscribers.first(), Some(Subscriber::Short(..) | Subscriber::Long(..)));
+    let running = async {
+        if !polls {
             for event in &plan.events {
-                pushed(&mut lane, &event.text).await?;
+                push(&mut client, &event.text).await?;
             }
-            return Ok(Asked { delivered: published * subscribers, requests: 0 });
+            return Ok(Delivered { delivered: published * subscribers, requests: 0 });
         }
-        asked(&mut lane, plan, request).await
+        poll_all(&mut client, plan, request).await
     };
-    let Asked { delivered, requests } = carrying_out.await.map_err(whose)?;
-    if let Publisher::Socket(socket) = &lane.publisher {
-        lines.publishing.wait_for_upload(socket.written).await;
+    let Delivered { delivered, requests } = running.await.map_err(with_name)?;
+    if let Publisher::Socket(socket) = &client.publisher {
+        proxies.publishing.wait_for_upload(socket.written).await;
     }
     Ok(Cost {
         subscribers,
         published,
         delivered,
         requests,
-        listening: lines.listening.bytes() - joining,
-        publishing: lines.publishing.bytes() - publishing,
+        listening: proxies.listening.bytes() - joining,
+        publishing: proxies.publishing.bytes() - publishing,
         joining,
         cpu_ms: None,
     })
 }
 
-/// Says one thing and waits until all have heard it, the publisher too.
-async fn pushed(lane: &mut TransportClient, text: &str) -> CheckResult {
-    lane.publisher.send(text).await?;
+/// Publishes a message and waits until all have received it, the publisher too.
+async fn push(client: &mut TransportClient, text: &str) -> CheckResult {
+    client.publisher.send(text).await?;
     let everyone = async {
-        try_join_all(lane.subscribers.iter_mut().map(async |subscriber| {
+        try_join_all(client.subscribers.iter_mut().map(async |subscriber| {
             while subscriber.receive().await?.0 != text {}
             Ok::<_, CheckError>(())
         }))
         .await?;
-        if !matches!(lane.publisher, Publisher::Http(_)) {
-            while lane.publisher.receive().await? != text {}
+        if !matches!(client.publisher, Publisher::Http(_)) {
+            while client.publisher.receive().await? != text {}
         }
         Ok(())
     };
     match timeout_on_busy_host(RESPONSE_TIMEOUT, everyone).await {
-        Some(heard) => heard,
+        Some(received) => received,
         None => {
-            let subscribers = lane.subscribers.len();
+            let subscribers = client.subscribers.len();
             let seconds = RESPONSE_TIMEOUT.as_secs();
             let summary = format!(
-                "with {subscribers} subscribers, not all heard {text:?} within {seconds} s"
+                "with {subscribers} subscribers, not all received {text:?} within {seconds} s"
             );
             Err(Failure::new(FailureKind::Silence, summary).into())
         }
     }
 }
 
-struct Asked {
+struct Delivered {
     delivered: usize,
     requests: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    /// This event is published.
+    /// Publishes this event.
     Publish(usize),
-    /// An answer is back: this subscriber knows so many messages.
+    /// A response arrives: this subscriber has received this many messages.
     Learn(usize, usize),
-    /// This subscriber asks.
-    Ask(usize),
+    /// This subscriber polls.
+    Poll(usize),
 }
 
-/// One who asks.
-struct Asker {
+/// A polling subscriber.
+struct Poller {
     http: Http,
     since: usize,
     period: Option<Duration>,
-    /// A long poll that waits for something to happen.
+    /// A long poll that is not answered yet.
     waiting: Option<JoinHandle<CheckResult<Batch>>>,
     got: usize,
 }
 
-async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> CheckResult<Asked> {
+async fn poll_all(
+    client: &mut TransportClient,
+    plan: &Plan,
+    request: Duration,
+) -> CheckResult<Delivered> {
     let mut steps = BinaryHeap::new();
-    let mut askers = Vec::new();
-    for (number, subscriber) in lane.subscribers.iter().enumerate() {
+    let mut pollers = Vec::new();
+    for (number, subscriber) in client.subscribers.iter().enumerate() {
         let (http, period, since) = match subscriber {
             Subscriber::Short(http, period, since) => (http, Some(*period), *since),
             Subscriber::Long(http, since) => (http, None, *since),
@@ -166,16 +167,18 @@ async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> Ch
         };
         match period {
             Some(period) => {
-                // As many periods as the plan has, so that the rate is right; the last one finds the last event.
+                // One poll a period, so that the rate is right. The last poll finds the last
+                // event.
                 let periods = plan.window.as_nanos().div_ceil(period.as_nanos()) as u32;
                 let phase = plan.phase(period, number);
                 steps.extend(
-                    (1..=periods).map(|count| Reverse((phase + period * count, Step::Ask(number)))),
+                    (1..=periods)
+                        .map(|count| Reverse((phase + period * count, Step::Poll(number)))),
                 );
             }
-            None => steps.push(Reverse((Duration::ZERO, Step::Ask(number)))),
+            None => steps.push(Reverse((Duration::ZERO, Step::Poll(number)))),
         }
-        askers.push(Asker { http: http.clone(), since, period, waiting: None, got: since });
+        pollers.push(Poller { http: http.clone(), since, period, waiting: None, got: since });
     }
     steps.extend(
         plan.events
@@ -188,47 +191,49 @@ async fn asked(lane: &mut TransportClient, plan: &Plan, request: Duration) -> Ch
     while let Some(Reverse((now, step))) = steps.pop() {
         match step {
             Step::Publish(number) => {
-                lane.publisher.send(&plan.events[number].text).await?;
+                client.publisher.send(&plan.events[number].text).await?;
                 published += 1;
-                for (number, asker) in askers.iter_mut().enumerate() {
-                    let Some(waiting) = asker.waiting.take() else { continue };
+                for (number, poller) in pollers.iter_mut().enumerate() {
+                    let Some(waiting) = poller.waiting.take() else { continue };
                     let answered = waiting.await;
                     let batch =
                         answered.map_err(|error| CheckError::Inconclusive(error.to_string()))??;
-                    delivered += asker.took(&batch);
+                    delivered += poller.take(&batch);
                     steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
                 }
             }
             Step::Learn(number, next) => {
-                let asker = &mut askers[number];
-                asker.since = asker.since.max(next);
-                if asker.period.is_none() && asker.since < all {
-                    steps.push(Reverse((now, Step::Ask(number))));
+                let poller = &mut pollers[number];
+                poller.since = poller.since.max(next);
+                if poller.period.is_none() && poller.since < all {
+                    steps.push(Reverse((now, Step::Poll(number))));
                 }
             }
-            Step::Ask(number) => {
-                let asker = &mut askers[number];
+            Step::Poll(number) => {
+                let poller = &mut pollers[number];
                 requests += 1;
-                if asker.period.is_none() && asker.since >= published {
-                    let (http, since) = (asker.http.clone(), asker.since);
-                    asker.waiting = Some(tokio::spawn(async move { http.poll(since, WAIT).await }));
+                if poller.period.is_none() && poller.since >= published {
+                    let (http, since) = (poller.http.clone(), poller.since);
+                    poller.waiting =
+                        Some(tokio::spawn(async move { http.poll(since, WAIT).await }));
                     continue;
                 }
-                let batch = asker
+                let batch = poller
                     .http
-                    .poll(asker.since, asker.period.is_none().then_some(WAIT).flatten())
+                    .poll(poller.since, poller.period.is_none().then_some(WAIT).flatten())
                     .await?;
-                delivered += asker.took(&batch);
+                delivered += poller.take(&batch);
                 steps.push(Reverse((now + request, Step::Learn(number, batch.next))));
             }
         }
     }
-    Ok(Asked { delivered, requests })
+    Ok(Delivered { delivered, requests })
 }
 
-impl Asker {
-    /// How many of these are new to it: who asks again before the answer is back gets some twice.
-    fn took(&mut self, batch: &Batch) -> usize {
+impl Poller {
+    /// Returns how many of these are new. A poll that is sent before the last response is back
+    /// returns some messages twice.
+    fn take(&mut self, batch: &Batch) -> usize {
         let new = batch.next.saturating_sub(self.got);
         self.got = self.got.max(batch.next);
         new

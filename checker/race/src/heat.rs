@@ -1,6 +1,5 @@
-//! The race in real time, each contestant on a thread of its own.
-//!
-//! So one that takes long over a message keeps none of the others waiting, but for the processors that all share.
+//! The race in real time. Each contestant has a thread of its own, so that a slow one delays the
+//! others only through the processors that they share.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,36 +14,34 @@ use baseline::transports::plan::{Contestant, Plan};
 use baseline::transports::proxy::Bytes;
 use harness::verdict::{CheckError, CheckResult};
 
-/// Time for everybody to take their place before the first event.
+/// Time between the signal to all threads and the first event.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// A contestant that wants to take part.
+/// A contestant before the race.
 pub struct Starter {
-    /// Which.
+    /// The contestant.
     pub contestant: Contestant,
-    /// Where its server is.
-    pub wiring: Route,
+    /// The route to its server.
+    pub route: Route,
     /// How it connects.
-    pub connecting: ConnectOptions,
-    /// What a request takes there and back.
+    pub options: ConnectOptions,
+    /// The time of a request and its response.
     pub request: Duration,
-    /// How far events are apart, on the average.
+    /// The mean time between events.
     pub apart: Duration,
 }
 
-/// What was seen of it.
+/// A contestant after the race.
 pub struct Finished {
     /// Each message that arrived.
     pub samples: Vec<Sample>,
-    /// What went over the subscribers' line.
+    /// The bytes through the subscribers' proxy.
     pub seen: Bytes,
 }
 
-/// Lets them race; what was seen of each, in their order.
-///
-/// # Errors
-/// When a server goes away, or loses messages.
-pub async fn heat(
+/// Runs the race and returns its results in the order of the starters. Fails if a server disconnects
+/// or loses messages.
+pub async fn run_heat(
     starters: Vec<Starter>,
     plan: &Arc<Plan>,
     progress: &(dyn Fn(String) + Send + Sync),
@@ -57,9 +54,9 @@ pub async fn heat(
         let (plan, ready, going) = (plan.clone(), ready.clone(), going.clone());
         threads.spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let whose = name_contestant(starter.contestant);
-            let finished = runtime.block_on(alone(starter, &plan, ready, going));
-            Ok::<_, CheckError>((number, finished.map_err(whose)?))
+            let with_name = name_contestant(starter.contestant);
+            let finished = runtime.block_on(run_contestant(starter, &plan, ready, going));
+            Ok::<_, CheckError>((number, finished.map_err(with_name)?))
         });
     }
     let mut finished = Vec::new();
@@ -78,7 +75,7 @@ pub async fn heat(
                 progress(format!("racing: {gone} of {} s", plan.window.as_secs()));
             }
             ended = threads.join_next() => match ended {
-                // Who is still under way when one gives up hears of it by `go`, or by the end of the servers.
+                // When one contestant fails, the others end with `go` or with their servers.
                 Some(ended) => {
                     finished.push(ended.map_err(|error| CheckError::Inconclusive(format!("the race broke off: {error}")))??);
                 }
@@ -90,23 +87,23 @@ pub async fn heat(
     Ok(finished.into_iter().map(|(_, finished)| finished).collect())
 }
 
-/// One contestant's race.
-async fn alone(
+/// Runs the race of one contestant.
+async fn run_contestant(
     starter: Starter,
     plan: &Arc<Plan>,
     ready: mpsc::UnboundedSender<()>,
     mut going: watch::Receiver<Option<Instant>>,
 ) -> CheckResult<Finished> {
-    let lines = starter.wiring.open_proxies().await?;
-    let mut lane =
-        TransportClient::connect(starter.contestant, &lines, &starter.connecting).await?;
-    lane.warm_up(starter.request, starter.apart).await?;
-    let before = lines.listening.bytes();
+    let proxies = starter.route.open_proxies().await?;
+    let mut client =
+        TransportClient::connect(starter.contestant, &proxies, &starter.options).await?;
+    client.warm_up(starter.request, starter.apart).await?;
+    let before = proxies.listening.bytes();
     let _ = ready.send(());
     let began = going.wait_for(Option::is_some).await.ok().and_then(|began| *began);
     let began =
         began.ok_or_else(|| CheckError::Inconclusive("the race was called off".to_string()))?;
-    let samples = run_race(vec![lane], plan, &starter.wiring.distance.clock, began).await?;
+    let samples = run_race(vec![client], plan, &starter.route.distance.clock, began).await?;
     let samples = samples.into_iter().next().unwrap_or_default();
-    Ok(Finished { samples, seen: lines.listening.bytes() - before })
+    Ok(Finished { samples, seen: proxies.listening.bytes() - before })
 }

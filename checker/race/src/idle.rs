@@ -1,7 +1,7 @@
-//! What a minute costs in which nothing happens.
+//! Counts the cost of a minute without messages.
 //!
-//! One cycle of what each does to stay alive is counted on the line, in less time than it would take, and a minute
-//! has so many of them.
+//! A proxy counts one cycle of each contestant's keep-alive traffic, at a shorter interval than the
+//! usual one. The cost of a minute follows from the usual interval.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use baseline::{EVENTS_KEEP_ALIVE, LONG_WAIT};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::verdict::{CheckError, CheckResult};
 
-/// The pace at which cycles are watched that take long in earnest.
+/// The interval of a cycle while it is counted, in place of its longer usual interval.
 const PACE: Duration = Duration::from_millis(100);
-/// The heartbeat interval that the contract has by default.
+/// The contract's default heartbeat interval.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What one subscriber costs in an idle minute.
+/// The cost of one subscriber in an idle minute.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Idle {
     /// Requests.
@@ -44,17 +44,15 @@ impl Idle {
         }
     }
 
-    /// Bytes, both ways.
+    /// Returns the bytes, both ways.
     pub fn bytes(&self) -> f64 {
         self.bytes_up + self.bytes_down
     }
 }
 
-/// Counts a contestant's idle minute; `None` if its server shows no cycle.
-///
-/// # Errors
-/// When the server goes away.
-pub async fn idle(
+/// Counts a contestant's idle minute. Returns `None` if its server shows no cycle, and fails if it
+/// disconnects.
+pub async fn count_idle(
     contestant: Contestant,
     host: &TransportServer,
     pushed: &PushServer,
@@ -62,56 +60,58 @@ pub async fn idle(
     distance: Distance,
 ) -> CheckResult<Option<Idle>> {
     if contestant == Contestant::Push {
-        return push(pushed, distance).await;
+        return count_push(pushed, distance).await;
     }
-    let line = Proxy::to(host.endpoint.clone(), distance).await?;
+    let proxy = Proxy::to(host.endpoint.clone(), distance).await?;
     if contestant == Contestant::Relay {
-        let _caller = RelayClient::connect(line.address).await?;
+        let _client = RelayClient::connect(proxy.address).await?;
         return Ok(Some(Idle::cycles(Bytes::default(), MINUTE, 0.0)));
     }
-    let http = Http::new(line.address, reconnect);
+    let http = Http::new(proxy.address, reconnect);
     http.clear().await?;
     Ok(Some(match contestant {
         Contestant::Short(period) => {
-            let before = line.bytes();
+            let before = proxy.bytes();
             http.poll(0, None).await?;
-            Idle::cycles(line.bytes() - before, period, 1.0)
+            Idle::cycles(proxy.bytes() - before, period, 1.0)
         }
         Contestant::Long => {
-            let before = line.bytes();
+            let before = proxy.bytes();
             http.poll(0, Some(PACE)).await?;
-            Idle::cycles(line.bytes() - before, LONG_WAIT, 1.0)
+            Idle::cycles(proxy.bytes() - before, LONG_WAIT, 1.0)
         }
         _ => {
             let mut events = http.events(Some(PACE)).await?;
             while events.next().await?.0 != StreamEvent::Comment {}
-            let before = line.bytes();
+            let before = proxy.bytes();
             while events.next().await?.0 != StreamEvent::Comment {}
-            Idle::cycles(line.bytes() - before, EVENTS_KEEP_ALIVE, 0.0)
+            Idle::cycles(proxy.bytes() - before, EVENTS_KEEP_ALIVE, 0.0)
         }
     }))
 }
 
-/// Between two pings; only a server of our own can be told to send them at our pace.
-async fn push(pushed: &PushServer, distance: Distance) -> CheckResult<Option<Idle>> {
+/// Counts the bytes between two pings. The heartbeat interval of a remote server is unknown.
+async fn count_push(pushed: &PushServer, distance: Distance) -> CheckResult<Option<Idle>> {
     if matches!(pushed, PushServer::Remote(_)) {
         return Ok(None);
     }
     let host = TransportServer::push(pushed, Some(PACE)).await?;
-    let line = Proxy::to(host.endpoint.clone(), distance).await?;
-    let mut socket = Socket::connect(line.address, "localhost", "/").await?;
-    let mut seen = Vec::new();
-    let watching = async {
-        // The first may come right at opening, and the rhythm begin after it.
-        while seen.len() < 3 {
+    let proxy = Proxy::to(host.endpoint.clone(), distance).await?;
+    let mut socket = Socket::connect(proxy.address, "localhost", "/").await?;
+    let mut totals = Vec::new();
+    let count = async {
+        // The first ping may come right at opening. The interval begins after it.
+        while totals.len() < 3 {
             while socket.next().await?.0 != socket::SocketEvent::Ping {}
-            line.wait_for_upload(socket.written).await;
-            seen.push(line.bytes());
+            proxy.wait_for_upload(socket.written).await;
+            totals.push(proxy.bytes());
         }
         Ok::<_, CheckError>(())
     };
-    Ok(match timeout_on_busy_host(RESPONSE_TIMEOUT / 2, watching).await {
-        Some(watched) => watched.map(|()| Some(Idle::cycles(seen[2] - seen[1], HEARTBEAT, 0.0)))?,
+    Ok(match timeout_on_busy_host(RESPONSE_TIMEOUT / 2, count).await {
+        Some(counted) => {
+            counted.map(|()| Some(Idle::cycles(totals[2] - totals[1], HEARTBEAT, 0.0)))?
+        }
         None => None,
     })
 }

@@ -1,8 +1,7 @@
-//! A whole race between push and polling: run, counted, told.
+//! Races push against polling: measures, counts and draws.
 //!
-//! [`run`] lets everybody race in real time by [`measure`](baseline::transports::measure), [`cost`] and [`idle`] count what
-//! each takes on the wire, and all of it comes together in a [`summary::Race`], which [`table`], [`chart`], [`page`] and
-//! [`csv`] tell.
+//! [`run`] races all contestants in real time. [`cost`] and [`idle`] count what each takes on the
+//! wire. The results are a [`summary::Race`], which [`table`], [`chart`], [`page`] and [`csv`] render.
 
 pub mod chart;
 pub mod cost;

@@ -1,15 +1,17 @@
-//! A race as a page that needs no network.
+//! Renders a race as a page that needs no network.
 
-use std::fmt::Write;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::summary::{Race, Result};
-use crate::table::{count, short};
+use super::summary::{Race, Result};
+use super::table::{count, short};
 
 const STYLE: &str = "
   :root { color-scheme: light dark; --ink: #202224; --paper: #fffffe; --line: #d8dadc; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6e8ea; --paper: #16181a; --line: #3a3e42; } }
-  body { font: 16px/1.5 system-ui, 'DejaVu Sans', Arial, sans-serif; color: var(--ink); background: var(--paper);
-         max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  @media (prefers-color-scheme: dark) {
+    :root { --ink: #e6e8ea; --paper: #16181a; --line: #3a3e42; }
+  }
+  body { font: 16px/1.5 system-ui, 'DejaVu Sans', Arial, sans-serif; color: var(--ink);
+         background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
   svg { width: 100%; min-width: 44rem; height: auto; }
   figure { margin: 1rem 0; }
   .wide { overflow-x: auto; }
@@ -20,44 +22,59 @@ const STYLE: &str = "
   th:first-child { text-align: left; font-weight: normal; }
 ";
 
-/// The page, with this drawing in it.
+/// Renders the page, with this SVG drawing in it.
 pub fn html(race: &Race, drawing: &str) -> String {
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Polling against push</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Polling against push</h1>\n"
-    );
-    let _ = writeln!(out, "<p>{}</p>\n<div class=\"wide\">{drawing}</div>", escape(&story(race)));
-    let milliseconds = |result: &Result| {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Polling against push" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "Polling against push" }
+                p { (conditions(race)) }
+                div.wide { (PreEscaped(drawing)) }
+                (latencies(race))
+                (costs(race))
+                @for (caption, figure) in GROWTH {
+                    (growth(race, caption, figure))
+                }
+                @for result in &race.contestants {
+                    @for left in &result.left_out {
+                        p { (result.name) ", " (left.subscribers) " subscribers: " (left.why) "." }
+                    }
+                }
+                p {
+                    "A second race with seed " (race.seed) " counts the same, and has medians within "
+                    (short(race.noise_ms)) " ms."
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn latencies(race: &Race) -> Markup {
+    let heads = ["p50", "p50, 95 % interval", "p90", "p99", "max", "p50 in theory"];
+    let caption = "From sending to arrival, in milliseconds, with one subscriber";
+    table(race, caption, heads, |result| {
         let latency = &result.latency;
         let (low, high) = latency.p50_between;
-        let figures =
-            [latency.p50, latency.p90, latency.p99, latency.max, result.theory_ms].map(short);
-        let [p50, p90, p99, max, theory] = figures;
-        vec![p50, format!("{} to {}", short(low), short(high)), p90, p99, max, theory]
-    };
-    let heads = ["p50", "p50, 95 % interval", "p90", "p99", "max", "p50 in theory"];
-    table(
-        &mut out,
-        race,
-        "From sending to arrival, in milliseconds, with one subscriber",
-        &heads,
-        milliseconds,
-    );
-    let costs = |result: &Result| {
-        let (cost, idle) = (result.cost(1), result.idle_minute);
-        let told = |figure: Option<f64>| figure.map_or("?".to_string(), count);
         vec![
-            cost.map_or("?".to_string(), |cost| short(cost.each(cost.requests as u64))),
-            told(cost.map(|cost| cost.each(cost.listening.up))),
-            told(cost.map(|cost| cost.each(cost.listening.down))),
-            told(idle.map(|idle| idle.requests)),
-            told(idle.map(|idle| idle.bytes_up)),
-            told(idle.map(|idle| idle.bytes_down)),
-            told(cost.map(|cost| cost.joining.up as f64)),
-            told(cost.map(|cost| cost.joining.down as f64)),
+            short(latency.p50),
+            format!("{} to {}", short(low), short(high)),
+            short(latency.p90),
+            short(latency.p99),
+            short(latency.max),
+            short(result.theory_ms),
         ]
-    };
+    })
+}
+
+fn costs(race: &Race) -> Markup {
     let heads = [
         "requests a message",
         "bytes up",
@@ -68,46 +85,31 @@ pub fn html(race: &Race, drawing: &str) -> String {
         "joining, bytes up",
         "bytes down",
     ];
-    table(&mut out, race, "What one subscriber costs on the wire", &heads, costs);
-    for (caption, figure) in GROWTH {
-        let crowds: Vec<usize> = crowds(race);
-        let heads: Vec<String> =
-            crowds.iter().map(|crowd| format!("{crowd} subscribers")).collect();
-        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-        table(&mut out, race, caption, &heads, |result| {
-            crowds.iter().map(|crowd| figure(result, *crowd).unwrap_or("–".to_string())).collect()
-        });
-    }
-    for result in &race.contestants {
-        for left in &result.left_out {
-            let _ = writeln!(
-                out,
-                "<p>{}, {} subscribers: {}.</p>",
-                result.name,
-                left.subscribers,
-                escape(&left.why)
-            );
-        }
-    }
-    let _ = writeln!(
-        out,
-        "<p>A second race with seed {} counts the same, and has medians within {} ms.</p>\n</body>\n</html>",
-        race.seed,
-        short(race.noise_ms)
-    );
-    out
+    table(race, "What one subscriber costs on the wire", heads, |result| {
+        let (cost, idle) = (result.cost(1), result.idle_minute);
+        let optional = |figure: Option<f64>| figure.map_or("?".to_string(), count);
+        vec![
+            cost.map_or("?".to_string(), |cost| short(cost.each(cost.requests as u64))),
+            optional(cost.map(|cost| cost.each(cost.listening.up))),
+            optional(cost.map(|cost| cost.each(cost.listening.down))),
+            optional(idle.map(|idle| idle.requests)),
+            optional(idle.map(|idle| idle.bytes_up)),
+            optional(idle.map(|idle| idle.bytes_down)),
+            optional(cost.map(|cost| cost.joining.up as f64)),
+            optional(cost.map(|cost| cost.joining.down as f64)),
+        ]
+    })
 }
 
 type Figure = fn(&Result, usize) -> Option<String>;
 
 const GROWTH: [(&str, Figure); 2] = [
     (
-        "Bytes on the wire, both ways, for each message published to so many subscribers",
+        "Bytes on the wire, both ways, for each message published to all subscribers",
         |result, crowd| {
             let cost = result.cost(crowd)?;
-            Some(count(
-                (cost.listening.up + cost.listening.down) as f64 / cost.published.max(1) as f64,
-            ))
+            let bytes = (cost.listening.up + cost.listening.down) as f64;
+            Some(count(bytes / cost.published.max(1) as f64))
         },
     ),
     (
@@ -116,24 +118,29 @@ const GROWTH: [(&str, Figure); 2] = [
     ),
 ];
 
-/// With how many subscribers it was counted.
-pub fn crowds(race: &Race) -> Vec<usize> {
+fn growth(race: &Race, caption: &str, figure: Figure) -> Markup {
     let most = race.contestants.iter().max_by_key(|result| result.costs.len());
-    most.map(|result| result.costs.iter().map(|cost| cost.subscribers).collect())
-        .unwrap_or_default()
+    let costs = most.map_or(&[][..], |result| &result.costs);
+    let heads = costs.iter().map(|cost| format!("{} subscribers", cost.subscribers));
+    table(race, caption, heads, |result| {
+        costs
+            .iter()
+            .map(|cost| figure(result, cost.subscribers).unwrap_or("–".to_string()))
+            .collect()
+    })
 }
 
-fn story(race: &Race) -> String {
+fn conditions(race: &Race) -> String {
     let distance = if race.rtt_ms == 0 {
         "on loopback".to_string()
     } else {
-        format!("{} ms away and back", race.rtt_ms)
+        format!("round trip {} ms", race.rtt_ms)
     };
     let load = race.machine.load.map(|load| format!(", load {load:.1}")).unwrap_or_default();
     format!(
-        "{} events at random moments in {:.0} s, one each {} ms on the average, published to {} and to an HTTP \
-         baseline, {distance}. {} on {}, {} processors{load}. The dashed line is the floor: bytes sent on by a bare TCP \
-         relay.",
+        "{} events at random times in {:.0} s, with a mean of {} ms between them, published to {} \
+         and to an HTTP baseline, {distance}. {} on {}, {} processors{load}. The dashed line is \
+         the floor: a TCP relay without a protocol.",
         race.events,
         race.seconds,
         race.apart_ms,
@@ -145,31 +152,25 @@ fn story(race: &Race) -> String {
 }
 
 fn table(
-    out: &mut String,
     race: &Race,
     caption: &str,
-    heads: &[&str],
+    heads: impl IntoIterator<Item = impl maud::Render>,
     row: impl Fn(&Result) -> Vec<String>,
-) {
-    let _ = write!(
-        out,
-        "<figure><figcaption>{}</figcaption><div class=\"wide\"><table>\n<tr><th></th>",
-        escape(caption)
-    );
-    for head in heads {
-        let _ = write!(out, "<th>{}</th>", escape(head));
-    }
-    out.push_str("</tr>\n");
-    for result in &race.contestants {
-        let _ = write!(out, "<tr><th>{}</th>", escape(&result.name));
-        for cell in row(result) {
-            let _ = write!(out, "<td>{}</td>", escape(&cell));
+) -> Markup {
+    html! {
+        figure {
+            figcaption { (caption) }
+            div.wide {
+                table {
+                    tr { th {} @for head in heads { th { (head) } } }
+                    @for result in &race.contestants {
+                        tr {
+                            th { (result.name) }
+                            @for cell in row(result) { td { (cell) } }
+                        }
+                    }
+                }
+            }
         }
-        out.push_str("</tr>\n");
     }
-    out.push_str("</table></div></figure>\n");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

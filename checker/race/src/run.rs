@@ -1,4 +1,4 @@
-//! A whole race: everybody starts, races, is counted, idles.
+//! Runs a whole race: starts the servers, races in real time, counts costs and idle minutes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 
 use crate::cost::{Cost, count};
-use crate::heat::{Finished, Starter, heat};
-use crate::idle::idle;
+use crate::heat::{Finished, Starter, run_heat};
+use crate::idle::count_idle;
 use crate::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
 use baseline::client::Http;
 use baseline::transports::client::{ConnectOptions, Route, TransportClient, name_contestant};
@@ -18,46 +18,42 @@ use baseline::transports::remote::RemoteServer;
 use baseline::transports::server::{Baseline, PushServer, TransportServer};
 use harness::verdict::{CheckError, CheckResult};
 
-/// How many requests one counting may make. They follow each other as fast as the machine can, which in a debug build
-/// is some thousands a second.
-const REQUESTS: usize = 2_500;
-/// Over how much of a plan's time costs are counted: a whole number of every poller's periods.
+/// The most requests of one count. A debug build makes some thousands of requests a second.
+const MOST_REQUESTS: usize = 2_500;
+/// The logical time over which costs are counted: a whole number of each poller's periods.
 const COUNTED: Duration = Duration::from_secs(1);
 
-/// What to race.
+/// The settings of a race.
 #[derive(Clone)]
 pub struct Settings {
-    /// What all chance follows from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// How long the race goes on.
+    /// The length of the race.
     pub window: Duration,
-    /// How far events are apart, on the average.
+    /// The mean time between events.
     pub apart: Duration,
-    /// The distance of everybody from the servers.
+    /// The round trip time between all clients and the servers.
     pub rtt: Duration,
-    /// A new connection for each request.
+    /// Opens a new connection for each request.
     pub reconnect: bool,
-    /// The WebSocket server, and what to call it.
+    /// The WebSocket server.
     pub pushed: PushServer,
-    /// See `pushed`.
+    /// The name of the WebSocket server in the results.
     pub server: String,
-    /// Where the other servers come from.
+    /// Where the other servers run.
     pub baseline: Baseline,
-    /// With how many subscribers costs are counted.
+    /// The numbers of subscribers with which costs are counted.
     pub subscribers: Vec<usize>,
 }
 
 impl Settings {
-    /// What a request takes there and back: a new connection has to be made first.
+    /// Returns the time of a request and its response. A new connection takes a round trip more.
     fn request(&self) -> Duration {
         self.rtt * (1 + u32::from(self.reconnect))
     }
 }
 
-/// Races.
-///
-/// # Errors
-/// When a server doesn't come up, goes away or loses messages, or this machine doesn't let it be done.
+/// Runs a race. Fails if a server does not start, disconnects or loses messages.
 pub async fn run(
     settings: &Settings,
     progress: &(dyn Fn(String) + Send + Sync),
@@ -71,10 +67,10 @@ pub async fn run(
             .map_err(name_contestant(contestant))
     });
     let hosts = try_join_all(hosts).await?;
-    let outcome = all(settings, &hosts, &clock, machine, progress).await;
-    // A server that died explains whatever went wrong.
-    let died = hosts.iter().find_map(TransportServer::ended);
-    outcome.map_err(|error| match (error, died) {
+    let outcome = measure(settings, &hosts, &clock, machine, progress).await;
+    // A server process that ended explains any other failure.
+    let ended = hosts.iter().find_map(TransportServer::ended);
+    outcome.map_err(|error| match (error, ended) {
         (CheckError::Failed(mut failure), Some(status)) => {
             failure.summary = format!("{}; the server's process ended ({status})", failure.summary);
             failure.into()
@@ -83,7 +79,7 @@ pub async fn run(
     })
 }
 
-async fn all(
+async fn measure(
     settings: &Settings,
     hosts: &[TransportServer],
     clock: &Clock,
@@ -91,7 +87,7 @@ async fn all(
     progress: &(dyn Fn(String) + Send + Sync),
 ) -> CheckResult<Race> {
     let plan = Arc::new(Plan::new(settings.seed, settings.window, settings.apart));
-    let mut contestants = raced(settings, hosts, &plan, clock, progress).await?;
+    let mut contestants = race_all(settings, hosts, &plan, clock, progress).await?;
     let counted_plan = Plan::new(settings.seed, COUNTED, settings.apart);
     for &subscribers in &settings.subscribers {
         progress(format!(
@@ -99,11 +95,11 @@ async fn all(
             if subscribers == 1 { "" } else { "s" }
         ));
         let counting = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
-            match too_many(result.key, subscribers) {
-                Some(why) => result.left_out.push(LeftOut { subscribers, why }),
+            match skip_reason(result.key, subscribers) {
+                Some(reason) => result.left_out.push(LeftOut { subscribers, why: reason }),
                 None => {
                     let cost =
-                        counted(settings, host, result.key, subscribers, &counted_plan, clock)
+                        count_cost(settings, host, result.key, subscribers, &counted_plan, clock)
                             .await;
                     result.costs.push(cost.map_err(name_contestant(result.key))?);
                 }
@@ -112,10 +108,11 @@ async fn all(
         });
         try_join_all(counting).await?;
     }
-    progress("listening to silence".to_string());
+    progress("counting an idle minute".to_string());
     let idling = hosts.iter().zip(&mut contestants).map(async |(host, result)| {
         let distance = Distance { rtt: Duration::ZERO, clock: clock.clone() };
-        let idle = idle(result.key, host, &settings.pushed, settings.reconnect, distance).await;
+        let idle =
+            count_idle(result.key, host, &settings.pushed, settings.reconnect, distance).await;
         result.idle_minute = idle.map_err(name_contestant(result.key))?;
         Ok::<_, CheckError>(())
     });
@@ -135,8 +132,8 @@ async fn all(
     Ok(race.with_noise())
 }
 
-/// In real time, with one subscriber each.
-async fn raced(
+/// Races all contestants in real time, with one subscriber each.
+async fn race_all(
     settings: &Settings,
     hosts: &[TransportServer],
     plan: &Arc<Plan>,
@@ -145,12 +142,12 @@ async fn raced(
 ) -> CheckResult<Vec<Result>> {
     let starters = Contestant::ALL.into_iter().zip(hosts).map(|(contestant, host)| Starter {
         contestant,
-        wiring: wiring(host, settings.rtt, clock),
-        connecting: connecting(settings, 1),
+        route: route(host, settings.rtt, clock),
+        options: connect_options(settings, 1),
         request: settings.request(),
         apart: settings.apart,
     });
-    let finished = heat(starters.collect(), plan, progress).await?;
+    let finished = run_heat(starters.collect(), plan, progress).await?;
     let results =
         Contestant::ALL.into_iter().zip(finished).map(|(key, Finished { samples, seen })| {
             let histogram = histogram(samples.iter().map(|sample| sample.latency));
@@ -173,7 +170,7 @@ async fn raced(
     Ok(results.collect())
 }
 
-async fn counted(
+async fn count_cost(
     settings: &Settings,
     host: &TransportServer,
     contestant: Contestant,
@@ -182,24 +179,25 @@ async fn counted(
     clock: &Clock,
 ) -> CheckResult<Cost> {
     if !matches!(contestant, Contestant::Push | Contestant::Relay) {
-        // All begin with an empty room: how long its numbers are makes a difference on the wire.
+        // The number of digits in `since` makes a difference on the wire, so each count starts at 0.
         Http::new(host.endpoint.0[0], true).clear().await?;
     }
-    let lines = wiring(host, Duration::ZERO, clock).open_proxies().await?;
-    let lane =
-        TransportClient::connect(contestant, &lines, &connecting(settings, subscribers)).await?;
+    let proxies = route(host, Duration::ZERO, clock).open_proxies().await?;
+    let client =
+        TransportClient::connect(contestant, &proxies, &connect_options(settings, subscribers))
+            .await?;
     let before = host.cpu();
-    let mut cost = count(lane, &lines, plan, settings.request()).await?;
+    let mut cost = count(client, &proxies, plan, settings.request()).await?;
     let used = host.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
     cost.cpu_ms = used.map(|used| used.as_secs_f64() * 1_000.0);
     Ok(cost)
 }
 
-fn wiring(host: &TransportServer, rtt: Duration, clock: &Clock) -> Route {
+fn route(host: &TransportServer, rtt: Duration, clock: &Clock) -> Route {
     Route { endpoint: host.endpoint.clone(), distance: Distance { rtt, clock: clock.clone() } }
 }
 
-fn connecting(settings: &Settings, subscribers: usize) -> ConnectOptions {
+fn connect_options(settings: &Settings, subscribers: usize) -> ConnectOptions {
     let (host, path) = match &settings.pushed {
         PushServer::Remote(RemoteServer { host, path, .. }) => (host.clone(), path.clone()),
         PushServer::Program(_) => ("localhost".to_string(), "/".to_string()),
@@ -207,12 +205,12 @@ fn connecting(settings: &Settings, subscribers: usize) -> ConnectOptions {
     ConnectOptions { subscribers, reconnect: settings.reconnect, host, path }
 }
 
-fn too_many(contestant: Contestant, subscribers: usize) -> Option<String> {
+fn skip_reason(contestant: Contestant, subscribers: usize) -> Option<String> {
     let period = contestant.period()?;
     let requests =
         subscribers * usize::try_from(COUNTED.as_nanos().div_ceil(period.as_nanos())).ok()?;
     let a_second = subscribers as f64 / period.as_secs_f64();
-    (requests > REQUESTS).then(|| {
+    (requests > MOST_REQUESTS).then(|| {
         format!("{} requests a second are too many to count in time", crate::table::count(a_second))
     })
 }

@@ -1,4 +1,4 @@
-//! What came out of a race, in figures.
+//! The results of a race.
 
 use std::time::Duration;
 
@@ -11,47 +11,48 @@ use baseline::transports::measure::Sample;
 use baseline::transports::plan::Contestant;
 use baseline::transports::proxy::Bytes;
 
-/// A race, as `--format json` tells it.
+/// The results of a race, as `--format json` prints them.
 #[derive(Debug, Clone, Serialize)]
 pub struct Race {
-    /// What all chance in it follows from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// The WebSocket server that took part.
+    /// The name of the WebSocket server.
     pub server: String,
-    /// Distance of everybody from the servers: a round trip in milliseconds.
+    /// The round trip time between all clients and the servers, in milliseconds.
     pub rtt_ms: u64,
-    /// How far events are apart, on the average, in milliseconds.
+    /// The mean time between events in milliseconds.
     pub apart_ms: u64,
-    /// How long the race went on, in seconds.
+    /// The length of the race in seconds.
     pub seconds: f64,
-    /// How many events there were.
+    /// The number of events.
     pub events: usize,
-    /// Whether each request had a connection of its own.
+    /// True if each request opened a new connection.
     pub reconnect: bool,
-    /// Where it was run.
+    /// The machine.
     pub machine: Machine,
-    /// How far the median of another run with the same seed may lie from this one's, in milliseconds: what the machine
-    /// itself adds, going by the floor (the greater of 0.1 ms and twice what lies between the floor's p50 and p90).
+    /// The expected difference between the medians of two runs with the same seed, in
+    /// milliseconds: 0.1 ms, or twice the difference between the floor's p50 and p90 if that is
+    /// more.
     pub noise_ms: f64,
-    /// Each contestant, slowest first, the floor last.
+    /// The contestants, slowest first, the floor last.
     pub contestants: Vec<Result>,
 }
 
-/// The machine of a race.
+/// A machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct Machine {
     /// The operating system.
     pub os: &'static str,
     /// The processor's architecture.
     pub arch: &'static str,
-    /// How many processors.
+    /// The number of processors.
     pub cpus: usize,
-    /// The load average of the last minute before the race, where the system tells.
+    /// The load average of the minute before the race, where it is known.
     pub load: Option<f64>,
 }
 
 impl Machine {
-    /// This one.
+    /// Describes this machine.
     pub fn here() -> Self {
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Machine {
@@ -63,40 +64,40 @@ impl Machine {
     }
 }
 
-/// What one contestant showed.
+/// The results of one contestant.
 #[derive(Debug, Clone, Serialize)]
 pub struct Result {
-    /// Its name, for programs.
+    /// The name for programs.
     pub key: Contestant,
-    /// Its name, for people.
+    /// The name for people.
     pub name: String,
-    /// The median that theory says, in milliseconds, on a machine that takes no time.
+    /// The median on an infinitely fast machine, in milliseconds.
     pub theory_ms: f64,
-    /// From sending to arrival.
+    /// The latency from sending to arrival.
     pub latency: Latency,
-    /// What was counted, and what the server took: one entry for each number of subscribers. Counts follow from the
-    /// seed, `cpu_ms` does not.
+    /// The costs, one entry for each number of subscribers. They follow from the seed, except
+    /// `cpu_ms`.
     pub costs: Vec<Cost>,
-    /// Numbers of subscribers that were left out, and why.
+    /// The numbers of subscribers that were left out.
     pub left_out: Vec<LeftOut>,
-    /// What a subscriber costs in an idle minute, if there was something to see.
+    /// The cost of a subscriber in an idle minute, if it is known.
     pub idle_minute: Option<Idle>,
-    /// What went over the subscriber's line during the race in real time. Unlike `costs` it does not follow from the
-    /// seed: a message may come with one answer or with the next.
+    /// The bytes through the subscriber's proxy during the race in real time. They do not follow
+    /// from the seed: a message may arrive with one response or with the next.
     pub seen: Bytes,
-    /// The cumulative curve: shares of the messages, and in how many milliseconds they had arrived.
+    /// The cumulative distribution of the latency.
     pub curve: Vec<Point>,
-    /// Every single one.
+    /// The samples.
     #[serde(skip)]
     pub samples: Vec<Sample>,
 }
 
-/// So many subscribers were not tried.
+/// A number of subscribers that was left out.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeftOut {
-    /// How many.
+    /// The number.
     pub subscribers: usize,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 
@@ -105,28 +106,28 @@ pub struct LeftOut {
 pub struct Point {
     /// The share of all messages, from 0 to 1.
     pub share: f64,
-    /// They had arrived after so many milliseconds.
+    /// The milliseconds after which they had arrived.
     pub ms: f64,
 }
 
-/// Times in milliseconds.
+/// Latencies in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Latency {
-    /// How many were measured.
+    /// The number of samples.
     pub count: u64,
     /// The median.
     pub p50: f64,
-    /// The interval in which the true median lies with 95 % probability.
+    /// The 95 % confidence interval of the median.
     pub p50_between: (f64, f64),
-    /// Nine of ten were no slower.
+    /// The 90th percentile.
     pub p90: f64,
-    /// Ninety-nine of a hundred were no slower.
+    /// The 99th percentile.
     pub p99: f64,
-    /// The slowest.
+    /// The maximum.
     pub max: f64,
 }
 
-/// Puts times into a histogram: microseconds, three digits.
+/// Makes a histogram of times in microseconds, with three significant digits.
 pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
     let mut histogram =
         Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order");
@@ -137,11 +138,11 @@ pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
 }
 
 impl Latency {
-    /// Sums up a histogram of microseconds.
+    /// Summarises a histogram of microseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let millis =
             |share: f64| histogram.value_at_quantile(share.clamp(0.0, 1.0)) as f64 / 1_000.0;
-        // Of n values, how many lie below the true median has a standard deviation of half the root of n.
+        // The number of n samples below the true median has a standard deviation of √n / 2.
         let spread = 0.98 / (histogram.len().max(1) as f64).sqrt();
         Latency {
             count: histogram.len(),
@@ -154,7 +155,7 @@ impl Latency {
     }
 }
 
-/// The cumulative curve of a histogram of microseconds.
+/// Returns the cumulative distribution of a histogram of microseconds.
 pub fn curve(histogram: &Histogram<u64>) -> Vec<Point> {
     let all = histogram.len().max(1) as f64;
     let mut below = 0;
@@ -170,12 +171,12 @@ pub fn curve(histogram: &Histogram<u64>) -> Vec<Point> {
 }
 
 impl Race {
-    /// What this contestant showed.
+    /// Returns the results of this contestant.
     pub fn of(&self, contestant: Contestant) -> Option<&Result> {
         self.contestants.iter().find(|result| result.key == contestant)
     }
 
-    /// Sets the noise from what the floor shows.
+    /// Sets the noise from the latency of the floor.
     pub fn with_noise(mut self) -> Self {
         let floor = self.of(Contestant::Relay).map(|floor| floor.latency);
         self.noise_ms = floor.map_or(0.0, |floor| (2.0 * (floor.p90 - floor.p50)).max(0.1));
@@ -184,7 +185,7 @@ impl Race {
 }
 
 impl Result {
-    /// What was counted with so many subscribers.
+    /// Returns the cost with this number of subscribers.
     pub fn cost(&self, subscribers: usize) -> Option<&Cost> {
         self.costs.iter().find(|cost| cost.subscribers == subscribers)
     }

@@ -1,14 +1,14 @@
-//! A race as a table of 80 columns.
+//! Renders a race as tables of 80 columns.
 
 use std::fmt::Write;
 
 use crate::summary::{Machine, Race, Result};
 
-/// Columns of a bar.
+/// The columns of a bar, and the powers of ten that it spans.
 const BAR: f64 = 16.0;
 const DECADES: f64 = 5.0;
 
-/// What people see in the terminal.
+/// Renders a race for the terminal.
 pub fn table(race: &Race) -> String {
     let mut out = String::new();
     latencies(&mut out, race);
@@ -53,15 +53,15 @@ fn costs(out: &mut String, race: &Race) {
     for result in &race.contestants {
         let Some(cost) = result.cost(1) else { continue };
         let idle = result.idle_minute;
-        let told = |figure: Option<f64>| figure.map_or("?".to_string(), count);
+        let optional = |figure: Option<f64>| figure.map_or("?".to_string(), count);
         let _ = writeln!(
             out,
             "{:<18}{:>8}{:>9}{:>10}{:>10}{:>7}  {}",
             result.name,
             short(cost.each(cost.requests as u64)),
             count(cost.bytes_each()),
-            told(idle.map(|idle| idle.requests)),
-            told(idle.map(|idle| idle.bytes())),
+            optional(idle.map(|idle| idle.requests)),
+            optional(idle.map(|idle| idle.bytes())),
             count((cost.joining.up + cost.joining.down) as f64),
             bar(cost.bytes_each(), 10.0)
         );
@@ -135,7 +135,7 @@ fn theory(result: &Result) -> String {
     if result.theory_ms == 0.0 { "0".to_string() } else { short(result.theory_ms) }
 }
 
-/// Three digits that matter.
+/// Formats a number with three significant digits.
 pub fn short(figure: f64) -> String {
     match figure {
         0.0 => "0".to_string(),
@@ -145,7 +145,7 @@ pub fn short(figure: f64) -> String {
     }
 }
 
-/// A whole number, thousands apart.
+/// Formats a whole number with a space between thousands.
 pub fn count(figure: f64) -> String {
     let digits = format!("{figure:.0}");
     let mut out = String::new();
@@ -158,7 +158,7 @@ pub fn count(figure: f64) -> String {
     out
 }
 
-/// A bar on a logarithmic scale that begins at `from`.
+/// Renders a bar on a logarithmic scale that begins at `from`.
 fn bar(figure: f64, from: f64) -> String {
     let decades = (figure / from).log10().clamp(0.0, DECADES);
     let eighths = (decades / DECADES * BAR * 8.0).round() as usize;

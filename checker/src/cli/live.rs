@@ -1,6 +1,6 @@
 //! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! `play`, `race` and `polling` parse their arguments themselves. The arguments of the others are
+//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of the others are
 //! parsed here, so that their help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;

@@ -45,6 +45,8 @@ async fn messages_are_broadcast(ctx: &mut TestContext) -> CheckResult {
 }
 
 async fn everyone(ctx: &mut TestContext) -> CheckResult {
+    // Another check judges whether newcomers receive the gate's messages.
+    ctx.restart_server().await?;
     let count = ctx.rng.random_range(4..7);
     let mut clients = ctx.join_many(count).await?;
     let first = say_first(ctx, &mut clients).await?;

@@ -18,7 +18,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next ping.",
+    hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next \
+           ping.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 5, pings: 27, ..MINIMUM },
     ..check("heartbeat::alive", Heartbeat, include_str!("alive.md"), |ctx| Box::pin(alive(ctx)))
@@ -28,7 +29,7 @@ async fn alive(ctx: &mut TestContext) -> CheckResult {
     // Some servers drop a client after a number of intervals. A short interval fits more of them
     // into the check's time.
     let (hasty, mut clients) =
-        try_join(ctx.second_server_with(ctx.beat / 2), ctx.join_many(2)).await?;
+        try_join(ctx.second_server_with(ctx.interval().times(0.5)), ctx.join_many(2)).await?;
     let mut fragmenter = ctx.join().await?;
     let tokens = ctx.tokens(2);
     let listeners = clients.iter_mut().zip(&tokens).map(|(client, token)| listen(client, token));

@@ -16,7 +16,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Messages and beats are two branches of one select!; a message must neither reset the interval nor count as a beat.",
+    hint: "Messages and ticks are two branches of one select!. A message must neither reset \
+           the interval nor count as a tick.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 6, messages: 10, pings: 20, ..MINIMUM },
     ..check("heartbeat::busy", Heartbeat, include_str!("busy.md"), |ctx| Box::pin(busy(ctx)))
@@ -37,17 +38,18 @@ const OTHER_TRAFFIC: [Traffic; 3] = [
     Traffic {
         client: "a client that sends pongs unasked",
         opcode: OpCode::Control(Control::Pong),
-        hint: "A pong sets the flag and nothing else: the interval goes by its own clock.",
+        hint: "A pong sets the flag and nothing else. Only the interval decides when to ping.",
     },
     Traffic {
         client: "a client that sends pings",
         opcode: OpCode::Control(Control::Ping),
-        hint: "Leave the client's pings to the library, which answers them: your interval goes by its own clock.",
+        hint: "Leave the client's pings to the library, which answers them. Only the interval \
+               decides when to ping.",
     },
     Traffic {
         client: "a client that sends binary messages",
         opcode: OpCode::Data(Data::Binary),
-        hint: "A binary message sets nothing back: the interval goes by its own clock.",
+        hint: "A binary message resets nothing. Only the interval decides when to ping.",
     },
 ];
 
@@ -55,9 +57,7 @@ async fn busy(ctx: &mut TestContext) -> CheckResult {
     let (mut quiet, mut talker) = try_join(ctx.join(), ctx.join()).await?;
     let mut others = ctx.join_many(OTHER_TRAFFIC.len()).await?;
     let mut fragmenter = ctx.join().await?;
-    let (texts, first, last) = (ctx.tokens(400), ctx.token(), ctx.token());
-    let begin = Frame::unfinished(OpCode::Data(Data::Text), first.as_str());
-    let end = Frame::new(OpCode::Data(Data::Continue), last.as_str());
+    let (texts, last, [begin, end]) = (ctx.tokens(400), ctx.token(), two_fragments(ctx));
     fragmenter.send(begin.clone());
     tokio::select! {
         pinged = wait_for_pings(&mut quiet) => pinged?,
@@ -67,9 +67,14 @@ async fn busy(ctx: &mut TestContext) -> CheckResult {
     expect_as_many_until(&mut talker, &last, "a client that talks").await?;
     expect_as_many_despite(ctx, &mut others, &last).await?;
     fragmenter.send(end.clone());
-    let in_fragments = "a client that sends fragments";
-    let judged = expect_as_many_until(&mut fragmenter, &(first + &last), in_fragments).await;
-    if_understood(ctx, &[begin, end], judged).await
+    expect_as_many_amid(ctx, &mut fragmenter, &[begin, end]).await
+}
+
+fn two_fragments(ctx: &mut TestContext) -> [Frame; 2] {
+    [
+        Frame::unfinished(OpCode::Data(Data::Text), ctx.token()),
+        Frame::new(OpCode::Data(Data::Continue), ctx.token()),
+    ]
 }
 
 async fn wait_for_pings(quiet: &mut Client) -> CheckResult {
@@ -114,6 +119,16 @@ async fn expect_as_many_despite(
     Ok(())
 }
 
+async fn expect_as_many_amid(
+    ctx: &TestContext,
+    client: &mut Client,
+    fragments: &[Frame],
+) -> CheckResult {
+    let noun = "a client that sends fragments";
+    let judged = expect_as_many_until(client, &text_of(fragments), noun).await;
+    if_understood(ctx, fragments, judged).await
+}
+
 /// Compares the pings up to the reply to the last message with those of the quiet client.
 async fn expect_as_many_until(client: &mut Client, last: &str, noun: &'static str) -> CheckResult {
     while client.text("the reply to the last message").await? != reply_to(last) {}
@@ -140,9 +155,13 @@ pub(super) async fn if_understood(
     if !message || !matches!(judged, Err(CheckError::Failed(_))) {
         return judged;
     }
-    let text: Vec<u8> = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
     let mut client = ctx.join().await?;
     client.send_all(frames.iter().cloned());
-    let answered = client.expect_reply(&String::from_utf8_lossy(&text)).await;
+    let answered = client.expect_reply(&text_of(frames)).await;
     if judged_elsewhere(answered)?.is_some() { judged } else { Ok(()) }
+}
+
+fn text_of(frames: &[Frame]) -> String {
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -27,7 +27,8 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "At each beat: is the flag still cleared since the last ping? Then leave the loop and drop the socket, without a close handshake. Otherwise clear it and ping.",
+    hint: "At each tick: is the flag still cleared since the last ping? Then leave the loop \
+           and drop the socket, without a close handshake. Otherwise clear it and ping.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 9, pings: 11, ends: 4, ..MINIMUM },
     ..check("heartbeat::dead", Heartbeat, include_str!("dead.md"), |ctx| Box::pin(dead(ctx)))

@@ -11,7 +11,8 @@ use harness::verdict::{CheckError, CheckResult, FailureKind, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     needs_uptime: true,
-    hint: "Bring your echo server over as it was green, and let select! choose between the next message and the next beat.",
+    hint: "Bring the whole body of your echo server over, and let select! choose between the \
+           next message and the next tick.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 25, messages: 200, closes: 5, ends: 5, ..MINIMUM },
     gate: Some(|ctx| Box::pin(one_reply(ctx))),

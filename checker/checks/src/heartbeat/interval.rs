@@ -19,7 +19,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::alive"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "HEARTBEAT_INTERVAL_MS is in milliseconds: Duration::from_millis, used as it is, neither capped nor replaced.",
+    hint: "HEARTBEAT_INTERVAL_MS is in milliseconds: use Duration::from_millis, and neither \
+           cap nor replace the value.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 31, pings: 5, ..MINIMUM },
     ..check("heartbeat::interval", Heartbeat, include_str!("interval.md"), |ctx| {
@@ -43,10 +44,10 @@ async fn interval(ctx: &mut TestContext) -> CheckResult {
 async fn no_early_pings(patient: &TestContext) -> CheckResult {
     let mut clients = patient.join_many(2).await?;
     let mut talker = patient.join().await?;
-    let opening = patient.beat;
-    pass_time(&mut talker, opening).await?;
+    pass_time(&mut talker, patient.interval().0).await?;
     let at_opening: Vec<usize> = clients.iter_mut().map(count_new_pings).collect();
-    pass_time(&mut talker, (opening * 9 / 2).max(Duration::from_millis(1_050))).await?;
+    let long_enough = patient.interval().times(4.5).max(Duration::from_millis(1_050));
+    pass_time(&mut talker, long_enough).await?;
     for (client, at_opening) in clients.iter_mut().zip(at_opening) {
         let early = count_new_pings(client);
         if at_opening > 1 || early > 0 {

@@ -27,7 +27,8 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Each connection has a flag and an end of its own: what one client leaves unanswered must touch no other.",
+    hint: "Each connection has a flag and an end of its own. An unanswered ping of one client \
+           must affect no other.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 6, messages: 14, pings: 11, ends: 1, ..MINIMUM },
     ..check("heartbeat::neighbours", Heartbeat, include_str!("neighbours.md"), |ctx| {

@@ -20,7 +20,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady"],
     requires: &["heartbeat::echo"],
     uses_heartbeats: true,
-    hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds and send Message::Ping at each tick.",
+    hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds \
+           and send Message::Ping at each tick.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 16, pings: 16, ..MINIMUM },
     gate: Some(|ctx| Box::pin(two_clients(ctx))),

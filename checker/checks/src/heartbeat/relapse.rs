@@ -25,7 +25,8 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "A pong counts for one beat: clear the flag each time you ping, not only the first time.",
+    hint: "A pong counts for one interval: clear the flag each time you ping, not only the \
+           first time.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 2, pings: 5, ends: 1, ..MINIMUM },
     ..check("heartbeat::relapse", Heartbeat, include_str!("relapse.md"), |ctx| {

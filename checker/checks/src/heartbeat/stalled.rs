@@ -32,7 +32,8 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "While you await a send that hangs, no beat is looked at: give every write a limit (timeout, or select! against the beat), and drop the connection when it is over.",
+    hint: "While a send blocks, no tick is handled. Give every write a limit (timeout, or \
+           select! against the tick), and drop the connection when it has passed.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 6, pings: 2, ..MINIMUM },
     ..check("heartbeat::stalled", Heartbeat, include_str!("stalled.md"), |ctx| {

@@ -19,7 +19,8 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::alive", "heartbeat::interval"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Create the interval once, before the loop: made anew in each turn of select! it starts from zero each time.",
+    hint: "Create the interval once, before the loop. An interval that is made in each turn of \
+           select! starts from zero each time.",
     lesson: LESSON,
     minimum: MinimumEvidence { connections: 3, pings: 20, ..MINIMUM },
     ..check("heartbeat::steady", Heartbeat, include_str!("steady.md"), |ctx| Box::pin(steady(ctx)))
@@ -34,7 +35,7 @@ const SUSPICIOUS: f64 = 0.035;
 /// The largest standard deviation of regular gaps, and the smallest typical deviation of irregular
 /// ones, as shares of an interval.
 const IRREGULAR: f64 = 0.1;
-const TYPICAL: f64 = 0.06;
+const TYPICAL: f64 = 0.08;
 
 async fn steady(ctx: &mut TestContext) -> CheckResult {
     let (crowded, mut clients) = try_join(ctx.second_server(), ctx.join_many(2)).await?;

@@ -88,11 +88,11 @@ impl TestContext {
         ours + TICK + self.run_queue_delay()
     }
 
-    /// Returns the typical delay of each of `events` events since then: the median stall of the
-    /// checker, and the server's share of run-queue delay.
+    /// Returns the delay that most of `events` events since then do not exceed: the stall of the
+    /// checker that nine in ten do not exceed, and the server's share of run-queue delay.
     pub fn typical_delay_since(&self, since: Instant, events: usize) -> Duration {
         let events = u32::try_from(events).unwrap_or(u32::MAX).max(1);
-        self.settings.stalls.median_since(since) + self.run_queue_delay() / events
+        self.settings.stalls.quantile_since(since, 0.9) + self.run_queue_delay() / events
     }
 
     /// Returns why this machine was too busy since then to judge heartbeats, if it was.
@@ -120,7 +120,8 @@ impl TestContext {
                 self.settings.stalls.longest_wait_since(self.shortly_before(since)),
             );
             format!(
-                "the server waited {} ms for a processor, a thread of the checker {} ms, and {ours}",
+                "the server waited {} ms for a processor, \
+                 a thread of the checker {} ms, and {ours}",
                 waited.as_millis(),
                 thread.as_millis()
             )

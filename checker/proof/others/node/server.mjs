@@ -3,7 +3,7 @@
 import { WebSocketServer } from 'ws';
 
 const WELCOME = 'Welcome! Connection established.';
-/** A client with more bytes than this on their way to it, and none of them moving, is too slow to be kept. */
+/** A client is disconnected when more bytes than this wait for it: it has stopped reading. */
 const MOST_BUFFERED = 8 * 1024 * 1024;
 
 const exercise = process.argv[2];
@@ -31,7 +31,7 @@ server.on('connection', (socket) => {
   console.log('Client connected');
   socket.isAlive = true;
   socket.on('pong', () => { socket.isAlive = true; });
-  socket.on('error', () => {}); // 'close' follows, and that is enough
+  socket.on('error', () => {}); // 'close' follows. Without a handler, the process would end.
   socket.on('close', () => console.log('Client disconnected'));
   socket.on('message', (data) => {
     const message = data.toString();

@@ -10,7 +10,7 @@ from websockets.asyncio.server import broadcast, serve
 from websockets.exceptions import ConnectionClosed
 
 WELCOME = "Welcome! Connection established."
-# A client with more bytes than this on their way to it, and none of them moving, is too slow to be kept.
+# A client is disconnected when more bytes than this wait for it: it has stopped reading.
 MOST_BUFFERED = 8 * 1024 * 1024
 
 
@@ -23,8 +23,8 @@ def log(line):
     print(line.replace("\n", "\\n").replace("\r", "\\r"), flush=True)
 
 
-async def beat(socket, interval):
-    """Pings once an interval; ends the connection when the last ping is still unanswered."""
+async def heartbeat(socket, interval):
+    """Pings once per interval. Ends the connection if the last ping is unanswered."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     answered = None
@@ -32,11 +32,11 @@ async def beat(socket, interval):
         due += interval
         await asyncio.sleep(due - loop.time())
         if answered is not None and not answered.done():
-            # Whoever is gone gets no close handshake.
+            # A dead client answers no close frame.
             socket.transport.abort()
             return
         try:
-            # While the client does not read, even a ping may not get through.
+            # The write of a ping blocks while the client does not read.
             answered = await asyncio.wait_for(socket.ping(), interval * 0.9)
         except (TimeoutError, asyncio.TimeoutError):
             socket.transport.abort()
@@ -56,7 +56,7 @@ def main():
     interval = os.environ.get("HEARTBEAT_INTERVAL_MS", "30000")
     if not re.fullmatch(r"[1-9]\d*", interval):
         refuse(f"HEARTBEAT_INTERVAL_MS={interval}: wanted is a positive integer")
-    # Handshakes that fail are no news for this server's owner.
+    # Failed handshakes are not logged.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     try:
         asyncio.run(run(exercise, parts[1], int(parts[2]), int(interval) / 1000))
@@ -67,40 +67,40 @@ def main():
 
 
 async def run(exercise, host, port, interval):
-    everyone = set()
+    room = set()
 
-    def say_to_all(reply):
-        broadcast(everyone, reply)
-        for client in list(everyone):
+    def send_to_all(reply):
+        broadcast(room, reply)
+        for client in list(room):
             if client.transport.get_write_buffer_size() > MOST_BUFFERED:
-                everyone.discard(client)
+                room.discard(client)
                 client.transport.abort()
 
     async def client(socket):
         log("Client connected")
-        heart = None
+        pinging = None
         try:
-            # `send` writes before it first waits, so the welcome is the first that the newcomer gets, and whoever
-            # has seen it misses nothing that is said from then on.
-            everyone.add(socket)
+            # `send` writes before it first waits. So the welcome comes first, and a client that has
+            # received it misses no later message.
+            room.add(socket)
             await socket.send(WELCOME)
             if exercise != "echo":
-                heart = asyncio.ensure_future(beat(socket, interval))
+                pinging = asyncio.ensure_future(heartbeat(socket, interval))
             async for message in socket:
                 if isinstance(message, bytes):
                     message = message.decode("utf-8", "replace")
                 log(f"Received: {message}")
                 reply = f"Server received: {message}"
                 if exercise == "broadcast":
-                    say_to_all(reply)
+                    send_to_all(reply)
                 else:
                     await socket.send(reply)
         except ConnectionClosed:
             pass
         finally:
-            everyone.discard(socket)
-            if heart:
-                heart.cancel()
+            room.discard(socket)
+            if pinging:
+                pinging.cancel()
             log("Client disconnected")
 
     options = {"compression": None, "ping_interval": None, "max_size": 16 * 1024 * 1024, "backlog": 1024}

@@ -43,7 +43,8 @@ pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // With those that it hands over to, which else it would build itself, in the middle of a test.
     let path = PATH.get_or_init(|| {
-        built(&["checker", "play", "race", "watcher", "mistakes"])["checker"].clone()
+        let packages = ["checker", "play", "race", "watcher", "mistakes", "quiz", "guess"];
+        built(&packages)["checker"].clone()
     });
     let mut command = StdCommand::new(path);
     // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.

@@ -1,10 +1,16 @@
 //! What the lessons say of the libraries, in tests; and the code whose output they show.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
 
+use baseline::Batch;
+use baseline::client::Http;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::broadcast;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
@@ -17,6 +23,45 @@ async fn connect() -> (Ws, Ws) {
     let (here, there) = duplex(1 << 16);
     let (server, client) = tokio::join!(accept_async(here), client_async("ws://localhost/", there));
     (server.expect("a handshake"), client.expect("an answer").0)
+}
+
+/// The polling client of lesson 1.
+async fn poll(
+    client: reqwest::Client,
+    address: SocketAddr,
+    show: impl Fn(String),
+) -> Result<Infallible, reqwest::Error> {
+    let mut since = 0;
+    loop {
+        let url = format!("http://{address}/messages?since={since}");
+        let batch: Batch = client.get(url).send().await?.json().await?;
+        for message in batch.messages {
+            show(message);
+        }
+        since = batch.next;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_polling_client_shows_each_message_once() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let (sender, mut shown) = mpsc::unbounded_channel();
+    let http = Http::new(address, false);
+    let publish = async {
+        for text in ["one", "two", "three"] {
+            http.publish(text).await.expect("published");
+            assert_eq!(shown.recv().await.as_deref(), Some(text));
+        }
+    };
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let show = |message| drop(sender.send(message));
+    tokio::select! {
+        served = baseline::server::serve(listener) => Ok(served?),
+        Err(error) = poll(client, address, show) => Err(error.into()),
+        () = publish => Ok(()),
+    }
 }
 
 #[tokio::test]

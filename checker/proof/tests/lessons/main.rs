@@ -9,11 +9,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod contract;
 mod fragments;
+mod hour;
 mod markdown;
 mod places;
+mod quiz;
 mod red;
 mod todos;
+mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -147,7 +151,7 @@ fn links_lead_somewhere() {
 #[test]
 fn what_points_at_a_lesson_finds_it() {
     let mut sources = vec!["checker/checks/src/mod.rs".to_string()];
-    sources.extend(checks::all().iter().map(|check| check.lesson.to_string()));
+    sources.extend(checks::all().iter().map(|check| check.lesson().to_string()));
     for target in [Target::Day1, Target::Solutions] {
         sources.extend(Exercise::ALL.iter().map(|exercise| read(&exercise.source(target))));
     }
@@ -304,8 +308,7 @@ fn faults() -> Vec<Fault> {
 }
 
 #[test]
-fn a_page_has_its_parts_and_the_day_takes_an_hour() {
-    let mut day = 0;
+fn a_page_has_its_parts() {
     for page in &lessons() {
         let has = |part: &str| assert!(anchors(page).contains(part), "{} has no {part}", page.name);
         has("try-it");
@@ -327,12 +330,7 @@ fn a_page_has_its_parts_and_the_day_takes_an_hour() {
             );
         }
         assert!(page.text.contains("\nAfter this page "), "{} does not say what for", page.name);
-        let minutes = names(&page.text, "**Time:** ", |c| c.is_ascii_digit())
-            .next()
-            .and_then(|n| n.parse::<u32>().ok());
-        day += minutes.unwrap_or_else(|| panic!("{} does not say how long", page.name));
     }
-    assert!((50..=65).contains(&day), "the day takes {day} minutes");
 }
 
 /// The race is shown with all who take part, by their names.
@@ -385,19 +383,4 @@ fn the_readme_shows_what_is_printed() {
         read("README.md").contains(&format!("```text\n{block}\n```")),
         "the README does not show\n{block}"
     );
-}
-
-/// The hour's plan in the README has the minutes of the pages.
-#[test]
-fn the_plan_has_the_minutes_of_the_pages() {
-    let readme = read("README.md");
-    for page in lessons() {
-        let minutes =
-            names(&page.text, "**Time:** ", |c| c.is_ascii_digit()).next().expect("a time");
-        assert!(
-            readme.contains(&format!("]({}) | {minutes} |", page.name)),
-            "{}: {minutes} minutes",
-            page.name
-        );
-    }
 }

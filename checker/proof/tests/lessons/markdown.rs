@@ -40,10 +40,13 @@ pub(crate) fn read(path: &str) -> String {
         .replace("\r\n", "\n")
 }
 
-/// The pages of the book, in its order, as its table of contents has them.
+/// The lessons, in the order of the book's table of contents. Pages without a number are no
+/// lessons.
 pub(crate) fn lessons() -> Vec<Page> {
     let contents = Page { name: "lessons/SUMMARY.md".into(), text: read("lessons/SUMMARY.md") };
-    let files = links(&contents).into_iter().map(|(_, file)| format!("lessons/{file}"));
+    let files = links(&contents).into_iter().map(|(_, file)| file);
+    let files = files.filter(|file| file.starts_with(|c: char| c.is_ascii_digit()));
+    let files = files.map(|file| format!("lessons/{file}"));
     let pages: Vec<_> = files.map(|name| Page { text: read(&name), name }).collect();
     assert!(pages.len() >= 6, "there are {} pages only", pages.len());
     pages
@@ -53,6 +56,13 @@ pub(crate) fn lessons() -> Vec<Page> {
 pub(crate) fn pages() -> Vec<Page> {
     let others = [
         "lessons/SUMMARY.md",
+        "lessons/contract.md",
+        "lessons/other-languages.md",
+        "lessons/quiz.md",
+        "lessons/troubleshooting.md",
+        "lessons/updates.md",
+        "AGENTS.md",
+        "day1/AGENTS.md",
         "README.md",
         "CONTRIBUTING.md",
         "day1/README.md",

@@ -1,8 +1,6 @@
 //! The lessons and the hints name the TODOs as the skeletons number them.
 
-use std::collections::BTreeMap;
-
-use checker::skeleton;
+use checker::skeleton::todos;
 use harness::exercise::Exercise;
 
 use crate::ids;
@@ -11,23 +9,6 @@ use crate::markdown::{Page, names, read};
 fn number(text: &str) -> Option<u32> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     text[..end].parse().ok()
-}
-
-/// The skeleton's TODOs, each with the checks that its comment names: `[echo::ping, close]`.
-fn todos(exercise: Exercise) -> BTreeMap<u32, Vec<String>> {
-    let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    let mut current = None;
-    for line in skeleton::of(exercise).lines() {
-        let Some(comment) = line.trim().strip_prefix("// ") else { continue };
-        current = comment.strip_prefix("TODO ").and_then(number).or(current);
-        let Some(todo) = current else { continue };
-        let checks = found.entry(todo).or_default();
-        let list = comment.strip_suffix(']').and_then(|comment| comment.rsplit_once('['));
-        let names = list.into_iter().flat_map(|(_, list)| list.split(", "));
-        let names = names.filter_map(|name| name.rsplit("::").next());
-        checks.extend(names.map(|name| format!("{exercise}::{name}")));
-    }
-    found
 }
 
 /// A check that needs a later TODO as well may stand in the later one's row.

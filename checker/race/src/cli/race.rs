@@ -170,7 +170,7 @@ fn write_results(args: &RaceArgs, race: &Race) -> Result<(), CliError> {
         Format::Json => {
             serde_json::to_string_pretty(race).expect("a race can be written as JSON") + "\n"
         }
-        Format::Csv => csv::csv(race),
+        Format::Csv => csv::csv(race).map_err(inconclusive)?,
     };
     // An error means that the reader has closed the pipe: it has read enough.
     let _ = anstream::stdout().write_all(text.as_bytes());

@@ -2,7 +2,6 @@
 
 use harness::client::{WELCOME, describe};
 use harness::failure::echo::{Disturbance, EchoCause, LogLine};
-use harness::verdict::FailureKind;
 use harness::wire::transcript::quoted;
 
 use super::{noun, still_open};
@@ -190,43 +189,6 @@ fn rows(cause: &EchoCause) -> Option<(String, String)> {
         | EchoCause::UnsupportedCompression { .. }
         | EchoCause::Disturbed { .. } => return None,
     })
-}
-
-/// Returns advice that fits the cause better than the check's own hint.
-pub(super) fn hint(cause: &EchoCause) -> Option<&'static str> {
-    match cause {
-        EchoCause::DependsOnCi { .. } => Some(
-            "Read `ADDR` and `HEARTBEAT_INTERVAL_MS` from the environment and nothing else: build \
-             machines set `CI`, and your own does not.",
-        ),
-        EchoCause::LostReply { .. } => Some(
-            "Messages that arrive together are answered together: look for what leaves one out \
-             when several wait, a queue that is full (`try_send`), or a read of which only the \
-             first message is answered.",
-        ),
-        EchoCause::PropertyName { noticed, .. }
-            if matches!(noticed.kind(), FailureKind::Silence | FailureKind::WrongMessage) =>
-        {
-            Some(
-                "Look nothing up by the text of a message: in an object of JavaScript or Python, \
-                 some names are there that you never put in.",
-            )
-        }
-        EchoCause::UnsupportedCompression { .. } => Some(
-            "Accept no extension that you don't speak: leave `Sec-WebSocket-Extensions` out of \
-             the answer, whatever the client offers.",
-        ),
-        EchoCause::Disturbed { by: Disturbance::NotReading, .. } => Some(
-            "Hold no lock while you await a send: each task writes to its own client, and waits \
-             for no other's.",
-        ),
-        EchoCause::Disturbed { noticed, .. } => super::hint(noticed),
-        EchoCause::TooManyReceived { .. } => Some(
-            "Look first at what came and print then: of what the stream gives you, only \
-             Message::Text and Message::Binary are messages.",
-        ),
-        _ => None,
-    }
 }
 
 fn reply_number(number: usize) -> String {

@@ -7,9 +7,13 @@ mod room;
 use std::time::Duration;
 
 use harness::client::{ClientEvent, WELCOME, describe, reply_to};
+use harness::failure::echo::EchoCause;
 use harness::failure::{Awaited, Cause, Instead, NotAccepted};
 use harness::verdict::Failure;
-use harness::wire::transcript::quoted;
+use harness::wire::transcript::{hex, quoted};
+
+/// The most bytes of a payload shown in hexadecimal.
+const HEX_BYTES: usize = 12;
 
 /// The rows of a report on a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +41,17 @@ pub fn words(failure: &Failure) -> Words {
             literal: false,
         };
     };
-    let (headline, expected, got) = sentence(cause);
+    let (headline, mut expected, mut got) = sentence(cause);
+    if let Cause::Missing {
+        awaited: Awaited::Pong(wanted),
+        instead: Instead::Sent(ClientEvent::Pong(payload)),
+    } = cause
+        && expected == got
+    {
+        // Bytes that are not UTF-8 look alike as text.
+        let pong = |payload| format!("a pong with the payload {}", hex(payload, HEX_BYTES));
+        (expected, got) = (pong(wanted), pong(payload));
+    }
     let mut when = failure.when.join(", ");
     if failure.every_client {
         when = if when.is_empty() {
@@ -49,15 +63,14 @@ pub fn words(failure: &Failure) -> Words {
     Words { headline, when, expected, got, literal: is_literal(cause) }
 }
 
-/// Returns advice that fits the cause better than the check's own hint.
+/// Returns the advice on a server that does not run.
 pub fn hint(cause: &Cause) -> Option<&'static str> {
     match cause {
         Cause::NotAccepting(_) => Some(
             "The port in the ready line must be the one of listener.local_addr(), and accept() \
              must be called again after each connection.",
         ),
-        Cause::ProcessEnded { noticed, .. } => hint(noticed),
-        Cause::Echo(cause) => echo::hint(cause),
+        Cause::Echo(EchoCause::Disturbed { noticed, .. }) => hint(noticed),
         _ => None,
     }
 }

@@ -29,6 +29,9 @@ pub(super) fn sentence(cause: &RoomCause) -> Sentence {
         }
         RoomCause::Incomplete { client, received, of, instead } => (
             match instead {
+                Instead::Nothing(_) if *received == 0 => {
+                    format!("Client {client} received none of {of} messages.")
+                }
                 Instead::Nothing(_) => {
                     format!("Client {client} received only {received} of {of} messages.")
                 }

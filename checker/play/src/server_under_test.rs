@@ -1,4 +1,4 @@
-//! The server under test: built, started, started again when it is asked for or its source is saved.
+//! The server under test: builds, starts and restarts it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
 use serde_json::{Value, json};
+use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
 use baseline::transports::proxy::Endpoint;
 use harness::exercise::{Exercise, Target};
-use harness::server::build::{build, workspace};
+use harness::server::build::{CargoError, CompileError, build, workspace};
 use harness::server::output::{Output, Stream};
 use harness::server::{Environment, Program, Server, StartError};
+use harness::sync::lock;
 
-/// Of what the server printed, so many of the last lines are shown.
+/// The number of lines of the server's output on the page.
 const LAST_LINES: usize = 40;
-/// An editor saves in several steps; the build waits until it has finished.
-const SETTLED: Duration = Duration::from_millis(150);
+/// An editor saves in several steps. The build waits until a source has not changed for this long.
+const SETTLE_TIME: Duration = Duration::from_millis(150);
 
 /// Where the server comes from.
 #[derive(Clone)]
@@ -26,8 +28,27 @@ pub enum Source {
     Crate(Exercise, Target),
     /// Any program.
     Command(Program),
-    /// It runs already.
-    Far(Endpoint),
+    /// A server that already runs.
+    Remote(Endpoint),
+}
+
+/// A source without a program to start.
+#[derive(Debug, Error)]
+enum BuildError {
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("cargo reported nothing about {0}")]
+    NoReport(&'static str),
+}
+
+/// A source folder that cannot be watched.
+#[derive(Debug, Error)]
+#[error("cannot watch {}: {error}", folder.display())]
+pub struct WatchError {
+    folder: PathBuf,
+    error: notify::Error,
 }
 
 #[derive(Clone)]
@@ -36,55 +57,55 @@ enum State {
     Starting,
     Running(Arc<Server>),
     Failed(String, Option<Arc<Output>>),
-    Far,
+    Remote,
 }
 
 /// The server under test.
-pub struct Subject {
+pub struct ServerUnderTest {
     source: Source,
     name: String,
     interval: Option<Duration>,
     state: Mutex<State>,
-    complaint: Mutex<Option<String>>,
+    build_error: Mutex<Option<String>>,
     upstream: watch::Sender<Option<Endpoint>>,
-    again: Notify,
+    restart: Notify,
     starts: watch::Sender<u64>,
 }
 
-impl Subject {
-    /// A server that is not started yet; `name` is what the page calls it.
+impl ServerUnderTest {
+    /// Makes a server that is not started yet. The page shows `name`.
     pub fn new(source: Source, name: String, interval: Option<Duration>) -> Arc<Self> {
-        Arc::new(Subject {
+        Arc::new(ServerUnderTest {
             source,
             name,
             interval,
             state: Mutex::new(State::Building),
-            complaint: Mutex::default(),
+            build_error: Mutex::default(),
             upstream: watch::Sender::new(None),
-            again: Notify::new(),
+            restart: Notify::new(),
             starts: watch::Sender::new(0),
         })
     }
 
-    /// Where it listens.
+    /// Subscribes to the addresses on which it listens.
     pub fn upstream(&self) -> watch::Receiver<Option<Endpoint>> {
         self.upstream.subscribe()
     }
 
     /// Builds and starts it again.
     pub fn restart(&self) {
-        self.again.notify_one();
+        self.restart.notify_one();
     }
 
-    /// Waits until it runs or has failed to.
-    pub async fn settled(&self) {
+    /// Waits until the first start has succeeded or failed.
+    pub async fn wait_for_start(&self) {
         let _ = self.starts.subscribe().wait_for(|starts| *starts > 0).await;
     }
 
-    /// Keeps it running until this is dropped.
-    pub async fn keep(&self) {
-        if let Source::Far(endpoint) = &self.source {
-            self.set(State::Far);
+    /// Keeps the server running until the future is dropped.
+    pub async fn keep_running(&self) {
+        if let Source::Remote(endpoint) = &self.source {
+            self.set(State::Remote);
             self.upstream.send_replace(Some(endpoint.clone()));
             self.starts.send_modify(|starts| *starts += 1);
             return std::future::pending().await;
@@ -92,25 +113,23 @@ impl Subject {
         loop {
             self.start().await;
             self.starts.send_modify(|starts| *starts += 1);
-            self.again.notified().await;
+            self.restart.notified().await;
         }
     }
 
     async fn start(&self) {
-        let program = match self.program().await {
+        let program = match self.build().await {
             Ok(program) => program,
-            Err(complaint) => {
-                // What ran before runs on: a typing error ends nobody's conversation.
-                *self.complaint.lock().expect("no panic holds it") = Some(complaint.clone());
-                let runs =
-                    matches!(&*self.state.lock().expect("no panic holds it"), State::Running(_));
-                if !runs {
+            Err(error) => {
+                // The previous server keeps running: a typing error disconnects no client.
+                *lock(&self.build_error) = Some(error.to_string());
+                if !matches!(&*lock(&self.state), State::Running(_)) {
                     self.set(State::Failed("it does not compile".to_string(), None));
                 }
                 return;
             }
         };
-        *self.complaint.lock().expect("no panic holds it") = None;
+        *lock(&self.build_error) = None;
         self.upstream.send_replace(None);
         self.set(State::Starting);
         let environment = Environment { interval: self.interval, ci: false };
@@ -120,113 +139,104 @@ impl Subject {
                 self.set(State::Running(Arc::new(server)));
             }
             Err((error, output)) => {
-                self.set(State::Failed(not_started(error), Some(output)));
+                self.set(State::Failed(start_error(error), Some(output)));
             }
         }
     }
 
-    async fn program(&self) -> Result<Program, String> {
+    async fn build(&self) -> Result<Program, BuildError> {
         let (exercise, target) = match &self.source {
             Source::Crate(exercise, target) => (*exercise, *target),
             Source::Command(program) => return Ok(program.clone()),
-            Source::Far(_) => return Err("it is not ours to start".to_string()),
+            Source::Remote(_) => unreachable!("a remote server is never built"),
         };
         let package = exercise.package(target);
-        let mut built = build(&[package]).await.map_err(|error| error.to_string())?;
-        let path = built
-            .remove(package)
-            .ok_or_else(|| format!("cargo said nothing about {package}"))?
-            .map_err(|error| error.to_string())?;
+        let mut built = build(&[package]).await?;
+        let path = built.remove(package).ok_or(BuildError::NoReport(package))??;
         Ok(Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
     }
 
-    /// What it was before.
-    fn set(&self, state: State) -> State {
-        std::mem::replace(&mut *self.state.lock().expect("no panic holds it"), state)
+    /// Sets the state. A previous server is stopped.
+    fn set(&self, state: State) {
+        // Dropped without the lock: to stop a server takes time.
+        drop(std::mem::replace(&mut *lock(&self.state), state));
     }
 
-    /// Builds and starts it again whenever its source is saved, until this is dropped.
-    ///
-    /// # Errors
-    /// When the system can't watch the folder.
-    pub async fn watch(self: Arc<Self>) -> Result<(), String> {
+    /// Restarts the server each time its source is saved, until the future is dropped.
+    pub async fn watch(self: Arc<Self>) -> Result<(), WatchError> {
         let Source::Crate(exercise, target) = &self.source else {
             return std::future::pending().await;
         };
-        let folder: PathBuf = workspace()
-            .join(exercise.source(*target))
-            .parent()
-            .map(PathBuf::from)
-            .unwrap_or_else(workspace);
+        let source = workspace().join(exercise.source(*target));
+        let folder = source.parent().map_or_else(workspace, PathBuf::from);
+        let watch_error = |error| WatchError { folder: folder.clone(), error };
         let saved = Arc::new(Notify::new());
-        let noticed = saved.clone();
+        let notify = saved.clone();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
                 if event.is_ok_and(|event| !event.kind.is_access()) {
-                    noticed.notify_one();
+                    notify.notify_one();
                 }
             })
-            .map_err(|error| format!("{} can't be watched: {error}", folder.display()))?;
-        watcher
-            .watch(&folder, RecursiveMode::Recursive)
-            .map_err(|error| format!("{} can't be watched: {error}", folder.display()))?;
+            .map_err(watch_error)?;
+        watcher.watch(&folder, RecursiveMode::Recursive).map_err(watch_error)?;
         loop {
             saved.notified().await;
-            while tokio::time::timeout(SETTLED, saved.notified()).await.is_ok() {}
+            while tokio::time::timeout(SETTLE_TIME, saved.notified()).await.is_ok() {}
             self.restart();
         }
     }
 
-    /// How the server is, as the page is told.
-    pub fn told(&self, connections: usize) -> Value {
-        let state = self.state.lock().expect("no panic holds it").clone();
-        let mut told = json!({
+    /// Returns the server's state for the page.
+    pub fn to_json(&self, connections: usize) -> Value {
+        let state = lock(&self.state).clone();
+        let mut value = json!({
             "type": "server",
             "name": self.name,
             "interval": self.interval.map(|interval| interval.as_millis() as u64),
             "connections": connections,
             "starts": *self.starts.borrow(),
-            "complaint": *self.complaint.lock().expect("no panic holds it"),
+            "complaint": *lock(&self.build_error),
         });
-        let (word, why, output) = match &state {
+        let (word, reason, output) = match &state {
             State::Building => ("building", None, None),
             State::Starting => ("starting", None, None),
-            State::Far => ("elsewhere", None, None),
-            State::Failed(why, output) => ("failed", Some(why.clone()), output.clone()),
+            State::Remote => ("elsewhere", None, None),
+            State::Failed(reason, output) => ("failed", Some(reason.clone()), output.clone()),
             State::Running(server) => {
-                told["pid"] = server.id().into();
+                value["pid"] = server.id().into();
                 match server.ended() {
                     Some(status) => {
                         ("ended", Some(status.to_string()), Some(server.output.clone()))
                     }
                     None => {
-                        told["memory"] = server.memory().into();
+                        value["memory"] = server.memory().into();
                         ("running", None, Some(server.output.clone()))
                     }
                 }
             }
         };
-        told["state"] = word.into();
-        told["why"] = why.into();
+        value["state"] = word.into();
+        value["why"] = reason.into();
         if let Some(output) = output {
             let lines = output.lines();
             let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
             let last = last
                 .iter()
                 .map(|(stream, line)| json!({ "error": *stream == Stream::Stderr, "text": line }));
-            told["output"] = last.collect::<Vec<_>>().into();
+            value["output"] = last.collect::<Vec<_>>().into();
             let panic = output.panic();
             if !panic.is_empty() {
-                told["panic"] = panic.join("\n").into();
+                value["panic"] = panic.join("\n").into();
             }
         }
-        told
+        value
     }
 }
 
-fn not_started(error: StartError) -> String {
+fn start_error(error: StartError) -> String {
     match error {
-        StartError::NoSuchProgram(why) => format!("it can't be started: {why}"),
+        StartError::NoSuchProgram(reason) => format!("it cannot be started: {reason}"),
         StartError::Ended(status) => format!("it ended before it was ready ({status})"),
         StartError::NotReady(limit) => {
             format!("it printed no ready line within {} s", limit.as_secs())

@@ -69,7 +69,7 @@ impl Departure {
 }
 
 const RESET: Departure = Departure {
-    when: "the other client reset its connection",
+    when: "after the other client reset its connection",
     joins: true,
     sends: Vec::new,
     is_read: false,
@@ -79,66 +79,66 @@ const RESET: Departure = Departure {
 const DEPARTURES: &[Departure] = &[
     RESET,
     Departure {
-        when: "the other client reset its connection in the middle of a frame",
+        when: "after the other client reset its connection in the middle of a frame",
         sends: half_a_frame,
         is_read: true,
         ..RESET
     },
     Departure {
-        when: "the other client reset its connection in the middle of a message",
+        when: "after the other client reset its connection in the middle of a message",
         sends: half_a_message,
         is_read: true,
         ..RESET
     },
     Departure {
-        when: "the other client announced a frame of 2^63 - 1 bytes and left",
+        when: "after the other client announced a frame of 2^63 - 1 bytes and left",
         sends: || announce(u64::MAX >> 1),
         end: End::Fin,
         ..RESET
     },
     // Some servers take the upgrade for granted.
     Departure {
-        when: "the other client reset its connection before its request",
+        when: "after the other client reset its connection before its request",
         joins: false,
         ..RESET
     },
     Departure {
-        when: "the other client reset its connection in the middle of its request",
+        when: "after the other client reset its connection in the middle of its request",
         joins: false,
         sends: half_a_request,
         ..RESET
     },
     Departure {
-        when: "the other client reset its connection before the reply",
+        when: "after the other client reset its connection before the reply",
         sends: || Frame::text("no reply is read").masked([7; 4]).encode(),
         ..RESET
     },
     Departure {
-        when: "the other client left in the middle of a frame's header",
+        when: "after the other client left in the middle of a frame's header",
         sends: || half_a_frame()[..1].to_vec(),
         end: End::Fin,
         ..RESET
     },
     Departure {
-        when: "the other client left in the middle of a message",
+        when: "after the other client left in the middle of a message",
         sends: half_a_message,
         end: End::Fin,
         ..RESET
     },
     Departure {
-        when: "the other client announced a frame of 1 TiB and left",
+        when: "after the other client announced a frame of 1 TiB and left",
         sends: || announce(1 << 40),
         end: End::Fin,
         ..RESET
     },
     Departure {
-        when: "the other client left before its request",
+        when: "after the other client left before its request",
         joins: false,
         end: End::Fin,
         ..RESET
     },
     Departure {
-        when: "the other client left in the middle of its request",
+        when: "after the other client left in the middle of its request",
         joins: false,
         sends: half_a_request,
         end: End::Fin,
@@ -178,7 +178,7 @@ async fn leave_during_a_blocked_write(
     client.connection.reset().await;
     ctx.wait_for_disconnects(neighbours.len()).await;
     let served = still_served(ctx, neighbours, Disturbance::Disappeared).await;
-    served.context("the server's writes to the other client were blocked")
+    served.context("after the other client left while a write to it was blocked")
 }
 
 /// Fails unless the first neighbour is served as before, and so is a new client, which stays.

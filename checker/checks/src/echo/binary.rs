@@ -62,7 +62,7 @@ async fn alternate(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let texts = ctx.tokens(9);
     let kinds = [Frame::text, Frame::binary, Frame::text].into_iter().cycle();
     client.send_all(texts.iter().zip(kinds).map(|(text, frame)| frame(text.as_str())));
-    in_order(client, &texts).await.context("text and binary messages come in turn")
+    in_order(client, &texts).await.context("with text and binary messages in turn")
 }
 
 /// Valid text in a binary message is complete to the last character, at any length.

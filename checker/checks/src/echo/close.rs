@@ -62,12 +62,12 @@ fn closings(ctx: &mut TestContext) -> Vec<Closing> {
     // Codes of libraries and frameworks, and of applications (section 7.4.2).
     let registered = ctx.rng.random_range(3_000..4_000);
     let private = ctx.rng.random_range(4_000..5_000);
-    let longest = "the close frame has a reason of 123 bytes, the longest";
+    let longest = "with a reason of 123 bytes, the longest";
     vec![
         Closing::with_code(1_000, "", ""),
         Closing::with_code(1_001, "going away", ""),
-        Closing::with_code(registered, "as agreed", "the close code is one for libraries"),
-        Closing::with_code(private, "as agreed", "the close code is one for applications"),
+        Closing::with_code(registered, "as agreed", "with a close code for libraries"),
+        Closing::with_code(private, "as agreed", "with a close code for applications"),
         without_code(),
         within_a_message(ctx),
         // In characters of one byte, and of four: the answer may shorten the reason, but not cut a
@@ -92,7 +92,7 @@ fn without_code() -> Closing {
 fn within_a_message(ctx: &mut TestContext) -> Closing {
     let fragment = Frame::unfinished(OpCode::Data(Data::Text), ctx.token());
     Closing {
-        when: "the close frame comes in the middle of a fragmented message",
+        when: "in the middle of a fragmented message",
         frames: vec![fragment, Frame::close(1_000, "")],
         answer: any_close().skip_texts(),
     }

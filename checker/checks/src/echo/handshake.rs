@@ -53,7 +53,7 @@ const WAYS: &[Way] = &[
     PLAIN,
     // A server need not speak any of these. It must not name others.
     Way {
-        when: "the client offers subprotocols and an extension",
+        when: "in a request that offers subprotocols and an extension",
         headers: &[
             "Sec-WebSocket-Protocol: workbook.day1, workbook.day2",
             "Sec-WebSocket-Extensions: x-workbook-day1",
@@ -61,7 +61,7 @@ const WAYS: &[Way] = &[
         ..PLAIN
     },
     Way {
-        when: "the request has lower-case header names and no space after the colons",
+        when: "in a request with lower-case header names and no space after the colons",
         rewrite: |request| {
             let lines = request.split("\r\n").map(|line| match line.split_once(": ") {
                 Some((name, value)) => format!("{}:{value}", name.to_lowercase()),
@@ -72,7 +72,7 @@ const WAYS: &[Way] = &[
         ..PLAIN
     },
     Way {
-        when: "the request has `Upgrade: WebSocket` and `Connection: upgrade`",
+        when: "in a request with `Upgrade: WebSocket` and `Connection: upgrade`",
         rewrite: |request| {
             request
                 .replace("Upgrade: websocket", "Upgrade: WebSocket")
@@ -81,9 +81,9 @@ const WAYS: &[Way] = &[
         ..PLAIN
     },
     // TCP has no messages: one read need not return all of it.
-    Way { when: "the request comes in two pieces", in_two_pieces: true, ..PLAIN },
+    Way { when: "in a request that comes in two pieces", in_two_pieces: true, ..PLAIN },
     Way {
-        when: "the request has `Connection: keep-alive, Upgrade`, as Firefox has it",
+        when: "in a request with `Connection: keep-alive, Upgrade`, as Firefox has it",
         rewrite: |request| {
             request.replace("Connection: Upgrade", "Connection: keep-alive, Upgrade")
         },
@@ -91,25 +91,25 @@ const WAYS: &[Way] = &[
     },
     // No space is needed between these words (RFC 9110, section 5.6.1).
     Way {
-        when: "the request has `Connection: keep-alive,Upgrade`",
+        when: "in a request with `Connection: keep-alive,Upgrade`",
         rewrite: |request| request.replace("Connection: Upgrade", "Connection: keep-alive,Upgrade"),
         ..PLAIN
     },
     // A list may come in several lines (RFC 9110, section 5.3). `Upgrade` is in the first:
     // tungstenite reads no other.
     Way {
-        when: "the request has two `Connection` lines",
+        when: "in a request with two `Connection` lines",
         headers: &["Connection: keep-alive"],
         ..PLAIN
     },
     Way {
-        when: "the request has an `Origin`, which every browser sends",
+        when: "in a request with an `Origin`, which every browser sends",
         headers: &["Origin: http://localhost"],
         ..PLAIN
     },
     // More than some parsers have room for.
     Way {
-        when: "the request has 18 headers, as a browser's",
+        when: "in a request with 18 headers, as a browser's",
         headers: &[
             "User-Agent: workbook/1.0",
             "Accept: */*",
@@ -129,7 +129,7 @@ const WAYS: &[Way] = &[
     },
     // A developer's browser sends as many to `localhost`.
     Way {
-        when: "the request has 4 KiB of cookies",
+        when: "in a request with 4 KiB of cookies",
         rewrite: |request| {
             let cookies = "seen=01234567890123456789; ".repeat(150);
             request.replace("\r\n\r\n", &format!("\r\nCookie: {cookies}last=1\r\n\r\n"))
@@ -137,7 +137,7 @@ const WAYS: &[Way] = &[
         ..PLAIN
     },
     Way {
-        when: "the client offers compression, as every browser does",
+        when: "in a request that offers compression, as every browser does",
         headers: &[DEFLATE],
         ..PLAIN
     },

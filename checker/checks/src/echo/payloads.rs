@@ -180,7 +180,7 @@ async fn exchange_long_and_short(ctx: &mut TestContext, client: &mut Client) -> 
         Ok(()) => client.expect_reply(&short).await,
         Err(error) => Err(error),
     };
-    both.context("a short message comes right after a long one")
+    both.context("with a short message right after a long one")
 }
 
 async fn exchange_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
@@ -235,7 +235,7 @@ async fn cut_long_text(ctx: &mut TestContext, client: &mut Client) -> CheckResul
     client.send_all(frames);
     let name = format!("{} bytes in {} fragments", text.len(), cuts.len() + 1);
     expect_long_reply(client, text.as_bytes(), name).await?;
-    client.expect_reply(&next).await.context("a message comes right after a fragmented one")
+    client.expect_reply(&next).await.context("right after a message in fragments")
 }
 
 /// Fragments of several clients must not be mixed up.
@@ -253,7 +253,7 @@ async fn interleave_fragments(ctx: &mut TestContext, client: &mut Client) -> Che
         client.send_all(rest);
         client.expect(in_fragments(&texts[0])).await
     };
-    both.await.context("two clients send fragments at the same time").show_all_clients()?;
+    both.await.context("while two clients send fragments at the same time").show_all_clients()?;
     ctx.leave(other).await;
     Ok(())
 }
@@ -278,7 +278,7 @@ async fn receive_in_parts(ctx: &mut TestContext, other: &mut Client) -> CheckRes
         }
     }
     client.send_bytes(rest);
-    client.expect_reply(&text).await.context("a frame comes a few bytes at a time")?;
+    client.expect_reply(&text).await.context("with a frame that comes a few bytes at a time")?;
     ctx.leave(client).await;
     Ok(())
 }

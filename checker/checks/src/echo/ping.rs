@@ -68,5 +68,5 @@ async fn ping_within_a_message(ctx: &mut TestContext) -> CheckResult {
         return Ok(());
     }
     let pong = client.expect(pong(payload)).await;
-    pong.map(|_| ()).context("the ping came between two fragments of a message")
+    pong.map(|_| ()).context("between two fragments of a message")
 }

@@ -103,7 +103,9 @@ async fn begin_tls(ctx: &mut TestContext, neighbours: &mut Vec<Client>) -> Check
     client.send_bytes([b"\x16\x03\x01", random.as_slice(), b"\r\n\r\n"].concat());
     client.flush().await;
     client.hang_up();
-    still_served(ctx, neighbours, Disturbance::Violation).await.context("a client spoke TLS")
+    still_served(ctx, neighbours, Disturbance::Violation)
+        .await
+        .context("after another client spoke TLS")
 }
 
 /// Writes a violation of RFC 6455 that contains this token, if it contains text.

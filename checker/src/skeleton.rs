@@ -47,8 +47,8 @@ pub fn section(place: &str) -> String {
     let slug =
         |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
     match parts.find(|part| slug(part) == anchor) {
-        Some(part) => format!("## {}\n", without_comments(part).trim_end()),
-        None => without_comments(&text),
+        Some(part) => format!("## {}\n", without_html(part).trim_end()),
+        None => without_html(&text),
     }
 }
 
@@ -78,8 +78,9 @@ pub fn reflow(markdown: &str) -> String {
     out
 }
 
-/// Removes the lines that only the lessons' tests read, such as `<!-- excerpt: … -->`.
-fn without_comments(text: &str) -> String {
-    let is_comment = |line: &&str| line.starts_with("<!--") && line.ends_with("-->");
-    text.lines().filter(|line| !is_comment(line)).map(|line| format!("{line}\n")).collect()
+/// Removes comments and the tags of folded parts, which only a browser understands.
+fn without_html(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("<!-- ") && *line != "</details>");
+    let lines = lines.map(|line| line.replace("<details><summary>", "").replace("</summary>", ""));
+    lines.map(|line| line + "\n").collect()
 }

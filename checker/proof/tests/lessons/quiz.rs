@@ -47,10 +47,11 @@ fn each_distractor_has_a_reason() {
 #[test]
 fn programs_print_their_answers() {
     let folder = tempfile::tempdir().expect("a folder");
+    let program = format!("program{}", std::env::consts::EXE_SUFFIX);
     let mut count = 0;
     for question in quizzes().expect("the quizzes").iter().flat_map(|quiz| &quiz.questions) {
         let Question::Tracing(fields) = question else { continue };
-        let (source, program) = (folder.path().join("main.rs"), folder.path().join("program"));
+        let (source, program) = (folder.path().join("main.rs"), folder.path().join(&program));
         std::fs::write(&source, &fields.prompt.program).expect("it is written");
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let output =

@@ -92,7 +92,11 @@ impl Room {
         beats::first_ping(ctx, &mut self.quiet, self.quiet_since).await?;
         let silent = async {
             let unanswered = drops::asked(&mut self.silent).await?;
-            drops::dropped_on_time(ctx, &mut self.witness, &mut self.silent, unanswered).await
+            let (witness, silent) = (&mut self.witness, &mut self.silent);
+            let dropped = drops::dropped_on_time(ctx, witness, silent, unanswered).await;
+            dropped.map_err(|error| {
+                with_pings(error, |other| drops::dropped_alive(&self.witness, other))
+            })
         };
         let fading =
             signs::fades_away(ctx, &mut self.another, &mut self.fading, |client, error| {

@@ -52,12 +52,13 @@ async fn welcome_to_the_newcomer_alone(ctx: &mut TestContext) -> CheckResult {
 async fn nothing_but_the_message(ctx: &mut TestContext, clients: &mut [Client]) -> CheckResult {
     let token = ctx.token();
     clients[0].send_text(token.as_str());
+    let newest = clients.last().map(Client::number);
     for client in clients.iter_mut().rev() {
         let Some(received) = next_text_if_any(client).await else { continue };
         let text = received.text().unwrap_or_default();
         let number = client.number();
         let cause = if text.contains(WELCOME) {
-            RoomCause::SecondWelcome { client: number }
+            RoomCause::SecondWelcome { client: number, newest: newest == Some(number) }
         } else if !resembles(text, &token) {
             RoomCause::Unsent { client: number, text: text.to_string() }
         } else {

@@ -112,6 +112,8 @@ pub enum RoomCause {
     SecondWelcome {
         /// The client.
         client: usize,
+        /// No other client had joined after it.
+        newest: bool,
     },
     /// A newcomer received other clients' messages before its welcome.
     BeforeWelcome {

@@ -50,8 +50,12 @@ pub(super) fn sentence(cause: &RoomCause) -> Sentence {
             "replies to messages, and nothing else".to_string(),
             quoted(text),
         ),
-        RoomCause::SecondWelcome { client } => (
-            format!("Client {client} received another welcome after its own."),
+        RoomCause::SecondWelcome { client, newest } => (
+            if *newest {
+                format!("Client {client} received its welcome a second time.")
+            } else {
+                format!("Client {client} received the welcome of a client that joined later.")
+            },
             "one welcome for each client, sent to it alone".to_string(),
             quoted(WELCOME),
         ),

@@ -555,8 +555,8 @@ fn too_slow(ctx: &TestContext, began: Instant) -> String {
     let last = last.map_or_else(
         || "no client had connected".to_string(),
         |line| {
-            let to = if line.direction == "to-server" { "from client" } else { "to client" };
-            format!("the last event was {} {} {to} {}", line.kind, line.text, line.client)
+            let arrow = if line.direction == "to-server" { "→" } else { "←" };
+            format!("last seen: {arrow} {} {} (client {})", line.kind, line.text, line.client)
         },
     );
     let seconds = began.elapsed().as_secs();

@@ -5,6 +5,7 @@
 //! crate [`checks`], and what they talk through is in [`harness`].
 
 pub mod cli;
+pub mod evidence;
 pub mod foreign;
 pub mod grade;
 pub mod interrupt;

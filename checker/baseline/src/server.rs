@@ -12,8 +12,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -26,10 +29,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::{Batch, EVENTS_KEEP_ALIVE};
+use crate::{Batch, EVENTS_KEEP_ALIVE, origin};
 
 /// How many messages are kept. A poll for older ones returns the kept ones.
 const REMEMBERED: usize = 10_000;
+/// How many bytes of messages are kept.
+const REMEMBERED_BYTES: usize = 64 << 20;
 /// The longest message, in bytes.
 const LONGEST: usize = 1 << 21;
 /// The longest a long poll may ask to wait.
@@ -42,11 +47,26 @@ pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
         .route("/events", get(events))
         .fallback((StatusCode::NOT_FOUND, "there are /messages and /events\n"))
         .layer(DefaultBodyLimit::max(LONGEST))
+        .layer(middleware::from_fn(check_origin))
         .with_state(Arc::default());
     // Nagle's algorithm would delay small responses. Push disables it, too.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     // Boxed, so that it is compiled in this crate and not where it is awaited.
     Box::pin(async { axum::serve(listener, router).await })
+}
+
+/// Refuses a request from a page of another origin.
+async fn check_origin(
+    request: Request,
+    next: Next,
+) -> Result<Response, (StatusCode, &'static str)> {
+    let headers = request.headers();
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    if origin::is_allowed(host, origin) {
+        return Ok(next.run(request).await);
+    }
+    Err((StatusCode::FORBIDDEN, "a page of another origin is not served\n"))
 }
 
 /// All messages, and a watch channel that announces new ones.
@@ -59,7 +79,19 @@ struct Room {
 #[derive(Default)]
 struct Messages {
     messages: VecDeque<String>,
+    bytes: usize,
     forgotten: usize,
+}
+
+impl Messages {
+    fn push(&mut self, message: String) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+        while self.messages.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+            self.bytes -= self.messages.pop_front().map_or(0, |message| message.len());
+            self.forgotten += 1;
+        }
+    }
 }
 
 impl Room {
@@ -104,13 +136,7 @@ async fn poll(State(room): State<Arc<Room>>, Query(query): Query<Poll>) -> Json<
 }
 
 async fn publish(State(room): State<Arc<Room>>, text: String) -> StatusCode {
-    room.change(|messages| {
-        messages.messages.push_back(text);
-        if messages.messages.len() > REMEMBERED {
-            messages.messages.pop_front();
-            messages.forgotten += 1;
-        }
-    });
+    room.change(|messages| messages.push(text));
     StatusCode::NO_CONTENT
 }
 

@@ -152,10 +152,9 @@ async fn first_failure(servers: &Path, row: &Row, seed: u64) -> Found {
 /// The first check that failed or could not be judged.
 fn first(graded: &[Graded]) -> Found {
     let found = graded.iter().find_map(|graded| match &graded.outcome {
-        Outcome::Failed(report) => Some(Found::Failure {
-            check: graded.check.id,
-            headline: report.failure.summary.clone(),
-        }),
+        Outcome::Failed(report) => {
+            Some(Found::Failure { check: graded.check.id, headline: report.words.headline.clone() })
+        }
         Outcome::Inconclusive(reason) => {
             Some(Found::Unknown(format!("{}: {reason}", graded.check.id)))
         }

@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::event_log::{EventKind, EventLog};
 use crate::link_observer::LinkObserver;
+use baseline::origin;
 use baseline::transports::clock::Clock;
 use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
 
@@ -87,6 +89,25 @@ impl Drop for Lane {
     }
 }
 
+/// The answer to a page of another origin.
+const FORBIDDEN: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Returns whether the request comes from the playground's page or from no page at all. A browser
+/// always sends `Origin` with an upgrade request, and sends the request in one write.
+async fn is_allowed(near: &TcpStream) -> bool {
+    let mut head = vec![0; 64 * 1024];
+    let length = near.peek(&mut head).await.unwrap_or_default();
+    let head = String::from_utf8_lossy(&head[..length]);
+    let value = |name: &str| {
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let mut named = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.trim())
+    };
+    let origin = value("Origin");
+    origin.is_none() || origin::is_allowed(value("Host").unwrap_or_default(), origin)
+}
+
 /// Counts an open connection until it is dropped.
 struct OpenConnection(Arc<AtomicUsize>);
 
@@ -111,13 +132,17 @@ async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let mut connection = 0;
-    while let Ok((near, _)) = listener.accept().await {
+    while let Ok((mut near, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         connection += 1;
         let (Network { upstream, clock, log, open }, link) = (network.clone(), link.clone());
         let server = upstream.borrow().clone();
         connections.spawn(async move {
             let far = match server {
+                _ if !is_allowed(&near).await => {
+                    let _ = near.write_all(FORBIDDEN).await;
+                    Err("a page of another origin asked for it".to_string())
+                }
                 Some(server) => server.connect().await.map_err(|error| error.to_string()),
                 None => Err("it is not running".to_string()),
             };

@@ -5,7 +5,6 @@
 //! `Host`, against DNS rebinding: a foreign name may resolve to this machine.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,6 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::control::run_control;
 use crate::session::Session;
+use baseline::origin;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -146,14 +146,13 @@ async fn check_host(
     next: Next,
 ) -> Result<Response, Refusal> {
     let host = header_text(request.headers(), header::HOST);
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = origin::host_name(host);
     // A name can be made to resolve to this machine, an address cannot.
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let is_ours = address.is_ok_and(|address| address.is_loopback() || !session.host.is_loopback());
-    if name != "localhost" && !is_ours {
+    let is_ours = match origin::address(name) {
+        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        None => origin::is_own_name(name),
+    };
+    if !is_ours {
         return Err(Refusal::Host);
     }
     Ok(next.run(request).await)

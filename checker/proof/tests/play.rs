@@ -5,6 +5,9 @@ mod common;
 
 use browser::{Browser, Playground};
 use common::{checker, museum};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
 
@@ -290,6 +293,42 @@ fn status(address: &str, origin: Option<&str>, host: &str, token: &str) -> Strin
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).expect("it answers");
     line.split_whitespace().nth(1).unwrap_or_default().to_string()
+}
+
+#[tokio::test]
+async fn a_lane_refuses_a_page_of_another_origin() {
+    let playground = Playground::start(&["echo", "--command", &museum("--right", "raw-echo")]);
+    let (address, token) = playground.parts();
+    let mut request = format!("{}/control?token={token}", address.replace("http", "ws"))
+        .into_client_request()
+        .expect("a URL");
+    request.headers_mut().insert("Origin", address.parse().expect("a header"));
+    let (mut control, _) = tokio_tungstenite::connect_async(request).await.expect("it answers");
+    control.send(r#"{"do":"add"}"#.into()).await.expect("it takes a command");
+    let port = loop {
+        let message = control.next().await.expect("it stays open").expect("a message");
+        let message: Value = serde_json::from_slice(&message.into_data()).expect("JSON");
+        if let Some(port) = message["port"].as_u64().filter(|_| message["type"] == "client") {
+            break port;
+        }
+    };
+    let lane = format!("http://127.0.0.1:{port}");
+    let host = lane.trim_start_matches("http://");
+    assert_eq!(status(&lane, Some(address), host, ""), "101");
+    assert_eq!(status(&lane, None, host, ""), "101");
+    assert_eq!(status(&lane, Some("http://elsewhere.example"), host, ""), "403");
+    assert_eq!(status(&lane, Some("http://rebound.example"), "rebound.example", ""), "403");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_page_has_the_name_of_the_machine() {
+    let playground = Playground::start(&["echo", "--command", &museum("--right", "raw-echo")]);
+    let (address, token) = playground.parts();
+    let name = nix::unistd::gethostname().expect("a name").into_string().expect("UTF-8");
+    let port = address.rsplit_once(':').expect("a port").1;
+    let host = format!("{name}:{port}");
+    assert_eq!(status(address, Some(&format!("http://{host}")), &host, token), "101");
 }
 
 #[test]

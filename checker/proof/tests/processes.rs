@@ -164,13 +164,24 @@ mod on_linux {
     }
 
     #[test]
-    fn a_daemon_without_its_environment_is_found() {
+    fn a_daemon_is_found_without_its_environment_or_with_a_forged_mark() {
         let daemon = &sleeper(3);
         let museum = museum("--process", "late");
-        let server = format!("sh -c 'setsid -f env -i {daemon}; exec {museum}'");
-        let (code, result) = super::graded(&["echo", "--command", &server]);
-        assert_eq!(code, 0, "{result:#}");
-        until("the daemon is gone", || running(daemon) == 0);
+        let forged = "env WORKBOOK_SERVER=1-1-00000000";
+        for start in [
+            format!("setsid -f env -i {daemon}"),
+            format!("setsid -f {forged} {daemon}"),
+            // Children of the server itself: in a session of their own, or in a group of their own.
+            format!("env -i setsid {daemon} &"),
+            format!("set -m; env -i {daemon} & set +m"),
+            format!("set -m; {forged} {daemon} & set +m"),
+        ] {
+            let separator = if start.ends_with('&') { "" } else { ";" };
+            let server = format!("sh -c '{start}{separator} exec {museum}'");
+            let (code, result) = super::graded(&["echo", "--command", &server]);
+            assert_eq!(code, 0, "{start}: {result:#}");
+            until(&format!("the daemon of `{start}` is gone"), || running(daemon) == 0);
+        }
     }
 
     /// Starts a grading whose server never becomes ready, and waits until that server runs.

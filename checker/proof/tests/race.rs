@@ -442,3 +442,38 @@ fn a_server_that_dies_in_the_middle_is_told() {
     assert!(killing.join().expect("no panic").is_some());
     assert_eq!(files(directory.path()), [""; 0]);
 }
+
+/// The status of this request to the HTTP baseline.
+async fn baseline_status(address: &str, host: &str, origin: Option<&str>) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+    let request =
+        format!("GET /messages HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer.split_whitespace().nth(1).unwrap_or_default().to_string()
+}
+
+#[tokio::test]
+async fn the_baseline_serves_no_page_of_another_origin_and_keeps_64_mib() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = &listener.local_addr().expect("it is bound").to_string();
+    let serving = tokio::spawn(server::serve(listener));
+    let page = &format!("http://{address}");
+    assert_eq!(baseline_status(address, address, None).await, "200");
+    assert_eq!(baseline_status(address, address, Some(page)).await, "200");
+    assert_eq!(baseline_status(address, "localhost", None).await, "200");
+    assert_eq!(baseline_status(address, address, Some("http://elsewhere.example")).await, "403");
+    assert_eq!(baseline_status(address, "rebound.example", None).await, "403");
+
+    let client = Http::new(address, false);
+    let message = "x".repeat(2 << 20);
+    for _ in 0..40 {
+        client.publish(&message).await.expect("it takes a message");
+    }
+    let batch = client.poll(0, None).await.expect("it answers");
+    assert_eq!((batch.messages.len(), batch.next), (32, 40));
+    serving.abort();
+}

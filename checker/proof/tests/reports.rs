@@ -20,7 +20,7 @@ fn redacted() -> Settings {
     settings.add_filter(r"(?m)^([> ] +\d+) +\d+\.\d  ", "$1   [ms]  ");
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
     // How many digits the thread's number has decides how much of the place fits.
-    settings.add_filter(r"\(\d+\) panicked at .*", "([id]) panicked at [place]");
+    settings.add_filter(r"\(\d+\) panicked at\s+\S+", "([id]) panicked at [place]");
     // A panic ends its connection by FIN or by RST, depending on what had been read.
     settings.add_filter(
         r"got +(a reset|the end) of the TCP connection",

@@ -187,7 +187,12 @@ async fn run(command: Command) -> ExitCode {
 
 /// Finds the exercise with this name, for clap.
 pub fn exercise(name: &str) -> Result<Exercise, String> {
-    Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
+    Exercise::named(name).ok_or_else(|| {
+        let suggestion = did_you_mean(name, Exercise::ALL.into_iter().map(Exercise::name));
+        format!("exercises are echo, heartbeat and broadcast;{suggestion}")
+            .trim_end_matches(';')
+            .to_string()
+    })
 }
 
 /// Finds the check with this id, or suggests one.
@@ -199,14 +204,37 @@ fn check(id: &str) -> Result<&'static Check, String> {
                  which `cargo checker list {exercise}` shows"
             );
         }
-        let close = checks::all().into_iter().find(|check| check.id.ends_with(&format!("::{id}")));
-        match close {
-            Some(check) => format!("there is no check `{id}`; did you mean {}?", check.id),
-            None => format!(
-                "there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"
-            ),
-        }
+        let names = || checks::all().into_iter().map(|check| check.id);
+        format!(
+            "there is no check `{id}`;{} `cargo checker list` names them all, as in echo::reply",
+            did_you_mean(id, names())
+        )
     })
+}
+
+/// The least similarity of a name that is suggested.
+const SIMILAR: f64 = 0.8;
+
+/// Suggests the name that is most like this word, with a blank before it; empty if none is.
+///
+/// The name of a check without its exercise is enough: `close` means `echo::close`.
+fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> String {
+    let last = |name: &'static str| name.rsplit("::").next().unwrap_or(name);
+    let similarity = |name: &'static str| {
+        let whole = strsim::normalized_damerau_levenshtein(word, name);
+        whole.max(strsim::normalized_damerau_levenshtein(word, last(name)))
+    };
+    let similar = names.map(|name| (similarity(name), name));
+    // Of equal names the first one counts, which is the easier exercise.
+    let best = similar.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    best.filter(|(similarity, _)| *similarity >= SIMILAR)
+        .map_or_else(String::new, |(_, name)| format!(" did you mean `{name}`?"))
+}
+
+/// Returns the names of all exercises and checks.
+fn all_names() -> impl Iterator<Item = &'static str> {
+    let exercises = Exercise::ALL.into_iter().map(Exercise::name);
+    exercises.chain(checks::all().into_iter().map(|check| check.id))
 }
 
 /// Returns the checks that these words select, with their prerequisites.
@@ -217,8 +245,9 @@ fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
         complain(
             USAGE,
             format!(
-                "there is no exercise or check `{word}`; \
-                 exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+                "there is no exercise or check `{word}`;{} \
+                 exercises are echo, heartbeat and broadcast, checks are named like echo::reply",
+                did_you_mean(&word, all_names())
             ),
         )
     })

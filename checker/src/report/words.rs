@@ -3,7 +3,10 @@
 use harness::client::{ClientEvent, describe};
 use harness::failure::{Awaited, Cause, Instead};
 use harness::verdict::Failure;
-use harness::wire::transcript::quoted;
+use harness::wire::transcript::{hex, quoted};
+
+/// The most bytes of a payload shown in hexadecimal.
+const HEX_BYTES: usize = 12;
 
 /// The rows of a report on a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,17 @@ pub fn words(failure: &Failure) -> Words {
             literal: failure.literal,
         };
     };
-    let (headline, expected, got) = sentence(cause);
+    let (headline, mut expected, mut got) = sentence(cause);
+    if let Cause::Missing {
+        awaited: Awaited::Pong(wanted),
+        instead: Instead::Sent(ClientEvent::Pong(payload)),
+    } = cause
+        && expected == got
+    {
+        // Bytes that are not UTF-8 look alike as text.
+        let pong = |payload| format!("a pong with the payload {}", hex(payload, HEX_BYTES));
+        (expected, got) = (pong(wanted), pong(payload));
+    }
     let mut when = failure.when.join(", ");
     if failure.every_client {
         when = if when.is_empty() {

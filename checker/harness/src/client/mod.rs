@@ -45,12 +45,14 @@ pub fn reply_to(message: &str) -> String {
 pub async fn timeout_on_busy_host<T>(limit: Duration, event: impl Future<Output = T>) -> Option<T> {
     const TICK: Duration = Duration::from_millis(50);
     let ticks = (limit.as_millis() / TICK.as_millis()).max(1);
-    let timeout = async {
+    // A server that sends without end keeps `event` busy until tokio's cooperative budget is spent.
+    // A constrained timer would then never be ready.
+    let timeout = tokio::task::unconstrained(async {
         for _ in 0..ticks {
             tokio::time::sleep(TICK).await;
             loopback_probe::round_trip().await;
         }
-    };
+    });
     tokio::select! {
         biased;
         event = event => Some(event),
@@ -133,7 +135,8 @@ impl Client {
             reset.until_reset(writing).await;
             to_server.close();
         });
-        let task = ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone());
+        let task =
+            ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone(), written.clone());
         tokio::spawn(task.run(connection.clone(), incoming));
         Client {
             connection,

@@ -158,6 +158,14 @@ impl Decoder {
         }
     }
 
+    /// Returns the frame that has not arrived completely, and how much of its payload has.
+    pub fn unfinished_frame(&self) -> Option<(OpCode, u64, u64)> {
+        match &self.phase {
+            Phase::Payload(frame, missing) => Some((frame.opcode, frame.len, frame.len - missing)),
+            _ => None,
+        }
+    }
+
     fn read_payload<'a>(
         &self,
         mut frame: Frame,

@@ -151,7 +151,7 @@ fn links_lead_somewhere() {
 #[test]
 fn what_points_at_a_lesson_finds_it() {
     let mut sources = vec!["checker/checks/src/mod.rs".to_string()];
-    sources.extend(checks::all().iter().map(|check| check.lesson.to_string()));
+    sources.extend(checks::all().iter().map(|check| check.lesson().to_string()));
     for target in [Target::Day1, Target::Solutions] {
         sources.extend(Exercise::ALL.iter().map(|exercise| read(&exercise.source(target))));
     }

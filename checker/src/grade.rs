@@ -19,7 +19,7 @@ use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
 use harness::server::Program;
-use harness::server::build::Warning;
+use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::server::output::Output;
 pub use harness::stall_monitor::Lateness;
 use harness::stall_monitor::StallMonitor;
@@ -354,6 +354,7 @@ impl Shared {
                 report.printed = last_lines(&output);
                 report.panic = output.panic();
                 report.warnings = by_weight(&program.warnings);
+                report.next = question(check, &report);
                 return Ok(Outcome::Failed(Box::new(report)));
             }
             Err((CheckError::Inconclusive(reason) | CheckError::HostBusy(reason), _)) => {
@@ -392,6 +393,7 @@ impl Shared {
                     (None, CheckError::Failed(failure)) => {
                         let mut report = self.report(check, &ctx, *failure).await;
                         report.warnings = by_weight(&program.warnings);
+                        report.next = question(check, &report);
                         Outcome::Failed(Box::new(report))
                     }
                     (None, CheckError::Inconclusive(reason) | CheckError::HostBusy(reason)) => {
@@ -444,16 +446,14 @@ impl Shared {
             _ => failure,
         };
         let asked = evidence::asked(&failure);
-        let mut report = Report {
+        Report {
             transcript: transcript::lines(&events, &failure.clients, failure.mark, asked),
             printed: last_lines(output),
             panic: output.panic(),
             ended: ctx.server.ended().map(|status| status.to_string()),
             observations,
             ..bare(check, failure)
-        };
-        report.next = question(check, &report);
-        report
+        }
     }
 
     fn not_started(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
@@ -502,13 +502,33 @@ fn question(check: &Check, report: &Report) -> String {
     if report.observations.contains(&Observation::Spinning) {
         return "Which loop of your program goes on without waiting for anything?".to_string();
     }
-    check.hints().into_iter().next().unwrap_or_default()
+    let sees = |observation| report.observations.contains(&observation);
+    let unused = report.warnings.iter().any(|warning| warning.lint == UNUSED_MUST_USE);
+    let question = match report.failure.kind {
+        FailureKind::Silence if unused => {
+            "rustc warns about a value that is not used. What does it say about that line?"
+        }
+        FailureKind::Silence if sees(Observation::LoggedOnly) => {
+            "What happens to the reply between the line that logs the message and the wire?"
+        }
+        FailureKind::Silence if sees(Observation::NotLogged) => {
+            "What was your server waiting for when this message arrived?"
+        }
+        FailureKind::WrongMessage if report.words.literal => {
+            "What is missing, added or changed in the text that came, and where does that happen?"
+        }
+        FailureKind::EndedEarly => {
+            "Your server ended this connection. Which line leaves the loop, or is there no loop?"
+        }
+        _ => return check.hints().into_iter().next().unwrap_or_default(),
+    };
+    question.to_string()
 }
 
 /// Sorts warnings: a future that nothing awaits explains a silent server.
 fn by_weight(warnings: &[Warning]) -> Vec<Warning> {
     let mut sorted = warnings.to_vec();
-    sorted.sort_by_key(|warning| warning.lint != "unused_must_use");
+    sorted.sort_by_key(|warning| warning.lint != UNUSED_MUST_USE);
     sorted
 }
 

@@ -47,8 +47,8 @@ pub fn section(place: &str) -> String {
     let slug =
         |part: &str| part.lines().next().unwrap_or_default().to_lowercase().replace(' ', "-");
     match parts.find(|part| slug(part) == anchor) {
-        Some(part) => format!("## {}\n", without_tags(part).trim_end()),
-        None => without_tags(&text),
+        Some(part) => format!("## {}\n", without_html(part).trim_end()),
+        None => without_html(&text),
     }
 }
 
@@ -78,12 +78,9 @@ pub fn reflow(markdown: &str) -> String {
     out
 }
 
-/// Removes what a terminal does not understand: the lines that only the lessons' tests read, such as
-/// `<!-- excerpt: … -->`, and the tags of folded parts.
-fn without_tags(text: &str) -> String {
-    let is_shown =
-        |line: &&str| !(line.starts_with("<!--") && line.ends_with("-->")) && *line != "</details>";
-    let untagged =
-        |line: &str| line.replace("<details><summary>", "").replace("</summary>", "") + "\n";
-    text.lines().filter(is_shown).map(untagged).collect()
+/// Removes comments and the tags of folded parts, which only a browser understands.
+fn without_html(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("<!-- ") && *line != "</details>");
+    let lines = lines.map(|line| line.replace("<details><summary>", "").replace("</summary>", ""));
+    lines.map(|line| line + "\n").collect()
 }

@@ -55,18 +55,20 @@ pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
     Box::pin(async { axum::serve(listener, router).await })
 }
 
-/// Refuses a request from a page of another origin.
+/// Refuses requests that a foreign page sends.
 async fn check_origin(
     request: Request,
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {
-    let headers = request.headers();
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-    if origin::is_allowed(host, origin) {
-        return Ok(next.run(request).await);
+    if !is_allowed(request.headers()) {
+        return Err((StatusCode::FORBIDDEN, "a page of another origin is not served\n"));
     }
-    Err((StatusCode::FORBIDDEN, "a page of another origin is not served\n"))
+    Ok(next.run(request).await)
+}
+
+fn is_allowed(headers: &HeaderMap) -> bool {
+    let header = |name| Some(headers.get(name)?.to_str().unwrap_or_default());
+    origin::is_allowed(header(HOST).unwrap_or_default(), header(ORIGIN))
 }
 
 /// All messages, and a watch channel that announces new ones.

@@ -30,7 +30,7 @@ fn grading() -> (Value, Value) {
                     "id": check.id, "outcome": outcomes[n % 4], "millis": 12 * n,
                     "summary": if n % 4 == 0 { "" } else { nasty },
                     "expected": failed.then_some(nasty), "got": failed.then_some("=1+1"),
-                    "transcript": [], "hint": failed.then_some("read"), "lesson": check.lesson,
+                    "transcript": [], "hint": failed.then_some("read"), "lesson": check.lesson(),
                 })
             })
             .collect();

@@ -1,5 +1,5 @@
-//! Decodes one direction of a connection into frames (RFC 6455, section 5.2), and keeps the bytes of
-//! each header.
+//! Decodes one direction of a connection into frames (RFC 6455, section 5.2), and keeps each
+//! header's bytes.
 //!
 //! The checks decode frames with tungstenite, which refuses reserved opcodes and does not keep the
 //! header's bytes. A page that names each bit needs both.

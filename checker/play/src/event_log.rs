@@ -39,6 +39,8 @@ pub enum EventKind {
     },
     /// The sender ended its side.
     End(End),
+    /// The server has closed its socket, and its last bytes are not read yet.
+    ServerClosed,
     /// The server accepted no connection.
     Refused(String),
     /// The client's link was changed on the page.
@@ -303,6 +305,9 @@ fn event_json(event: &Event, most: usize) -> Value {
         }
         EventKind::End(End::Reset) => {
             json!({ "kind": "end", "text": "TCP connection reset (RST)" })
+        }
+        EventKind::ServerClosed => {
+            json!({ "kind": "end", "text": "the server has closed its socket; bytes are unread" })
         }
         EventKind::Refused(reason) => {
             json!({ "kind": "end", "text": format!("no connection to the server: {reason}") })

@@ -2,20 +2,25 @@
 //! from those of the other clients without a change to its bytes.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::event_log::{EventKind, EventLog};
 use crate::link_observer::LinkObserver;
+use crate::server_socket::is_closed;
 use baseline::origin;
 use baseline::transports::clock::Clock;
 use baseline::transports::proxy::{Direction, Endpoint, Link, forward};
+
+/// The time between two looks at the server's socket while the link is cut or throttled.
+const SOCKET_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The server's addresses; `None` while it does not run.
 pub type Upstream = watch::Receiver<Option<Endpoint>>;
@@ -89,20 +94,30 @@ impl Drop for Lane {
     }
 }
 
-/// The answer to a page of another origin.
+/// The most bytes of a request that are read before it is forwarded.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// The response to a page of another origin.
 const FORBIDDEN: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// Reads until the end of the request's head, or as much as there is.
+async fn read_head(near: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        if near.read_buf(&mut head).await? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
 /// Returns whether the request comes from the playground's page or from no page at all. A browser
-/// always sends `Origin` with an upgrade request, and sends the request in one write.
-async fn is_allowed(near: &TcpStream) -> bool {
-    let mut head = vec![0; 64 * 1024];
-    let length = near.peek(&mut head).await.unwrap_or_default();
-    let head = String::from_utf8_lossy(&head[..length]);
+/// always sends `Origin` with an upgrade request.
+fn is_allowed(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
     let value = |name: &str| {
-        let fields = head.lines().filter_map(|line| line.split_once(':'));
-        let mut named = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value.trim())
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     };
     let origin = value("Origin");
     origin.is_none() || origin::is_allowed(value("Host").unwrap_or_default(), origin)
@@ -138,8 +153,9 @@ async fn serve(
         let (Network { upstream, clock, log, open }, link) = (network.clone(), link.clone());
         let server = upstream.borrow().clone();
         connections.spawn(async move {
+            let Ok(head) = read_head(&mut near).await else { return };
             let far = match server {
-                _ if !is_allowed(&near).await => {
+                _ if !is_allowed(&head) => {
                     let _ = near.write_all(FORBIDDEN).await;
                     Err("a page of another origin asked for it".to_string())
                 }
@@ -149,13 +165,45 @@ async fn serve(
             match far {
                 Ok(far) => {
                     let _open = OpenConnection::count(open);
-                    let observer = LinkObserver::new(client, connection, log);
-                    forward(near, far, link, clock, observer).await;
+                    let ended = Arc::new(AtomicBool::new(false));
+                    let addresses = far.peer_addr().and_then(|peer| Ok((peer, far.local_addr()?)));
+                    let closed = wait_until_server_closes(addresses.ok(), link.clone(), &ended);
+                    let observer =
+                        LinkObserver::new(client, connection, log.clone(), ended.clone());
+                    let record = async {
+                        closed.await;
+                        log.record(client, connection, Direction::Down, EventKind::ServerClosed);
+                        std::future::pending().await
+                    };
+                    tokio::select! {
+                        () = forward(head, near, far, link, clock, observer) => {}
+                        () = record => {}
+                    }
                 }
                 Err(reason) => {
                     log.record(client, connection, Direction::Down, EventKind::Refused(reason));
                 }
             }
         });
+    }
+}
+
+/// Waits until the server has closed its socket and the link keeps the proxy from reading its end.
+async fn wait_until_server_closes(
+    addresses: Option<(SocketAddr, SocketAddr)>,
+    link: watch::Receiver<Link>,
+    ended: &AtomicBool,
+) {
+    let Some((server, proxy)) = addresses.filter(|(server, _)| server.ip().is_loopback()) else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(SOCKET_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Link { cut, read_rate, .. } = *link.borrow();
+        let is_held_back = cut || read_rate.is_some();
+        if is_held_back && !ended.load(Ordering::Relaxed) && is_closed(server, proxy) {
+            return;
+        }
     }
 }

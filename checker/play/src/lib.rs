@@ -13,5 +13,6 @@ pub mod link_observer;
 pub mod own_client;
 pub mod page;
 pub mod polling_comparison;
+mod server_socket;
 pub mod server_under_test;
 pub mod session;

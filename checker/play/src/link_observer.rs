@@ -1,6 +1,7 @@
 //! Records the frames of one connection in the event log.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use baseline::transports::proxy::{Direction, End, Observer};
@@ -18,11 +19,18 @@ pub struct LinkObserver {
     upload: Mutex<Dissector>,
     download: Mutex<Dissector>,
     key: Mutex<String>,
+    server_ended: Arc<AtomicBool>,
 }
 
 impl LinkObserver {
-    /// Makes the observer of a client's connection; both numbers begin at 1.
-    pub fn new(client: usize, connection: usize, log: Arc<EventLog>) -> Self {
+    /// Makes the observer of a client's connection; both numbers begin at 1. It sets `server_ended`
+    /// when the server's FIN or RST is read.
+    pub fn new(
+        client: usize,
+        connection: usize,
+        log: Arc<EventLog>,
+        server_ended: Arc<AtomicBool>,
+    ) -> Self {
         LinkObserver {
             client,
             connection,
@@ -30,6 +38,7 @@ impl LinkObserver {
             upload: Mutex::new(Dissector::new(KEPT_PAYLOAD)),
             download: Mutex::new(Dissector::new(KEPT_PAYLOAD)),
             key: Mutex::default(),
+            server_ended,
         }
     }
 
@@ -69,6 +78,9 @@ impl Observer for LinkObserver {
     }
 
     fn ended(&self, direction: Direction, end: End) -> Range<u64> {
+        if direction == Direction::Down {
+            self.server_ended.store(true, Ordering::Relaxed);
+        }
         let id = self.record(direction, EventKind::End(end));
         id..id + 1
     }

@@ -139,23 +139,18 @@ async fn control(
     Ok(response.map(axum::body::Body::new))
 }
 
-/// Refuses a request unless its `Host` is a name of this machine that no other machine can claim.
+/// Refuses a request unless its `Host` names this machine.
 async fn check_host(
     State(session): State<Arc<Session>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let host = header_text(request.headers(), header::HOST);
-    let name = origin::host_name(host);
-    // A name can be made to resolve to this machine, an address cannot.
+    let name = origin::host_name(header_text(request.headers(), header::HOST));
     let is_ours = match origin::address(name) {
         Some(address) => address.is_loopback() || !session.host.is_loopback(),
         None => origin::is_own_name(name),
     };
-    if !is_ours {
-        return Err(Refusal::Host);
-    }
-    Ok(next.run(request).await)
+    if is_ours { Ok(next.run(request).await) } else { Err(Refusal::Host) }
 }
 
 /// Returns a header's value, or an empty string if it is missing or not text.

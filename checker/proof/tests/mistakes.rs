@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use checker::skeleton;
 use harness::exercise::Exercise;
 use mistakes::catalogue::{self, Chapter, Kind};
-use mistakes::grading::{self, Settings};
+use mistakes::grading::{self, Found, Settings};
 use mistakes::table;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -27,8 +27,48 @@ fn every_mistake_is_caught() {
         grading::grade(&servers, &chapters(), SETTINGS, done).await
     });
     println!("{}\n{}", table::table(&rows), table::summary(&rows));
+    for row in &rows {
+        for found in &row.found {
+            if let Found::Failure { check, headline, report } = found {
+                assert_style(&row.mistake.name, headline);
+                assert_no_answer(check, report);
+            }
+        }
+    }
     let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).cloned().collect();
     assert!(wrong.is_empty(), "{}", table::table(&wrong));
+}
+
+/// A headline is one sentence of at most 90 characters, without a colon.
+fn assert_style(mistake: &str, headline: &str) {
+    // A failure without a cause is in words of its own.
+    if headline.ends_with('.') {
+        assert!(headline.chars().count() <= 90, "{mistake}: {headline}");
+        assert!(!headline.contains(": "), "{mistake}: {headline}");
+    }
+}
+
+/// No name in a first report is one that only a later hint has.
+fn assert_no_answer(id: &str, report: &str) {
+    let check = checks::find(id).expect("a check");
+    let hints = check.hints();
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_string).collect()
+    };
+    let known = words(&format!("{} {}", hints[0], check.row()));
+    let names = hints[1..].iter().flat_map(|hint| hint.split('`').skip(1).step_by(2));
+    // In a conversation, in the output and in a warning there may be any word.
+    let is_row = |line: &&str| {
+        !line.starts_with("got ") && !line.starts_with("expected ") && !line.starts_with("    ")
+    };
+    let prose: Vec<&str> = report.lines().filter(is_row).collect();
+    let prose = words(&prose.join(" "));
+    for name in names.filter(|name| name.contains(['_', ':', '(', '.'])) {
+        for word in words(name).into_iter().filter(|word| word.contains('_') || name.contains("::"))
+        {
+            assert!(known.contains(&word) || !prose.contains(&word), "{id}: {word} in {report}");
+        }
+    }
 }
 
 /// Each TODO is left out, half done and done at the wrong place.

@@ -249,6 +249,97 @@ async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
     browser.close().await;
 }
 
+/// Moves a slider of a client: 0 is the latency, 1 the read rate.
+async fn slide(browser: &Browser, client: usize, slider: usize, value: u32) {
+    let script = format!(
+        "const slider = document.querySelectorAll('#client-{client} input[type=range]')[{slider}];
+         slider.value = {value};
+         slider.dispatchEvent(new Event('input'));"
+    );
+    browser.run(&script).await;
+}
+
+/// A slow reader's pings wait behind the large messages, so the server drops it. Its FIN waits
+/// there, too.
+#[tokio::test]
+async fn a_slow_client_is_shown_as_dropped_before_it_has_read_the_end() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "1000"]].concat());
+    browser.open(&playground, 2).await;
+    slide(&browser, 1, 1, 4).await;
+    let large = "[...document.querySelectorAll('#client-2 button')]
+        .find((button) => button.textContent === 'Large').click()";
+    browser.run(large).await;
+    browser.run(large).await;
+    let state = "document.querySelector('#client-1 .state')";
+    browser.until(&format!("{state}.textContent.includes('dropped by the server')")).await;
+    let beside = format!("return {state}.nextElementSibling.textContent");
+    assert_eq!(browser.run(&beside).await, "connected");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn an_arrow_that_has_not_arrived_ends_before_the_next_life_line() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "1500"]].concat());
+    browser.open(&playground, 2).await;
+    browser.click("#client-2 .cable").await;
+    browser.say(1, "held back").await;
+    let arrow = "#diagram .arrow[data-client='2'][data-way=down][data-state=under-way]";
+    browser.until(&format!("document.querySelector(\"{arrow}\")")).await;
+    let ends = format!(
+        "return document.querySelector(\"{arrow}\").x2.baseVal.value
+         < document.querySelectorAll('#diagram line:not(.arrow)')[1].x1.baseVal.value"
+    );
+    assert_eq!(browser.run(&ends).await, true);
+    browser
+        .until("document.querySelector('#client-2 .state').textContent.includes('dropped')")
+        .await;
+    browser.say(2, "too late").await;
+    browser.until("document.querySelector('#diagram .arrow[data-way=up][data-state=lost]')").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn heartbeats_fold_into_two_rows_and_the_handshake_stays() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "100"]].concat());
+    browser.open(&playground, 2).await;
+    let rows = |kind: &str| format!("#lanes .lane:first-child li[data-kind={kind}]");
+    browser.until(&format!("document.querySelector('{}')?.dataset.count >= 8", rows("ping"))).await;
+    for kind in ["ping", "pong", "request", "response"] {
+        let count = format!("return document.querySelectorAll('{}').length", rows(kind));
+        assert_eq!(browser.run(&count).await, 1, "{kind}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn keys_leave_a_field_without_removing_its_client() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
+    browser.open(&playground, 2).await;
+    let field = browser.page.find(fantoccini::Locator::Css("#client-1-text")).await.expect("it");
+    // Escape and Space.
+    field.send_keys("\u{e00c}").await.expect("it takes keys");
+    let focus = browser.page.active_element().await.expect("an element");
+    focus.send_keys(" ").await.expect("it takes keys");
+    assert_eq!(browser.run("return document.querySelectorAll('.card').length").await, 2);
+    let stops = "return [...document.querySelectorAll('#lanes button')]
+        .every((button) => button.tabIndex === -1)";
+    assert_eq!(browser.run(stops).await, true);
+    // Arrow keys move from a lane to its rows.
+    let lane = browser.page.find(fantoccini::Locator::Css("#lanes .rows")).await.expect("a lane");
+    lane.send_keys("\u{e015}").await.expect("it takes keys");
+    let focused = browser.run("return document.activeElement.parentElement.dataset.kind").await;
+    assert_eq!(focused, "request");
+    slide(&browser, 1, 1, 4).await;
+    let label = "const slider = document.querySelectorAll('#client-1 input[type=range]')[1];
+        return `${slider.ariaLabel}: ${slider.getAttribute('aria-valuetext')}`";
+    assert_eq!(browser.run(label).await, "reads of client 1: 100 B/s");
+    browser.close().await;
+}
+
 /// How many processes have this command line.
 #[cfg(target_os = "linux")]
 fn running(command: &str) -> usize {

@@ -45,7 +45,9 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
     for id in of(&untouched, "failed") {
         let check = check(&result, id);
         assert!(
-            check["summary"].as_str().is_some_and(|summary| summary.ends_with("not started")),
+            check["summary"]
+                .as_str()
+                .is_some_and(|summary| summary.ends_with("is not started yet.")),
             "{check:#}"
         );
         assert!(check["hint"].as_str().is_some_and(|hint| hint.contains("TODO 1")), "{check:#}");

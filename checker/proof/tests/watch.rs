@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard};
 use checker::skeleton;
 use common::terminal::Terminal;
 use common::workbook::Workbook;
-use harness::exercise::Exercise;
+use harness::exercise::{Exercise, Target};
+use insta::{Settings, assert_snapshot};
 
 /// All copies of the workbook build into one folder, so one at a time. A test that failed must not fail the others.
 static TURN: Mutex<()> = Mutex::new(());
@@ -54,7 +55,7 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
         of_a_save(screen) && screen.contains("does not compile")
     });
     assert!(
-        screen.starts_with("echo::handshake: echo does not compile"),
+        screen.starts_with("echo::handshake  Exercise echo does not compile."),
         "the failure is on top:\n{screen}"
     );
     println!("{}", screen.lines().find(|line| of_a_save(line)).unwrap_or_default());
@@ -65,6 +66,8 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     terminal.wait_for("second hint", |screen| screen.contains("hint 2 of 3"));
     terminal.press('l');
     terminal.wait_for("lesson", |screen| screen.contains("lessons/03-echo.md#accepting-a-client"));
+    terminal.press('b');
+    terminal.wait_for("report", |screen| screen.contains("does not compile."));
     terminal.press('a');
     // To the last line: what is still being drawn while the size changes is taken for what is drawn after it.
     terminal.wait_for("failures", |screen| {
@@ -74,17 +77,60 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     terminal.resize(12, 40);
     terminal.wait_for("keys on a small screen", |screen| screen.contains("q quit"));
     terminal.press('a');
-    terminal.wait_for("cut report", |screen| screen.contains("more lines"));
+    terminal.wait_for("cut report", |screen| screen.contains("↓ ↑ scroll"));
     terminal.resize(50, 100);
-    terminal.wait_for("whole report", |screen| {
-        !screen.contains("more lines") && screen.contains("q quit")
-    });
+    terminal
+        .wait_for("whole report", |screen| !screen.contains("scroll") && screen.contains("q quit"));
 
     terminal.press('r');
     terminal
         .wait_for("another round", |screen| screen.contains(" s, checks ") && !of_a_save(screen));
     terminal.press('q');
     assert_eq!(terminal.end(), 0);
+}
+
+/// On a small screen the headline, the evidence and the next step come first, and all of it can be
+/// scrolled to.
+#[test]
+fn nothing_is_cut_at_any_size() {
+    let _turn = turn();
+    let workbook = Workbook::copy();
+    let solution = workbook.root().join(Exercise::Echo.source(Target::Solutions));
+    let solution = fs::read_to_string(solution).expect("the solution");
+    let wrong = solution.replace("Welcome! Connection established.", "Welcome! Connected.");
+    workbook.write(Exercise::Echo, &wrong);
+    for (rows, columns) in [(20, 60), (24, 80), (40, 120)] {
+        let mut terminal = Terminal::open(&workbook, &["watch", "echo"], rows, columns);
+        let first = terminal.wait_for("verdict", |screen| {
+            screen.contains(" s, checks ") && screen.ends_with("q quit")
+        });
+        let (mut seen, mut last) = (first.clone(), String::new());
+        while seen.contains("scroll") && last != seen {
+            last.clone_from(&seen);
+            terminal.press(' ');
+            let is_next = |screen: &str| screen != last && screen.ends_with("q quit");
+            seen = terminal.wait_for("next page", is_next);
+            if seen.contains("edit       day1") {
+                break;
+            }
+        }
+        assert!(seen.contains("edit       day1/echo/src/main.rs"), "{seen}");
+        let name = format!("watch_{columns}x{rows}");
+        redacted().bind(|| assert_snapshot!(name, first));
+        terminal.press('q');
+        assert_eq!(terminal.end(), 0);
+    }
+}
+
+/// Leaves out times and ports.
+fn redacted() -> Settings {
+    let mut settings = Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.add_filter(r"(?m)^([> ] +\d+) +\d+\.\d  ", "$1   [ms]  ");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
+    settings.add_filter(r"(?m)^round \d+: .*$", "round [n]: [times]");
+    settings
 }
 
 #[test]
@@ -214,7 +260,8 @@ fn what_is_saved_comes_first() {
     let heartbeat = skeleton::of(Exercise::Heartbeat).replace("let local =", "let = local");
     workbook.write(Exercise::Heartbeat, &heartbeat);
     terminal.wait_for("heartbeat", |screen| {
-        screen.starts_with("heartbeat::echo: heartbeat does not compile") && of_a_save(screen)
+        screen.starts_with("heartbeat::echo  Exercise heartbeat does not compile.")
+            && of_a_save(screen)
     });
     // And the rest is not forgotten.
     let screen = terminal.wait_for("echo and broadcast", |screen| {
@@ -223,7 +270,8 @@ fn what_is_saved_comes_first() {
     assert!(screen.starts_with("heartbeat::echo"), "{screen}");
     workbook.write(Exercise::Heartbeat, skeleton::of(Exercise::Heartbeat));
     terminal.wait_for("heartbeat again", |screen| {
-        screen.starts_with("heartbeat::echo: heartbeat: not started") && of_a_save(screen)
+        screen.starts_with("heartbeat::echo  Exercise heartbeat is not started yet.")
+            && of_a_save(screen)
     });
     terminal.press('q');
     assert_eq!(terminal.end(), 0);
@@ -256,7 +304,7 @@ fn a_pipe_gets_a_log() {
     assert!(said.iter().all(|line| !line.contains(['\x1b', '\r'])), "{said:#?}");
     // Each thing once, however many verdicts come in.
     assert_eq!(
-        said.iter().filter(|line| line.ends_with("echo: not started")).count(),
+        said.iter().filter(|line| line.ends_with("Exercise echo is not started yet.")).count(),
         1,
         "{said:#?}"
     );

@@ -1,8 +1,8 @@
 //! Counts the cost of each contestant in logical time.
 //!
 //! The events and polls of a plan are sent to the real servers one after another, in the order of
-//! their times, and a proxy counts the bytes. So the counts follow from the seed alone. In real time
-//! it would be chance with which of two polls a message is delivered.
+//! their times, and a proxy counts the bytes. So the counts follow from the seed alone. In real
+//! time it would be chance with which of two polls a message is delivered.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -39,8 +39,8 @@ pub struct Finished {
     pub seen: Bytes,
 }
 
-/// Runs the race and returns its results in the order of the starters. Fails if a server disconnects
-/// or loses messages.
+/// Runs the race and returns its results in the order of the starters. Fails if a server
+/// disconnects or loses messages.
 pub async fn run_heat(
     starters: Vec<Starter>,
     plan: &Arc<Plan>,
@@ -77,7 +77,10 @@ pub async fn run_heat(
             ended = threads.join_next() => match ended {
                 // When one contestant fails, the others end with `go` or with their servers.
                 Some(ended) => {
-                    finished.push(ended.map_err(|error| CheckError::Inconclusive(format!("the race broke off: {error}")))??);
+                    let broke_off = |error| {
+                        CheckError::Inconclusive(format!("the race broke off: {error}"))
+                    };
+                    finished.push(ended.map_err(broke_off)??);
                 }
                 None => break,
             },

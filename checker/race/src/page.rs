@@ -48,8 +48,8 @@ pub fn html(race: &Race, drawing: &str) -> String {
                     }
                 }
                 p {
-                    "A second race with seed " (race.seed) " counts the same, and has medians within "
-                    (short(race.noise_ms)) " ms."
+                    "A second race with seed " (race.seed)
+                    " counts the same, and has medians within " (short(race.noise_ms)) " ms."
                 }
             }
         }

@@ -179,7 +179,7 @@ async fn count_cost(
     clock: &Clock,
 ) -> CheckResult<Cost> {
     if !matches!(contestant, Contestant::Push | Contestant::Relay) {
-        // The number of digits in `since` makes a difference on the wire, so each count starts at 0.
+        // The digits of `since` make a difference on the wire, so each count starts at 0.
         Http::new(host.endpoint.0[0], true).clear().await?;
     }
     let proxies = route(host, Duration::ZERO, clock).open_proxies().await?;

@@ -188,10 +188,8 @@ async fn run(command: Command) -> ExitCode {
 /// Finds the exercise with this name, for clap.
 pub fn exercise(name: &str) -> Result<Exercise, String> {
     Exercise::named(name).ok_or_else(|| {
-        let suggestion = did_you_mean(name, Exercise::ALL.into_iter().map(Exercise::name));
-        format!("exercises are echo, heartbeat and broadcast;{suggestion}")
-            .trim_end_matches(';')
-            .to_string()
+        did_you_mean(name, Exercise::ALL.into_iter().map(Exercise::name))
+            .unwrap_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
     })
 }
 
@@ -204,21 +202,21 @@ fn check(id: &str) -> Result<&'static Check, String> {
                  which `cargo checker list {exercise}` shows"
             );
         }
-        let names = || checks::all().into_iter().map(|check| check.id);
-        format!(
-            "there is no check `{id}`;{} `cargo checker list` names them all, as in echo::reply",
-            did_you_mean(id, names())
-        )
+        let help = did_you_mean(id, checks::all().into_iter().map(|check| check.id));
+        let help = help.unwrap_or_else(|| {
+            "`cargo checker list` names them all, as in echo::reply".to_string()
+        });
+        format!("there is no check `{id}`; {help}")
     })
 }
 
-/// The least similarity of a name that is suggested.
-const SIMILAR: f64 = 0.8;
+/// The least similarity of a name that is suggested: two letters of four may have changed places.
+const SIMILAR: f64 = 0.7;
 
-/// Suggests the name that is most like this word, with a blank before it; empty if none is.
+/// Suggests the name that is most like this word, if one is.
 ///
 /// The name of a check without its exercise is enough: `close` means `echo::close`.
-fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> String {
+fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> Option<String> {
     let last = |name: &'static str| name.rsplit("::").next().unwrap_or(name);
     let similarity = |name: &'static str| {
         let whole = strsim::normalized_damerau_levenshtein(word, name);
@@ -226,9 +224,9 @@ fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> String
     };
     let similar = names.map(|name| (similarity(name), name));
     // Of equal names the first one counts, which is the easier exercise.
-    let best = similar.reduce(|best, other| if other.0 > best.0 { other } else { best });
-    best.filter(|(similarity, _)| *similarity >= SIMILAR)
-        .map_or_else(String::new, |(_, name)| format!(" did you mean `{name}`?"))
+    let (similarity, name) =
+        similar.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+    (similarity >= SIMILAR).then(|| format!("did you mean `{name}`?"))
 }
 
 /// Returns the names of all exercises and checks.
@@ -242,14 +240,11 @@ fn all_names() -> impl Iterator<Item = &'static str> {
 /// Prints an error and returns its exit code if a word selects nothing.
 fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
     plan::select(words).map_err(|word| {
-        complain(
-            USAGE,
-            format!(
-                "there is no exercise or check `{word}`;{} \
-                 exercises are echo, heartbeat and broadcast, checks are named like echo::reply",
-                did_you_mean(&word, all_names())
-            ),
-        )
+        let help = did_you_mean(&word, all_names()).unwrap_or_else(|| {
+            "exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+                .to_string()
+        });
+        complain(USAGE, format!("there is no exercise or check `{word}`; {help}"))
     })
 }
 

@@ -9,7 +9,7 @@ use crate::evidence::Observation;
 use crate::grade::{Graded, Outcome, Report};
 use crate::known_mistakes;
 use harness::exercise::{Exercise, Target};
-use harness::server::build::Warning;
+use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::verdict::FailureKind;
 use harness::wire::transcript::{TranscriptLine, hex};
 
@@ -288,24 +288,26 @@ fn warnings(out: &mut String, warnings: &[Warning], layout: Layout) {
     let _ = writeln!(out, "\n{STRONG}rustc warned{STRONG:#}");
     let shown = if layout.compact { 1 } else { WARNINGS };
     for warning in warnings.iter().take(shown) {
-        for line in warning.rendered.lines().filter(|line| layout.shows_warning_line(line)) {
+        for line in shown_lines(warning) {
             let _ = writeln!(out, "    {}", clip(line, layout.width - 4));
         }
     }
     if warnings.len() > shown {
-        let _ = writeln!(out, "    {DIM}… and {} more warnings{DIM:#}", warnings.len() - shown);
+        let _ = writeln!(out, "    {DIM}… {} more{DIM:#}", warnings.len() - shown);
     }
 }
 
-impl Layout {
-    /// Leaves out the lines of a warning that frame its code, and rustc's notes about lints.
-    fn shows_warning_line(self, line: &str) -> bool {
-        let trimmed = line.trim();
-        let is_frame = trimmed.is_empty() || trimmed == "|";
-        let is_note =
-            trimmed.starts_with("= note: `#[") || trimmed.starts_with("= note: requested");
-        !is_frame && !is_note
-    }
+/// Returns the lines of a warning without its frame, and without rustc's advice, which may hide the
+/// error: `let _ =` silences an unused future. Of a lint that explains no failure only its place is
+/// shown.
+fn shown_lines(warning: &Warning) -> impl Iterator<Item = &str> {
+    let most = if warning.lint == UNUSED_MUST_USE { usize::MAX } else { 2 };
+    warning
+        .rendered
+        .lines()
+        .take_while(|line| !line.starts_with("help:"))
+        .filter(|line| !matches!(line.trim(), "" | "|") && !line.contains("= note: `#["))
+        .take(most)
 }
 
 /// Replaces control characters, which would change the terminal.

@@ -115,7 +115,11 @@ fn dimensions() -> (usize, usize) {
 
 /// Returns the lines of the status and of the keys.
 fn below(status: &str, keys: &str, columns: usize) -> Vec<String> {
-    let keys = lines(keys, columns).into_iter().map(|line| format!("{DIM}{line}{DIM:#}"));
+    // A key and its name stay on one line.
+    let keys = keys.replace("  ", "\n").replace(' ', "\u{a0}").replace('\n', "  ");
+    let keys = lines(&keys, columns)
+        .into_iter()
+        .map(|line| format!("{DIM}{}{DIM:#}", line.replace('\u{a0}', " ")));
     lines(status, columns).into_iter().chain(keys).collect()
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -109,7 +109,7 @@ impl Proxy {
                 tokio::spawn(async move {
                     // If the server doesn't accept, the client sees its connection end.
                     if let Ok(far) = server.connect().await {
-                        forward(near, far, link, clock, counts).await;
+                        forward(Vec::new(), near, far, link, clock, counts).await;
                     }
                 });
             }
@@ -205,8 +205,10 @@ pub trait Observer: Send + Sync {
     fn delivered(&self, mark: Self::Mark);
 }
 
-/// Forwards bytes between a client and its server until both directions have ended.
+/// Forwards bytes between a client and its server until both directions have ended. `head` was read
+/// from the client before.
 pub async fn forward(
+    head: Vec<u8>,
     near: TcpStream,
     far: TcpStream,
     link: watch::Receiver<Link>,
@@ -221,8 +223,8 @@ pub async fn forward(
     let (from_client, to_client) = near.into_split();
     let (from_server, to_server) = far.into_split();
     tokio::join!(
-        connection.forward(Direction::Up, from_client, to_server, opened + handshake),
-        connection.forward(Direction::Down, from_server, to_client, opened),
+        connection.forward(Direction::Up, &head, from_client, to_server, opened + handshake),
+        connection.forward(Direction::Down, &[], from_server, to_client, opened),
     );
 }
 
@@ -245,6 +247,7 @@ impl<O: Observer> Connection<O> {
     async fn forward(
         &self,
         direction: Direction,
+        head: &[u8],
         mut from: OwnedReadHalf,
         mut to: OwnedWriteHalf,
         not_before: Instant,
@@ -253,7 +256,7 @@ impl<O: Observer> Connection<O> {
         let mut reset = self.reset.subscribe();
         let forwarding = async {
             tokio::join!(
-                self.read(direction, &mut from, sender, not_before),
+                self.read(direction, head.chain(&mut from), sender, not_before),
                 self.write(&mut to, receiver)
             );
         };
@@ -271,7 +274,7 @@ impl<O: Observer> Connection<O> {
     async fn read(
         &self,
         direction: Direction,
-        from: &mut OwnedReadHalf,
+        mut from: impl AsyncRead + Unpin,
         chunks: mpsc::UnboundedSender<Chunk<O::Mark>>,
         not_before: Instant,
     ) {

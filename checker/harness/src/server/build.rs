@@ -16,6 +16,9 @@ pub type Built = HashMap<String, Result<PathBuf, CompileError>>;
 /// The compiler's warnings about each package.
 pub type Warnings = HashMap<String, Vec<Warning>>;
 
+/// The lint about a value that must be used, such as a future that nothing awaits.
+pub const UNUSED_MUST_USE: &str = "unused_must_use";
+
 /// A warning of the compiler about a package of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {

@@ -1,11 +1,11 @@
-// The clients: each is a WebSocket of this browser that goes through a lane of the tap.
+// The clients. Each is a WebSocket of this browser, connected through a lane.
 
 import { $, make, say, shown, bytes } from "./dom.js";
 import { on, send } from "./control.js";
 
 const LINES = 100;
 const DRAWN = 80;
-// The slider's steps: bytes a second that the client reads, 0 for all there are.
+// The slider's steps: the bytes that the client reads in a second, 0 for all there are.
 const RATES = [0, 100_000, 10_000, 1_000, 100];
 const LARGE = 256 * 1024;
 
@@ -20,6 +20,7 @@ class Client {
     this.port = port;
     this.own = own;
     this.cut = false;
+    this.connection = 0;
     this.wanted = !own;
     this.lines = [];
     this.card = this.build();
@@ -31,8 +32,9 @@ class Client {
 
   build() {
     const id = `client-${this.number}`;
+    this.server = make("span", { class: "state", role: "status", "data-kind": "gone", hidden: true });
     this.state = make("span", { class: "state", role: "status" });
-    this.log = make("ol", { class: "log", role: "log", tabindex: "0", "aria-label": `What client ${this.number} said and heard` });
+    this.log = make("ol", { class: "log", role: "log", tabindex: "0", "aria-label": `Messages of client ${this.number}` });
     this.field = make("input", { id: `${id}-text`, type: "text", placeholder: "message, Enter sends", "aria-label": `Message of client ${this.number}`, autocomplete: "off" });
     const form = make("form", { class: "row", onsubmit: (event) => { event.preventDefault(); this.sayText(); } },
       this.field, make("button", {}, "Send"));
@@ -45,20 +47,26 @@ class Client {
       more.append(
         button("Binary", () => this.sayBinary(), "16 random bytes"),
         button("Large", () => this.sayLarge(), bytes(LARGE)),
-        button("Fragmented", () => this.sayFragmented(), "by a client of the checker's: a browser can't"),
+        button("Fragmented", () => this.sayFragmented(), "by a client of the checker, since a page cannot choose its fragments"),
         make("span", { class: "join" }, this.code, button("Close", () => this.close())),
         button("Connect again", () => this.connect()),
       );
     }
     this.cable = make("button", { type: "button", class: "cable", "aria-pressed": "false", onclick: () => this.pull() }, "Pull the cable");
-    const slider = (label, attributes, told, turned) => {
-      const output = make("output", {}, told(0));
-      const input = make("input", { type: "range", value: "0", ...attributes, oninput: () => { output.textContent = told(+input.value); turned(+input.value); } });
+    const slider = (label, attributes, format, changed) => {
+      const output = make("output", {}, format(0));
+      const input = make("input", { type: "range", value: "0", "aria-label": `${label} of client ${this.number}`, "aria-valuetext": format(0), ...attributes });
+      input.addEventListener("input", () => {
+        output.textContent = format(+input.value);
+        input.setAttribute("aria-valuetext", format(+input.value));
+        changed(+input.value);
+      });
       return make("label", { class: "slider" }, make("span", {}, label), input, output);
     };
     return make("article", { class: "card", id, "aria-labelledby": `${id}-title` },
       make("div", { class: "bar" },
         make("h3", { id: `${id}-title` }, this.own ? `Client ${this.number}, the checker's own` : `Client ${this.number}`),
+        this.server,
         this.state,
         make("button", { type: "button", class: "quiet", "aria-label": `Remove client ${this.number}`, onclick: () => this.remove() }, "✕")),
       this.log, form, more,
@@ -72,7 +80,7 @@ class Client {
     this.state.textContent = text;
   }
 
-  // Drawn a few times a second: where a log is scrolled to can't be asked for at each of a thousand messages.
+  // Drawn a few times a second: reading the scroll position for each of a thousand messages is slow.
   line(kind, text) {
     this.lines.push([kind, text]);
     if (this.lines.length > LINES) this.lines.shift();
@@ -92,6 +100,7 @@ class Client {
     if (this.socket && this.socket.readyState < WebSocket.CLOSING) return;
     this.wanted = true;
     this.tried = starts;
+    this.server.hidden = true;
     this.status("wait", "connecting");
     const socket = new WebSocket(`ws://${location.hostname}:${this.port}${path}`);
     this.socket = socket;
@@ -100,13 +109,14 @@ class Client {
     socket.onmessage = ({ data }) => this.line("heard", typeof data === "string" ? shown(data, 200) : `${bytes(data.byteLength)} of binary`);
     socket.onclose = ({ code, reason, wasClean }) => {
       const words = `closed: ${code}${reason ? ` ${shown(reason)}` : ""}${wasClean ? "" : ", without a close handshake"}`;
+      this.server.hidden = true;
       this.status("gone", words);
       this.line("info", words);
       this.reconnect();
     };
   }
 
-  // A server that was started again finds its clients again.
+  // Clients reconnect after a restart of the server.
   reconnect() {
     const closed = !this.socket || this.socket.readyState === WebSocket.CLOSED;
     if (this.wanted && !this.own && closed && running && starts > this.tried) this.connect();
@@ -144,7 +154,7 @@ class Client {
   sayFragmented() {
     const text = this.field.value || "one message in three fragments";
     send({ do: "fragments", text, parts: 3 });
-    this.line("info", "the checker's own client sends it: a browser can't");
+    this.line("info", "the checker's own client sends it, since a page cannot choose its fragments");
   }
 
   close() {
@@ -164,15 +174,19 @@ class Client {
     this.cable.setAttribute("aria-pressed", cut);
     this.cable.textContent = cut ? "Plug it in again" : "Pull the cable";
     this.card.classList.toggle("cut", cut);
-    this.line("info", cut ? "cable pulled: nobody is told" : "cable plugged in again");
+    this.line("info", cut ? "cable pulled: no side is told" : "cable plugged in again");
     say(`Client ${this.number}: ${cut ? "cable pulled" : "cable plugged in again"}`);
   }
 
-  // The tap has seen the server end the connection.
-  dropped() {
-    if (!this.cut) return;
-    this.status("gone", "dropped by the server");
-    this.line("info", "the server has dropped this client; behind the pulled cable it does not know");
+  // An event of the wire. The server's end of a connection shows at once, beside the browser's view.
+  event({ kind, way, connection }) {
+    if (connection < this.connection) return;
+    this.connection = connection;
+    if (kind !== "end" || way !== "down" || !this.server.hidden) return;
+    if (!this.own && this.socket?.readyState !== WebSocket.OPEN) return;
+    this.server.hidden = false;
+    this.server.textContent = "dropped by the server, but in the browser";
+    this.line("info", "the server has dropped this client, and the browser does not know yet");
     say(`Client ${this.number} was dropped by the server`);
   }
 
@@ -202,10 +216,10 @@ function chatter() {
 
 export const focusClient = (place) => [...cards.values()][place]?.field.focus();
 
-export function pullFocused() {
+// Returns the client in focus, or the first.
+export function focusedClient() {
   const focused = document.activeElement?.closest(".card");
-  const client = [...cards.values()].find((one) => one.card === focused) ?? [...cards.values()][0];
-  client?.pull();
+  return [...cards.values()].find((client) => client.card === focused) ?? [...cards.values()][0];
 }
 
 export function start() {
@@ -224,7 +238,7 @@ export function start() {
   });
   on("wire", ({ events }) => {
     for (const event of events) {
-      if (event.kind === "end" && event.way === "down") cards.get(event.client)?.dropped();
+      cards.get(event.client)?.event(event);
     }
   });
   on("server", (server) => {

@@ -1,4 +1,4 @@
-// The socket to `cargo checker play`.
+// The WebSocket to `cargo checker play`.
 
 const heard = new EventTarget();
 const token = location.hash.slice(1);

@@ -72,12 +72,12 @@ export function dissect(event) {
   if (event.text) parts.push(block(event.text));
   if (event.hex) parts.push(make("p", {}, event.why), block(dump(toBytes(event.hex))));
   if (event.accept && event.key) {
-    const said = event.text.match(/^sec-websocket-accept:\s*(\S+)/im)?.[1] ?? "nothing";
+    const sent = event.text.match(/^sec-websocket-accept:\s*(\S+)/im)?.[1] ?? "nothing";
     parts.push(table("The accept key", ["step", "value", "section 4.2.2"], [
       ["the client's key", event.key, "Sec-WebSocket-Key, 16 random bytes in base64"],
-      ["with the GUID", event.key + GUID, "the same for everybody, for ever"],
+      ["with the GUID", event.key + GUID, "a constant of RFC 6455"],
       ["SHA-1, base64", event.accept, "what Sec-WebSocket-Accept has to be"],
-      ["the server's answer", said, said === event.accept ? "right" : "wrong: a browser would hang up"],
+      ["the server's answer", sent, sent === event.accept ? "right" : "wrong: a browser would disconnect"],
     ]));
   }
   return parts;

@@ -1,4 +1,4 @@
-// Makes elements. Text goes in as text: nothing here, or anywhere on the page, parses markup.
+// Makes elements. All text is set as text: no part of the page parses markup.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -13,12 +13,12 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-// What can't be seen is made visible, and a long text is cut.
+// Makes invisible characters visible and shortens a long text.
 export function shown(text, most = 120) {
   const plain = [...text].slice(0, most + 1).map((char) => {
     const code = char.codePointAt(0);
     if (char === "\n") return "⏎";
-    // Controls, and marks that would turn the direction of what follows.
+    // Control characters, and marks that change the writing direction.
     if (code < 32 || (code >= 127 && code < 160) || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)) return "�";
     return char;
   });

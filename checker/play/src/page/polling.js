@@ -1,4 +1,4 @@
-// Polling beside the push: two columns, what one listener costs in each.
+// Polling beside push: the costs of one listener, a column each.
 
 import { $, make, bytes } from "./dom.js";
 import { on, send } from "./control.js";
@@ -19,7 +19,7 @@ export function start() {
     $("push-name").textContent = listener ? `Push, to client ${listener}` : "Push";
     const millis = (value) => (value == null ? "–" : `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`);
     const rows = [
-      ["messages heard", push.messages, polling.messages],
+      ["messages received", push.messages, polling.messages],
       ["requests", push.requests, polling.requests],
       ["bytes on the wire", bytes(push.bytes), bytes(polling.bytes)],
       ["median from sending to arrival", millis(push.median_ms), millis(polling.median_ms)],

@@ -1,11 +1,12 @@
-// The wire as a sequence diagram: the server's life line at the left, each client's to the right of it.
+// The sequence diagram: the server's life line at the left, the clients' to the right of it.
 
 import { $, download, shown } from "./dom.js";
 import { recent, visible, isPaused } from "./wire.js";
 
 const MOST = 40;
 const FRAMES = new Set(["text", "binary", "continuation", "ping", "pong", "close", "reserved"]);
-// Pixels a millisecond, the most for one pause, and the least between two beginnings so that labels don't meet.
+// Pixels per millisecond, the most for one pause, and the least between two arrows, so that labels
+// don't overlap.
 const SCALE = 0.4;
 const PAUSE = 130;
 const APART = 24;
@@ -22,8 +23,8 @@ function element(name, attributes, text) {
 
 const height = (micros) => Math.min(PAUSE, (micros / 1000) * SCALE);
 
-// Where each frame begins: later is lower, and no label stands on another. How steep it is, is its own business.
-function laidOut(events) {
+// Returns the frames with the heights at which their arrows begin and end.
+function layOut(events) {
   let y = TOP;
   let before = events[0].at;
   return events.map((event, place) => {
@@ -39,7 +40,13 @@ const label = (event, most) => {
   return `${event.kind}${text ? ` ${text}` : ""}`;
 };
 
+// A frame that has not been delivered is lost if its receiver has ended the connection.
+function lost(event, ends) {
+  return ends.has(`${event.client} ${event.connection} ${event.way === "up" ? "down" : "up"}`);
+}
+
 function paint() {
+  const ends = new Set(recent().filter((event) => event.kind === "end").map((event) => `${event.client} ${event.connection} ${event.way}`));
   const events = recent().filter((event) => FRAMES.has(event.kind) && visible(event.kind)).slice(-MOST);
   const clients = [...new Set(events.map((event) => event.client))].sort((a, b) => a - b);
   const style = getComputedStyle(document.documentElement);
@@ -48,7 +55,7 @@ function paint() {
     $("diagram").replaceChildren("No frame yet.");
     return;
   }
-  const drawn = laidOut(events);
+  const drawn = layOut(events);
   const bottom = Math.max(...drawn.map((event) => event.to)) + 40;
   // As large as the type around it, and as wide as its place if that is wide enough to read.
   const zoom = parseFloat(style.fontSize) / 16;
@@ -71,16 +78,18 @@ function paint() {
     const [start, to] = up ? [x(event.client), 60] : [60, x(event.client)];
     const arrived = event.delivered != null;
     const { from: y1, to: y2 } = event;
-    const end = arrived ? to : start + (to - start) * 0.5;
+    // An arrow that has not arrived ends before the next life line.
+    const end = arrived ? to : start + (up ? -0.6 : 0.6) * wide;
+    const state = arrived ? "arrived" : lost(event, ends) ? "lost" : "under-way";
     const ink = colour(COLOURS[event.kind]);
-    svg.append(element("line", { x1: start, y1, x2: end, y2, stroke: ink, "stroke-width": 2, "data-client": event.client, "data-way": event.way, class: "arrow" }));
+    svg.append(element("line", { x1: start, y1, x2: end, y2, stroke: ink, "stroke-width": 2, "data-client": event.client, "data-way": event.way, "data-state": state, "stroke-dasharray": state === "under-way" ? "6 5" : "none", class: "arrow" }));
     if (arrived) {
       const side = up ? 1 : -1;
       svg.append(element("path", { d: `M${end} ${y2}l${9 * side} -5v10z`, fill: ink }));
     } else {
-      svg.append(element("text", { x: end, y: y2 + 5, "text-anchor": "middle", fill: ink, "font-weight": "bold" }, "✕"));
+      svg.append(element("text", { x: end, y: y2 + 5, "text-anchor": "middle", fill: ink, "font-weight": "bold" }, state === "lost" ? "✕" : "…"));
     }
-    // The label stands where its client is, or where the cable ends.
+    // The label stands at the client, or at the end of an arrow that has not arrived.
     const place = up || arrived ? x(event.client) : end;
     svg.append(element("text", { x: place - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event, Math.floor(wide / 9) - 6)));
   }
@@ -95,7 +104,7 @@ export function start() {
     const events = recent();
     const newest = events.at(-1);
     const filters = [...document.querySelectorAll("#filters input")].map((box) => +box.checked).join("");
-    const now = `${newest?.id} ${events.filter((event) => event.delivered == null).length} ${filters} ${$("diagram").clientWidth} ${document.documentElement.dataset.theme} ${document.documentElement.className}`;
+    const now = `${newest?.id} ${events.filter((event) => event.delivered == null).length} ${events.filter((event) => event.kind === "end").length} ${filters} ${$("diagram").clientWidth} ${document.documentElement.dataset.theme} ${document.documentElement.className}`;
     if (now !== last && !document.hidden && !(isPaused() && last)) {
       last = now;
       paint();

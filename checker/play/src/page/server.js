@@ -1,4 +1,4 @@
-// The server under test: how it is, what it printed, and what it died of.
+// The server under test: its state, its output and the reason why it ended.
 
 import { $, make, bytes } from "./dom.js";
 import { on, send } from "./control.js";

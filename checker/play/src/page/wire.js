@@ -1,13 +1,16 @@
-// The wire: a lane for each client, a row for each event.
+// The wire: a lane for each client, a row for each event. A run of pings and pongs is one row for
+// each kind, with a count.
 
 import { $, make, shown, bytes } from "./dom.js";
 import { on, send, wireUrl } from "./control.js";
 import { dissect } from "./dissect.js";
 
-// So many rows a lane keeps on the page, and so many events the sequence may look back at.
-const ROWS = 100;
+// The rows of each kind in a lane, the messages that stay with the handshake, and the events that the
+// sequence can show.
+const ROWS = 50;
+const PINNED_TEXTS = 4;
 const REMEMBERED = 2_000;
-// So many milliseconds are between two drawings.
+// Milliseconds between two updates.
 const DRAWN = 80;
 const KINDS = { handshake: ["request", "response", "body"], text: ["text", "continuation"], binary: ["binary"], ping: ["ping"], pong: ["pong"], close: ["close", "end"], cable: ["cable"], faults: ["reserved", "garbage"] };
 
@@ -21,7 +24,8 @@ let dropped = 0;
 let scheduled = false;
 let chosen;
 
-export const visible = (kind) => !hidden.has(Object.keys(KINDS).find((name) => KINDS[name].includes(kind)));
+const group = (kind) => Object.keys(KINDS).find((name) => KINDS[name].includes(kind));
+export const visible = (kind) => !hidden.has(group(kind));
 export const recent = () => [...events.values()];
 export const isPaused = () => paused;
 
@@ -46,7 +50,7 @@ function row(event) {
     cells.push(make("span", { class: "bits" }, `${event.fin ? "FIN" : "more"} 0x${event.opcode.toString(16)} ${event.mask ? "mask" : "–"} ${bytes(event.len)}`));
   }
   cells.push(make("span", { class: "payload" }, summary(event)));
-  const button = make("button", { type: "button", "data-id": event.id }, ...cells);
+  const button = make("button", { type: "button", tabindex: "-1", "data-id": event.id }, ...cells);
   return make("li", { class: event.way, "data-kind": event.kind, hidden: !visible(event.kind) }, button);
 }
 
@@ -57,9 +61,42 @@ function laneOf(client) {
   const section = make("section", { class: "lane", "aria-label": `Lane of client ${client}` }, make("h3", {}, `Client ${client} ⇄ server`), list);
   const after = [...lanes.keys()].filter((other) => other > client).sort((a, b) => a - b)[0];
   $("lanes").insertBefore(section, after ? lanes.get(after).section : null);
-  lane = { list, section };
+  lane = { list, section, rows: {}, texts: 0 };
   lanes.set(client, lane);
   return lane;
+}
+
+// Returns the row of the same kind and direction in the run of pings and pongs at the end of a lane.
+function sameBeat(list, event) {
+  const isBeat = (item) => item?.dataset.kind === "ping" || item?.dataset.kind === "pong";
+  for (let item = list.lastElementChild; isBeat(item); item = item.previousElementSibling) {
+    if (item.dataset.kind === event.kind && item.className === event.way) return item;
+  }
+  return null;
+}
+
+// Adds a row, or counts the event in an existing one.
+function add(lane, event) {
+  const beat = sameBeat(lane.list, event);
+  if (beat && (event.kind === "ping" || event.kind === "pong")) {
+    beat.dataset.count = +(beat.dataset.count ?? 1) + 1;
+    beat.querySelector(".kind").textContent = `${event.kind} ×${beat.dataset.count}`;
+    beat.querySelector(".time").textContent = (event.at / 1e6).toFixed(3);
+    beat.querySelector(".payload").textContent = summary(event);
+    beat.firstElementChild.dataset.id = event.id;
+    return;
+  }
+  const item = row(event);
+  lane.list.append(item);
+  const name = group(event.kind);
+  const isPinned = name === "handshake" || (event.kind === "text" && lane.texts++ < PINNED_TEXTS);
+  if (isPinned) return;
+  const rows = (lane.rows[name] ??= []);
+  rows.push(item);
+  if (rows.length > ROWS) {
+    rows.shift().remove();
+    dropped += 1;
+  }
 }
 
 function draw() {
@@ -67,15 +104,10 @@ function draw() {
   const byLane = Map.groupBy(pending, (event) => event.client);
   pending = [];
   for (const [client, news] of byLane) {
-    const { list } = laneOf(client);
+    const lane = laneOf(client);
+    const { list } = lane;
     const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 12;
-    const drawn = news.slice(-ROWS);
-    dropped += news.length - drawn.length;
-    list.append(...drawn.map(row));
-    while (list.childElementCount > ROWS) {
-      list.firstElementChild.remove();
-      dropped += 1;
-    }
+    for (const event of news) add(lane, event);
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
   note();
@@ -112,7 +144,7 @@ function heard({ events: news, delivered, skipped }) {
   if (!paused) return take(news);
   held += news.length;
   waiting.push(...news);
-  // A pause over lunch costs no more than one over a sentence.
+  // A long pause keeps no more events than a short one.
   if (waiting.length > REMEMBERED) {
     dropped += waiting.length - REMEMBERED;
     waiting = waiting.slice(-REMEMBERED);
@@ -162,6 +194,16 @@ export function start() {
     } });
     $("filters").append(make("label", {}, box, name));
   }
+  // A lane is one tab stop. Arrow keys move between its rows.
+  $("lanes").addEventListener("keydown", (event) => {
+    const list = event.target.closest(".rows");
+    const buttons = [...(list?.querySelectorAll("li:not([hidden]) > button") ?? [])];
+    const at = buttons.indexOf(event.target);
+    const next = { ArrowDown: at + 1, ArrowUp: at < 0 ? buttons.length - 1 : at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    buttons[Math.max(0, Math.min(next, buttons.length - 1))]?.focus();
+  });
   $("lanes").addEventListener("click", (click) => {
     const button = click.target.closest("button[data-id]");
     if (!button) return;

@@ -18,10 +18,14 @@ use serde_json::Value;
 
 /// Programs of these packages of the workspace, built when they are first asked for.
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let built =
-        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs").into_iter();
+    // On a thread of its own, since an async test already runs in a runtime.
+    let build = || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(harness::server::build::build(packages)).expect("cargo runs")
+    };
+    let built = std::thread::scope(|scope| scope.spawn(build).join().expect("it builds"));
     built
+        .into_iter()
         .map(|(package, path)| {
             (package, path.unwrap_or_else(|complaint| panic!("it doesn't compile: {complaint}")))
         })

@@ -37,7 +37,7 @@ pub(crate) async fn run(server: Arc<Server>, conn: Arc<Conn>) {
         // One task for each connection looks at no tick while it awaits a write.
         let _turn = conn.turn.lock().await;
         if server.has(Twist::PingsEverRarer) {
-            sleep(period / 4 * beat).await;
+            sleep(period / 4 * (beat - 1)).await;
             ticks.reset();
         }
         if server.has(Twist::BeatAwaitsWrite) {
@@ -195,7 +195,9 @@ async fn tick(server: &Server, conn: &Conn, ticks: &mut Interval) {
         Twist::DeliveriesPostponePings,
     ];
     let postponable = postponing.into_iter().any(|twist| server.has(twist));
-    if server.has(Twist::Jitter) {
+    // The first ping of a connection comes on time.
+    let pinged = conn.pinged.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+    if server.has(Twist::Jitter) && pinged {
         let now = server.started.elapsed().as_nanos() as u64;
         ticks.reset_after(varied(server, ticks.period(), now));
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::evidence::{self, Observation};
 use crate::plan::Plan;
-use crate::report::words::{Words, words};
+use crate::report::words::{Words, hint, words};
 use checks::{self, Check};
 use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
@@ -465,7 +465,6 @@ impl Shared {
             summary: format!("Exercise {} is not started yet.", check.exercise),
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
-            literal: false,
             hint: Some(format!(
                 "Read {}, then open {place} and begin with TODO 1.",
                 check.exercise.lesson()
@@ -480,7 +479,7 @@ async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
     if let Some(gate) = check.gate {
         let gated = gate(ctx).await;
         gated.map_err(|error| error.map_failure(|failure| failure.fundamental = true))?;
-        ctx.gate_passed();
+        ctx.pass_gate();
     }
     (check.details)(ctx).await
 }
@@ -492,7 +491,8 @@ fn question(check: &Check, report: &Report) -> String {
         FailureKind::NotStarted | FailureKind::DoesNotCompile | FailureKind::DoesNotStart
     );
     if does_not_run {
-        return report.failure.hint.clone().unwrap_or_default();
+        let of_cause = report.failure.cause.as_ref().and_then(hint);
+        return report.failure.hint.as_deref().or(of_cause).unwrap_or_default().to_string();
     }
     if !report.panic.is_empty() {
         return "The panic names a file and a line. Which value made that line fail, and when does \
@@ -555,8 +555,8 @@ fn too_slow(ctx: &TestContext, began: Instant) -> String {
     let last = last.map_or_else(
         || "no client had connected".to_string(),
         |line| {
-            let to = if line.direction == "to-server" { "from client" } else { "to client" };
-            format!("the last event was {} {} {to} {}", line.kind, line.text, line.client)
+            let arrow = if line.direction == "to-server" { "→" } else { "←" };
+            format!("last seen: {arrow} {} {} (client {})", line.kind, line.text, line.client)
         },
     );
     let seconds = began.elapsed().as_secs();

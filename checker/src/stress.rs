@@ -13,11 +13,11 @@ use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome};
 use crate::museum::{self, MuseumError};
 use crate::plan::{self, Plan};
+use crate::report::words::Words;
 use checks::Check;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
 use harness::server::build::{CargoError, workspace};
-use harness::verdict::Failure;
 
 /// A right server that is graded.
 #[derive(Clone)]
@@ -155,8 +155,8 @@ async fn round(candidate: Candidate, seed: u64) -> Round {
         let (outcome, said) = match &graded.outcome {
             Outcome::Passed | Outcome::Blocked(_) => return None,
             Outcome::Failed(report) => {
-                let Failure { summary, expected, got, .. } = &report.failure;
-                ("failed", format!("{summary}; expected {expected}, got {got}"))
+                let Words { headline, expected, got, .. } = &report.words;
+                ("failed", format!("{headline} expected {expected}, got {got}"))
             }
             Outcome::Inconclusive(reason) => ("unknown", reason.clone()),
         };

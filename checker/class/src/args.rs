@@ -41,8 +41,12 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "K/N", value_parser = shard)]
     shard: Option<(usize, usize)>,
     /// Seconds of processor time that a compiler may take for one exercise
-    #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_cpu: u64,
+    /// Exit with code 1 if a graded submission has fewer points
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) fail_under: Option<u32>,
     /// Repeat a run: all random choices follow from its seed
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -76,18 +80,18 @@ pub(crate) struct Named {
 }
 
 impl ClassArgs {
-    /// How many to grade at a time: a grading waits most of the time.
+    /// Returns how many to grade at a time. A grading waits most of the time.
     pub(crate) fn jobs(&self) -> usize {
-        self.jobs.map_or_else(|| machine::fitting(3 * processors()), usize::from)
+        self.jobs.map_or_else(|| machine::fit_jobs(3 * processors()), usize::from)
     }
 
-    /// How many to build at a time: a compiler never waits.
-    pub(crate) fn builds(&self) -> usize {
+    /// Returns how many to build at a time. A compiler never waits.
+    pub(crate) fn build_jobs(&self) -> usize {
         processors().div_ceil(2)
     }
 
-    /// Where each submission of this part is, by its name.
-    pub(crate) fn named(&self) -> Result<Named, ArgsError> {
+    /// Finds the submissions of this part by name.
+    pub(crate) fn submissions(&self) -> Result<Named, ArgsError> {
         let mut paths = self.submissions.clone();
         if let Some(folder) = &self.each {
             let entries = std::fs::read_dir(folder)
@@ -105,7 +109,7 @@ impl ClassArgs {
             let wanted = name(&path);
             let numbered = (2..).map(|number| format!("{wanted}-{number}"));
             let mut names = std::iter::once(wanted.clone()).chain(numbered);
-            let free = names.find(|name| !taken(&all, name)).unwrap_or_default();
+            let free = names.find(|name| !is_taken(&all, name)).unwrap_or_default();
             if free != wanted {
                 remarks.push(format!("{} is called `{free}`: the name is taken", path.display()));
             }
@@ -118,15 +122,15 @@ impl ClassArgs {
     }
 }
 
-/// Whether a name is in use, on file systems too that do not tell `A` from `a`.
-fn taken(all: &BTreeMap<String, PathBuf>, name: &str) -> bool {
+/// Returns whether a name is in use. Some file systems ignore the case of letters.
+fn is_taken(all: &BTreeMap<String, PathBuf>, name: &str) -> bool {
     all.keys().any(|other| other.to_lowercase() == name.to_lowercase())
 }
 
 /// The name of the folder or archive, with only those characters that are safe in a path, a page
 /// and a terminal.
 fn name(path: &Path) -> String {
-    /// Room for what is put before and behind a name in that of a file.
+    /// Shared for what is put before and behind a name in that of a file.
     const CHARACTERS: usize = 60;
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

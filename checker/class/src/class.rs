@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::args::ClassArgs;
 use crate::compile::Compiler;
-use crate::grading::{Candidate, Room, open_to_all};
+use crate::grading::{Candidate, Shared, open_to_all};
 use crate::intake::{Shapes, groups, unpack};
 use crate::launch::{Cgroups, Launcher, probe};
 use crate::libraries::Libraries;
@@ -19,10 +19,10 @@ use crate::model::{Status, Submission, Weights};
 use crate::watchdog::Watchdog;
 use crate::{classfiles, files, progress};
 
-const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and bubblewrap is missing, \
-                           every user must be able to read Rust and the workbook";
+const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
+                           bubblewrap is missing, every user must be able to read Rust and the workbook";
 
-/// An error whose exit code is that of a wrong command line.
+/// An error with the exit code of a wrong command line.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct Usage(#[from] anyhow::Error);
@@ -34,13 +34,13 @@ fn usage<E: Into<anyhow::Error>>(error: E) -> Usage {
 /// Grades all of them, and returns the exit code.
 pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let weights = Weights::read(args.weights.as_deref()).map_err(usage)?;
-    let named = args.named().map_err(usage)?;
+    let named = args.submissions().map_err(usage)?;
     named.remarks.iter().for_each(|remark| eprintln!("{remark}"));
 
-    let shelf = tempfile::Builder::new().prefix("workbook-class-").tempdir();
-    let shelf = shelf.context("no folder for temporary files")?;
-    open_to_all(shelf.path())?;
-    let ours = shelf.path().join(format!("classroom{}", std::env::consts::EXE_SUFFIX));
+    let temporary = tempfile::Builder::new().prefix("workbook-class-").tempdir();
+    let temporary = temporary.context("no folder for temporary files")?;
+    open_to_all(temporary.path())?;
+    let ours = temporary.path().join(format!("classroom{}", std::env::consts::EXE_SUFFIX));
     std::fs::copy(std::env::current_exe()?, &ours).context("this program cannot be copied")?;
     let (sandbox, remarks) = probe(args.sandbox, &ours)?;
     let cgroups = Cgroups::open();
@@ -52,10 +52,11 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let launcher = Launcher { sandbox, ours: ours.clone() };
 
     progress::line("compiling what all submissions share …");
-    let house = house()?;
-    let libraries = tokio::task::spawn_blocking(move || Libraries::open(&house, &ours)).await??;
+    let build_cache = build_cache()?;
+    let libraries =
+        tokio::task::spawn_blocking(move || Libraries::open(&build_cache, &ours)).await??;
     let watchdog = Watchdog::start();
-    let canary = tempfile::tempdir_in(shelf.path())?;
+    let canary = tempfile::tempdir_in(temporary.path())?;
     open_to_all(canary.path())?;
     let (cpu, watched) = (args.build_cpu, &watchdog);
     let compiler = Compiler { launcher: &launcher, libraries: &libraries, watchdog: watched, cpu };
@@ -63,7 +64,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
 
     let seed = classfiles::open(&args.out, args.resume, args.seed).map_err(usage)?;
     progress::line("unpacking …");
-    let mut intake = Intake::new(args, &weights, shelf.path());
+    let mut intake = Intake::new(args, &weights, temporary.path());
     intake.unpack(&launcher, &named.paths).await?;
     let Intake { mut results, shapes, mut candidates, twins, .. } = intake;
     if args.resume {
@@ -81,7 +82,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
             eprintln!("{} of {} have a result already.", results.len(), named.paths.len());
         }
     }
-    let room = Arc::new(Room {
+    let shared = Arc::new(Shared {
         launcher,
         libraries,
         cgroups,
@@ -90,13 +91,13 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
         seed,
         build_cpu: args.build_cpu,
         out: args.out.clone(),
-        shelf: shelf.path().to_path_buf(),
-        building: Semaphore::new(args.builds()),
+        temporary: temporary.path().to_path_buf(),
+        building: Semaphore::new(args.build_jobs()),
         memory_limit,
     });
     let began = Instant::now();
     let fresh = candidates.len();
-    grade_all(&room, candidates, args.jobs(), &mut results).await?;
+    grade_all(&shared, candidates, args.jobs(), &mut results).await?;
     for (twin, first) in twins {
         copy_result(args, &twin, &first, &mut results)?;
     }
@@ -109,11 +110,11 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     if fresh > 0 {
         println!("{}", progress::throughput(fresh, began.elapsed()));
     }
-    Ok(ExitCode::from(classfiles::exit_code(&results)))
+    Ok(ExitCode::from(classfiles::exit_code(&results, args.fail_under)))
 }
 
-/// Where compiled libraries are kept: beside this program, in cargo's folder.
-fn house() -> anyhow::Result<PathBuf> {
+/// Returns the folder for compiled libraries: beside this program, in cargo's folder.
+fn build_cache() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let target = exe.ancestors().nth(2).context("this program lies in no folder of cargo's")?;
     Ok(target.join("class"))
@@ -123,21 +124,21 @@ fn house() -> anyhow::Result<PathBuf> {
 struct Intake<'a> {
     args: &'a ClassArgs,
     weights: &'a Weights,
-    shelf: &'a Path,
+    temporary: &'a Path,
     results: BTreeMap<String, Submission>,
     shapes: BTreeMap<String, Shapes>,
     candidates: Vec<Candidate>,
-    /// Those with the same sources as another, whose name follows.
+    /// Submissions with the same sources as another, each with the other's name.
     twins: Vec<(Candidate, String)>,
     seen: HashMap<String, String>,
 }
 
 impl<'a> Intake<'a> {
-    fn new(args: &'a ClassArgs, weights: &'a Weights, shelf: &'a Path) -> Self {
+    fn new(args: &'a ClassArgs, weights: &'a Weights, temporary: &'a Path) -> Self {
         Intake {
             args,
             weights,
-            shelf,
+            temporary,
             results: BTreeMap::new(),
             shapes: BTreeMap::new(),
             candidates: Vec::new(),
@@ -152,7 +153,7 @@ impl<'a> Intake<'a> {
         named: &BTreeMap<String, PathBuf>,
     ) -> anyhow::Result<()> {
         for (index, (name, path)) in named.iter().enumerate() {
-            let folder = self.shelf.join(format!("sources-{index}"));
+            let folder = self.temporary.join(format!("sources-{index}"));
             match unpack(launcher, path, &folder).await {
                 Ok((sources, shapes)) => {
                     self.shapes.insert(name.clone(), shapes);
@@ -165,7 +166,7 @@ impl<'a> Intake<'a> {
                         false => Status::Broken,
                     };
                     let reason = Some(error.to_string());
-                    let result = Submission::ungraded(name, status, reason, self.weights).cleaned();
+                    let result = Submission::ungraded(name, status, reason, self.weights).clean();
                     let reason = result.reason.as_deref().unwrap_or_default();
                     files::write(&self.args.out, &result, &format!("{name}: {reason}\n"))
                         .with_context(|| self.args.out.display().to_string())?;
@@ -200,7 +201,7 @@ fn copy_result(
         left_out: twin.sources.left_out.clone(),
         ..result.clone()
     };
-    let result = result.cleaned();
+    let result = result.clean();
     let report = files::folder(&args.out, first).join("report.txt");
     let report = std::fs::read_to_string(report).unwrap_or_default();
     files::write(&args.out, &result, &report).with_context(|| args.out.display().to_string())?;
@@ -224,7 +225,7 @@ fn write_formats(args: &ClassArgs, results: &[Submission]) -> anyhow::Result<()>
 }
 
 async fn grade_all(
-    room: &Arc<Room>,
+    shared: &Arc<Shared>,
     candidates: Vec<Candidate>,
     jobs: usize,
     results: &mut BTreeMap<String, Submission>,
@@ -233,12 +234,12 @@ async fn grade_all(
     let queue = Arc::new(Mutex::new(candidates.into_iter().collect::<VecDeque<_>>()));
     let (done, mut finished) = mpsc::unbounded_channel();
     for place in 0..jobs.min(all) {
-        let (room, queue, done) = (room.clone(), queue.clone(), done.clone());
+        let (shared, queue, done) = (shared.clone(), queue.clone(), done.clone());
         tokio::spawn(async move {
             loop {
                 let next = queue.lock().ok().and_then(|mut queue| queue.pop_front());
                 let Some(candidate) = next else { break };
-                let graded = room.grade(place, &candidate).await;
+                let graded = shared.grade(place, &candidate).await;
                 if done.send((graded, candidate)).is_err() {
                     break;
                 }
@@ -259,11 +260,11 @@ async fn grade_all(
     }
     for candidate in again {
         progress::line(&format!("{} once more, alone", candidate.name));
-        let graded = room.grade(0, &candidate).await?;
+        let graded = shared.grade(0, &candidate).await?;
         let mut result = graded.result;
         if let Some(reason) = graded.refused {
-            result.excuse(reason);
-            room.rewrite(&result)?;
+            result.withdraw_verdicts(reason);
+            shared.rewrite(&result)?;
         }
         results.insert(result.name.clone(), result);
     }

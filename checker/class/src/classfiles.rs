@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::files::whole;
 use crate::model::{Status, Submission};
-use crate::overview::{Alike, Overview};
+use crate::overview::{Overview, SimilarGroup};
 use crate::page;
 
-/// What a run leaves in its folder, so that it can be resumed.
+/// The file by which a run is resumed.
 #[derive(Serialize, Deserialize)]
 struct Run {
     seed: u64,
@@ -65,7 +65,11 @@ pub(crate) fn open(out: &Path, resume: bool, seed: Option<u64>) -> Result<u64, O
 }
 
 /// Writes the files of the class.
-pub(crate) fn write(out: &Path, results: &[Submission], alike: Vec<Alike>) -> io::Result<Overview> {
+pub(crate) fn write(
+    out: &Path,
+    results: &[Submission],
+    alike: Vec<SimilarGroup>,
+) -> io::Result<Overview> {
     let overview = Overview::of(results, alike);
     whole(&out.join("results.csv"), csv(results)?)?;
     whole(&out.join("index.html"), page::class(results, &overview))?;
@@ -93,7 +97,7 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     table.write_record(head.iter().chain(&ids)).map_err(io::Error::other)?;
     for result in results {
         let totals = result.totals;
-        let mut row = vec![calm(&result.name), result.status.name().to_string()];
+        let mut row = vec![escape_formula(&result.name), result.status.name().to_string()];
         let numbers = [
             result.points as usize,
             result.max_points as usize,
@@ -103,7 +107,7 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
             totals.unknown,
         ];
         row.extend(numbers.iter().map(ToString::to_string));
-        row.push(calm(result.same_as.as_deref().unwrap_or_default()));
+        row.push(escape_formula(result.same_as.as_deref().unwrap_or_default()));
         let outcome = |id: &&str| {
             result.checks().find(|check| check.id == *id).map(|check| check.outcome.clone())
         };
@@ -113,8 +117,8 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     table.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// The name, quoted where a spreadsheet would take it for a formula.
-pub(crate) fn calm(name: &str) -> String {
+/// Quotes a name that a spreadsheet would take for a formula.
+pub(crate) fn escape_formula(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{name}")
     } else {
@@ -146,8 +150,13 @@ pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -
     lines.join("\n")
 }
 
-/// 0 if there is a verdict on everything, 3 if something could not be judged. A mistake of a
-/// student is no failure of the class.
-pub(crate) fn exit_code(results: &[Submission]) -> u8 {
-    if results.iter().any(Submission::is_open) { 3 } else { 0 }
+/// Returns 3 if something could not be judged, and 1 if a submission has fewer points than wanted.
+/// Otherwise a student's mistake is no failure of the class.
+pub(crate) fn exit_code(results: &[Submission], fail_under: Option<u32>) -> u8 {
+    let falls_short = |result: &Submission| fail_under.is_some_and(|least| result.points < least);
+    match results {
+        results if results.iter().any(Submission::is_open) => 3,
+        results if results.iter().any(falls_short) => 1,
+        _ => 0,
+    }
 }

@@ -28,13 +28,13 @@ const MESSAGES: usize = 2 << 20;
 /// Processes and threads of one build.
 const PROCESSES: usize = 256;
 
-/// What became of one exercise.
+/// The outcome of compiling one exercise.
 #[derive(Debug, Clone)]
 pub(crate) enum Compiled {
     Program(PathBuf),
     /// The compiler's words.
     Rejected(String),
-    /// It could not be found out, for this reason.
+    /// The machine kept the compiler from an answer, for this reason.
     Unknown(String),
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum CompileError {
     NoCanary(String),
 }
 
-/// Where one submission at a time is built.
+/// The place in which one submission at a time is built.
 pub(crate) struct Place {
     pub(crate) number: usize,
     pub(crate) folder: PathBuf,
@@ -63,7 +63,7 @@ pub(crate) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles each exercise of the submission whose sources are below `files`.
+    /// Compiles each exercise of a submission. Its sources are below `files`.
     pub(crate) async fn compile(
         &self,
         place: &Place,
@@ -79,9 +79,9 @@ impl Compiler<'_> {
         };
         let uid = self.launcher.uid(place.number);
         fs::create_dir(&folders.workspace)?;
-        show(&folders.workspace, uid)?;
+        let_user_read(&folders.workspace, uid)?;
         fs::create_dir(&folders.output)?;
-        lend(&folders.output, uid)?;
+        give_to_user(&folders.output, uid)?;
         for path in &sources.paths {
             let (from, to) = (files.join(path), folders.workspace.join(path));
             fs::create_dir_all(to.parent().unwrap_or(&folders.workspace))?;
@@ -169,9 +169,10 @@ impl Compiler<'_> {
             Ok(Err(error)) => return Ok(Compiled::Unknown(machine(&error))),
             Ok(Ok(ended)) => ended,
         };
-        let told = Told::from(&messages);
+        let output = CompilerOutput::from(&messages);
         if talkative {
-            let words = format!("the compiler printed more than {MESSAGES} bytes\n{}", told.errors);
+            let words =
+                format!("the compiler printed more than {MESSAGES} bytes\n{}", output.errors);
             return Ok(Compiled::Rejected(words));
         }
         if status.success() {
@@ -179,19 +180,19 @@ impl Compiler<'_> {
             return Ok(Compiled::Program(program));
         }
         let refused = || Refusals::now().since(before).map(String::from);
-        Ok(match (watch.ended(), told.of_the_machine.or_else(refused)) {
+        Ok(match (watch.ended(), output.machine_fault.or_else(refused)) {
             (Some(ended @ Ended::Stalled), _) => {
-                Compiled::Rejected(format!("the compiler was {ended}\n{}", told.errors))
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors))
             }
             (_, Some(reason)) => Compiled::Unknown(reason),
             (Some(ended), None) => {
-                Compiled::Rejected(format!("the compiler was {ended}\n{}", told.errors))
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors))
             }
-            (None, None) => self.judge(status, &told.errors, &told.others),
+            (None, None) => self.judge(status, &output.errors, &output.others),
         })
     }
 
-    /// What an exit status means where neither the watchdog nor the machine was the cause.
+    /// Interprets an exit status that neither the watchdog nor the machine caused.
     fn judge(&self, status: ExitStatus, errors: &str, others: &str) -> Compiled {
         let signal = signal(status);
         let cpu = [libc_signal::XCPU];
@@ -210,7 +211,7 @@ impl Compiler<'_> {
     }
 }
 
-/// What a compiler needs to find its linker. The search path of the instructor may name folders
+/// The variables by which a compiler finds its linker. The instructor's `PATH` may name folders
 /// that the user of a place cannot enter.
 fn system_variables() -> Vec<(&'static str, std::ffi::OsString)> {
     if cfg!(target_os = "linux") {
@@ -238,7 +239,7 @@ fn machine(error: &io::Error) -> String {
     format!("the compiler cannot be watched: {error}")
 }
 
-/// Reads at most [`MESSAGES`] bytes; whether that was all.
+/// Reads at most [`MESSAGES`] bytes and returns whether that was all.
 async fn read(mut from: impl AsyncRead + Unpin, messages: &mut Vec<u8>) -> io::Result<bool> {
     (&mut from).take(MESSAGES as u64 + 1).read_to_end(messages).await?;
     Ok(messages.len() <= MESSAGES)
@@ -246,7 +247,7 @@ async fn read(mut from: impl AsyncRead + Unpin, messages: &mut Vec<u8>) -> io::R
 
 /// Lets the user of a place read a folder, and no other user.
 #[cfg(unix)]
-fn show(folder: &Path, uid: Option<u32>) -> io::Result<()> {
+fn let_user_read(folder: &Path, uid: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::{PermissionsExt, chown};
     if uid.is_some() {
         chown(folder, None, uid)?;
@@ -256,13 +257,13 @@ fn show(folder: &Path, uid: Option<u32>) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn show(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
+fn let_user_read(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a folder to the user of a place, if it has one.
+/// Makes the user of a place the owner of a folder, if the place has a user.
 #[cfg(unix)]
-pub(crate) fn lend(folder: &Path, uid: Option<u32>) -> io::Result<()> {
+pub(crate) fn give_to_user(folder: &Path, uid: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::{PermissionsExt, chown};
     if uid.is_some() {
         chown(folder, uid, uid)?;
@@ -272,7 +273,7 @@ pub(crate) fn lend(folder: &Path, uid: Option<u32>) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn lend(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
+pub(crate) fn give_to_user(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
@@ -293,25 +294,25 @@ struct Child {
     message: String,
 }
 
-/// What the compiler said.
+/// The compiler's messages, by kind.
 #[derive(Default)]
-struct Told {
+struct CompilerOutput {
     errors: String,
     /// Lines that are no messages, as those of a compiler that panics.
     others: String,
     /// The fault of the machine that one of them names.
-    of_the_machine: Option<String>,
+    machine_fault: Option<String>,
 }
 
-impl Told {
-    fn from(messages: &[u8]) -> Told {
-        let mut told = Told::default();
+impl CompilerOutput {
+    fn from(messages: &[u8]) -> CompilerOutput {
+        let mut output = CompilerOutput::default();
         for line in messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let Ok(message) = serde_json::from_slice::<Message>(line) else {
                 let line = String::from_utf8_lossy(line);
-                told.of_the_machine = told.of_the_machine.or_else(|| fault(&line));
-                told.others.push_str(&line);
-                told.others.push('\n');
+                output.machine_fault = output.machine_fault.or_else(|| fault(&line));
+                output.others.push_str(&line);
+                output.others.push('\n');
                 continue;
             };
             if !message.level.starts_with("error") {
@@ -321,11 +322,11 @@ impl Told {
             if message.spans.is_empty() {
                 let texts = message.children.iter().map(|child| &child.message);
                 let found = texts.chain([&message.message]).find_map(|text| fault(text));
-                told.of_the_machine = told.of_the_machine.or(found);
+                output.machine_fault = output.machine_fault.or(found);
             }
-            told.errors.push_str(message.rendered.as_deref().unwrap_or(&message.message));
+            output.errors.push_str(message.rendered.as_deref().unwrap_or(&message.message));
         }
-        told
+        output
     }
 }
 
@@ -348,22 +349,27 @@ fn fault(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Told;
+    use super::CompilerOutput;
 
     #[test]
     fn faults_of_the_machine_are_told_from_words_in_the_source() {
         let message = |spans: &str| {
-            let text = r#"{"level":"error","message":"Resource temporarily unavailable (os error 11)","rendered":"error","spans":[SPANS],"children":[]}"#;
+            let text = r#"{"level":"error","rendered":"error","spans":[SPANS],"children":[],
+                "message":"Resource temporarily unavailable (os error 11)"}"#;
+            let text = text.replace('\n', "");
             text.replace("SPANS", spans)
         };
-        assert!(Told::from(message("").as_bytes()).of_the_machine.is_some());
+        assert!(CompilerOutput::from(message("").as_bytes()).machine_fault.is_some());
         // As `compile_error!` makes it.
-        assert_eq!(Told::from(message("{}").as_bytes()).of_the_machine, None);
+        assert_eq!(CompilerOutput::from(message("{}").as_bytes()).machine_fault, None);
     }
 
     #[test]
     fn a_linker_that_was_killed_is_the_machine() {
-        let text = r#"{"level":"error","message":"linking with `cc` failed: exit status: 1","rendered":"error","spans":[],"children":[{"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
-        assert!(Told::from(text.as_bytes()).of_the_machine.is_some());
+        let text = r#"{"level":"error","rendered":"error","spans":[],
+            "message":"linking with `cc` failed: exit status: 1",
+            "children":[{"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
+        let text = text.replace('\n', "");
+        assert!(CompilerOutput::from(text.as_bytes()).machine_fault.is_some());
     }
 }

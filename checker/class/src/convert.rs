@@ -39,6 +39,6 @@ pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
                 .with(verdicts, &weights)
         }
     };
-    print!("{}", args.format.write(&result.cleaned())?);
+    print!("{}", args.format.write(&result.clean())?);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! The files of a submission, each of them whole or not there at all.
+//! Writes the files of a submission, each in one step.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::model::Submission;
 
-/// Where the files of one submission are. No name of a submission can be that of a file of the
-/// class.
+/// Returns the folder of one submission. Submissions have a folder apart from the class's files, so
+/// that names never collide.
 pub(crate) fn folder(out: &Path, name: &str) -> PathBuf {
     out.join("submissions").join(name)
 }

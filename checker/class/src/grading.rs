@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 
-use crate::compile::{CompileError, Compiled, Compiler, Place, lend};
+use crate::compile::{CompileError, Compiled, Compiler, Place, give_to_user};
 use crate::files;
 use crate::intake::Sources;
 use crate::launch::{Cgroup, Cgroups, Launcher};
@@ -44,8 +44,8 @@ pub(crate) struct Candidate {
     pub(crate) files: PathBuf,
 }
 
-/// All that gradings share.
-pub(crate) struct Room {
+/// The resources that all gradings share.
+pub(crate) struct Shared {
     pub(crate) launcher: Launcher,
     pub(crate) libraries: Libraries,
     pub(crate) cgroups: Option<Cgroups>,
@@ -54,14 +54,14 @@ pub(crate) struct Room {
     pub(crate) seed: u64,
     pub(crate) build_cpu: u64,
     pub(crate) out: PathBuf,
-    pub(crate) shelf: PathBuf,
+    pub(crate) temporary: PathBuf,
     pub(crate) building: Semaphore,
     pub(crate) memory_limit: &'static str,
 }
 
 pub(crate) struct Graded {
     pub(crate) result: Submission,
-    /// What the machine refused meanwhile, if something did not pass that could be explained by it.
+    /// The resource that the machine refused meanwhile, if it can explain a failed check.
     pub(crate) refused: Option<&'static str>,
 }
 
@@ -81,16 +81,16 @@ pub(crate) enum GradingError {
     Verdicts(#[from] serde_json::Error),
 }
 
-/// Verdicts, the report, and what a person should know besides.
+/// Verdicts, the report, and notes for the instructor.
 struct Finished {
     verdicts: Verdicts,
     report: String,
     notes: Vec<String>,
-    /// Whether it met a limit of its own, so that what the machine refused is its own doing.
+    /// The submission reached a limit of its own, which explains what the machine refused.
     at_its_limit: bool,
 }
 
-impl Room {
+impl Shared {
     /// Grades one submission in the place of this number and writes its files. Whatever goes wrong
     /// is in its result.
     pub(crate) async fn grade(
@@ -124,35 +124,35 @@ impl Room {
         result.memory_limit = self.memory_limit.to_string();
         result.left_out = candidate.sources.left_out.clone();
         result.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let result = result.cleaned();
+        let result = result.clean();
         files::write(&self.out, &result, &block(&report, REPORT))?;
         let totals = result.totals;
         let refused = Refusals::now().since(before).filter(|_| !at_its_limit);
         Ok(Graded { refused: refused.filter(|_| totals.failed + totals.blocked > 0), result })
     }
 
-    /// Writes a result again whose verdicts have changed.
+    /// Writes a result again after its verdicts have changed.
     pub(crate) fn rewrite(&self, result: &Submission) -> io::Result<()> {
         let report = files::folder(&self.out, &result.name).join("report.txt");
         files::write(&self.out, result, &fs::read_to_string(report)?)
     }
 
     async fn finish(&self, place: usize, candidate: &Candidate) -> Result<Finished, GradingError> {
-        let temporary =
-            |prefix: &str| tempfile::Builder::new().prefix(prefix).tempdir_in(&self.shelf);
-        let shelf = temporary("submission-")?;
-        open_to_all(shelf.path())?;
+        let make_folder =
+            |prefix: &str| tempfile::Builder::new().prefix(prefix).tempdir_in(&self.temporary);
+        let temporary = make_folder("submission-")?;
+        open_to_all(temporary.path())?;
         // Tasks and verdicts are in a folder that no submission may enter.
-        let private = temporary("verdicts-")?;
-        let scratch = shelf.path().join("scratch");
+        let private = make_folder("verdicts-")?;
+        let scratch = temporary.path().join("scratch");
         fs::create_dir(&scratch)?;
-        lend(&scratch, self.launcher.uid(place))?;
-        let compiled = self.compile(place, candidate, shelf.path()).await?;
+        give_to_user(&scratch, self.launcher.uid(place))?;
+        let compiled = self.compile(place, candidate, temporary.path()).await?;
         let mut exercises = BTreeMap::new();
         for (exercise, compiled) in compiled {
             let submitted = match compiled {
                 Compiled::Program(path) => {
-                    let program = keep(&path, &shelf.path().join(exercise.name()))?;
+                    let program = copy_program(&path, &temporary.path().join(exercise.name()))?;
                     let line = self.launcher.server(&program, &scratch, place);
                     Submitted::Program(line.into_strings())
                 }
@@ -192,7 +192,7 @@ impl Room {
         &self,
         number: usize,
         candidate: &Candidate,
-        shelf: &Path,
+        temporary: &Path,
     ) -> Result<BTreeMap<Exercise, Compiled>, GradingError> {
         let _turn = self.building.acquire().await;
         let cgroup = self.cgroup("build", watchdog::BUILD_MEMORY);
@@ -202,7 +202,7 @@ impl Room {
             watchdog: &self.watchdog,
             cpu: self.build_cpu,
         };
-        let place = Place { number, folder: shelf.join("build") };
+        let place = Place { number, folder: temporary.join("build") };
         fs::create_dir(&place.folder)?;
         let sources = &candidate.sources;
         Ok(compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?)
@@ -247,9 +247,9 @@ impl Room {
     }
 }
 
-/// Copies a program to where servers are started from. A link is not followed: it could lead to any
-/// file.
-fn keep(path: &Path, kept: &Path) -> Result<PathBuf, GradingError> {
+/// Copies a program to the folder from which servers are started. A link is refused, since it could
+/// lead to any file.
+fn copy_program(path: &Path, kept: &Path) -> Result<PathBuf, GradingError> {
     if !path.symlink_metadata()?.is_file() {
         return Err(GradingError::NoProgram { path: path.to_path_buf() });
     }

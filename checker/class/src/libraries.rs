@@ -1,5 +1,4 @@
-//! What all submissions share: the compiled dependencies, and how the compiler is called for each
-//! exercise.
+//! The compiled dependencies that all submissions share, and the compiler's command lines.
 //!
 //! Cargo builds empty programs once, with the workbook's own manifests and lock file. A wrapper
 //! around the compiler records the calls. After that a submission is compiled by the same calls,
@@ -61,14 +60,14 @@ pub(crate) struct Libraries {
 }
 
 impl Libraries {
-    /// Compiles the dependencies below `house`, unless that was done before.
-    pub(crate) fn open(house: &Path, ours: &Path) -> Result<Self, LibrariesError> {
-        let toolchain = printed("rustc", &["--print", "sysroot"])?.trim().into();
-        let version = printed("rustc", &["-vV"])?;
+    /// Compiles the dependencies below `build_cache`, unless that was done before.
+    pub(crate) fn open(build_cache: &Path, ours: &Path) -> Result<Self, LibrariesError> {
+        let toolchain = run_program("rustc", &["--print", "sysroot"])?.trim().into();
+        let version = run_program("rustc", &["-vV"])?;
         let manifests = manifests().map_err(|error| io_error(&build::workspace(), error))?;
         let mut hash = DefaultHasher::new();
         (VERSION, &manifests, &version).hash(&mut hash);
-        let home = house.join(format!("{:016x}", hash.finish()));
+        let home = build_cache.join(format!("{:016x}", hash.finish()));
         if !home.join("ready").is_file() {
             compile(&home, &manifests, &version, ours)?;
         }
@@ -125,20 +124,20 @@ fn compile(
     version: &str,
     ours: &Path,
 ) -> Result<(), LibrariesError> {
-    let told = |error| io_error(home, error);
+    let failed = |error| io_error(home, error);
     let (workspace, calls) = (home.join("workbook"), home.join("calls"));
     for folder in [&workspace, &calls, &home.join("target")] {
         match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(told(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
     }
-    fs::create_dir_all(&calls).map_err(told)?;
+    fs::create_dir_all(&calls).map_err(failed)?;
     let stubs = Exercise::ALL.map(|exercise| (exercise.source(Target::Day1), STUB.to_string()));
     for (path, text) in manifests.clone().into_iter().chain(stubs) {
         let path = workspace.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(&workspace)).map_err(told)?;
-        fs::write(path, text).map_err(told)?;
+        fs::create_dir_all(path.parent().unwrap_or(&workspace)).map_err(failed)?;
+        fs::write(path, text).map_err(failed)?;
     }
     // The packages that only the checker needs leave the lock file. No version changes, and what
     // other systems need is never asked for: it may not have been downloaded.
@@ -146,13 +145,13 @@ fn compile(
     let manifest = workspace.join("Cargo.toml");
     let manifest = manifest.to_string_lossy();
     let metadata = ["metadata", "--offline", "--format-version", "1", "--filter-platform", host];
-    printed("cargo", &[&metadata[..], &["--manifest-path", &manifest]].concat())?;
+    run_program("cargo", &[&metadata[..], &["--manifest-path", &manifest]].concat())?;
     let mut command = Command::new("cargo");
     command
         .args(["build", "--offline", "--locked", "--quiet", "--manifest-path", &manifest])
         .args(Exercise::ALL.map(|exercise| format!("--package={exercise}")))
         .current_dir(&workspace)
-        // What the instructor's shell sets for other builds.
+        // The instructor's shell may set these for other builds.
         .env_remove("RUSTFLAGS")
         .env_remove("RUSTC_WRAPPER")
         .env("RUSTC_WORKSPACE_WRAPPER", ours)
@@ -162,8 +161,8 @@ fn compile(
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .stdin(Stdio::null());
     output("cargo build", command)?;
-    open_to_all(home).map_err(told)?;
-    fs::write(home.join("ready"), "").map_err(told)
+    open_to_all(home).map_err(failed)?;
+    fs::write(home.join("ready"), "").map_err(failed)
 }
 
 /// Lets every user read what is compiled: compilers run as users that own nothing.
@@ -189,7 +188,7 @@ fn open_to_all(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn printed(program: &str, args: &[&str]) -> Result<String, LibrariesError> {
+fn run_program(program: &str, args: &[&str]) -> Result<String, LibrariesError> {
     let mut command = Command::new(program);
     command.args(args).current_dir(build::workspace()).stdin(Stdio::null());
     output(&format!("{program} {}", args[0]), command)
@@ -233,8 +232,8 @@ fn manifests() -> io::Result<BTreeMap<String, String>> {
     Ok(manifests)
 }
 
-/// Whether cargo called this program in place of the compiler; then it records the call and becomes
-/// the compiler.
+/// Records the compiler's command line and runs the compiler, if cargo called this program in place
+/// of it. Returns `None` otherwise.
 pub(crate) fn wrapper() -> Option<ExitCode> {
     let folder = PathBuf::from(std::env::var_os(RECORD)?);
     let mut words = std::env::args_os().skip(1);
@@ -310,8 +309,8 @@ mod tests {
 
     #[test]
     fn a_call_loses_what_names_its_output() {
-        let call = "--crate-name echo --emit=dep-info,link -C metadata=1 -C extra-filename=-1 --out-dir /t/debug \
-                    --json=artifacts -L dependency=/t/debug/deps";
+        let call = "--crate-name echo --emit=dep-info,link -C metadata=1 -C extra-filename=-1 \
+                    --out-dir /t/debug --json=artifacts -L dependency=/t/debug/deps";
         let args: Vec<String> = call.split_whitespace().map(String::from).collect();
         let kept = without_output(&args).join(" ");
         assert_eq!(kept, "--crate-name echo -C metadata=1 -L dependency=/t/debug/deps");

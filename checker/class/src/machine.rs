@@ -1,7 +1,7 @@
-//! What this machine has room for, and how often it refused something.
+//! The capacity of this machine, and how often it refused a process or memory.
 //!
-//! A machine that has no process or no memory left makes right servers look wrong. What was refused
-//! is counted by the kernel, for each cgroup that the grader is in.
+//! A machine without free processes or memory makes right servers look wrong. The kernel counts
+//! each refusal, for each cgroup that the grader is in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl Refusals {
         }
     }
 
-    /// What the machine refused since `before`, in words.
+    /// Describes the resource that the machine refused since `before`.
     pub(crate) fn since(self, before: Refusals) -> Option<&'static str> {
         if self.kills > before.kills {
             Some("the machine ran out of memory")
@@ -49,8 +49,8 @@ impl Refusals {
     }
 }
 
-/// How many submissions fit beside each other, at most `jobs` and at least one.
-pub(crate) fn fitting(jobs: usize) -> usize {
+/// Returns how many submissions fit beside each other, at most `jobs` and at least one.
+pub(crate) fn fit_jobs(jobs: usize) -> usize {
     let folders = Folders::of_this_process();
     let processes = folders.pids.iter().filter_map(|folder| {
         Some(number(folder, "pids.max")?.saturating_sub(number(folder, "pids.current")?))

@@ -50,12 +50,12 @@ struct Cli {
 enum Command {
     /// Grade submissions
     ///
-    /// Exit codes: 0 there is a verdict on everything, 2 the command line makes no sense, 3
-    /// something could not be judged.
+    /// Exit codes: 0 there is a verdict on everything, 1 a submission has fewer points than
+    /// --fail-under, 2 the command line makes no sense, 3 something could not be judged.
     Class(args::ClassArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
-    /// Make a class whose verdicts are known, to try the grader on
+    /// Make a class with known verdicts, to try the grader on
     Sample(sample::SampleArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
@@ -104,7 +104,8 @@ fn run_class(args: &args::ClassArgs) -> anyhow::Result<ExitCode> {
             code = class::run(args) => code,
             () = interrupted() => {
                 progress::line("");
-                eprintln!("error: interrupted; continue with --resume --out {}", args.out.display());
+                let out = args.out.display();
+                eprintln!("error: interrupted; continue with --resume --out {out}");
                 Ok(ExitCode::from(INTERRUPTED))
             }
         }

@@ -1,4 +1,4 @@
-//! Puts the parts of a class together that were graded apart.
+//! Merges the parts of a class that were graded with `--shard`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use clap::Args;
 use crate::classfiles::{self, Class};
 use crate::files;
 use crate::model::Submission;
-use crate::overview::Alike;
+use crate::overview::SimilarGroup;
 
 #[derive(Args)]
 pub(crate) struct MergeArgs {
@@ -48,12 +48,12 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let results: Vec<Submission> = results.into_values().collect();
     let alike = groups.into_iter().map(|((exercise, shape), mut submissions)| {
         submissions.sort();
-        Alike { exercise, shape, submissions }
+        SimilarGroup { exercise, shape, submissions }
     });
     let overview = classfiles::write(&args.out, &results, alike.collect())
         .with_context(|| args.out.display().to_string())?;
     println!("{}", classfiles::summary(&results, &overview, &args.out));
-    Ok(ExitCode::from(classfiles::exit_code(&results)))
+    Ok(ExitCode::from(classfiles::exit_code(&results, None)))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

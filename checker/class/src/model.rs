@@ -19,14 +19,14 @@ pub(crate) struct Submission {
     /// The submission with the same sources that was graded instead.
     pub(crate) same_as: Option<String>,
     pub(crate) status: Status,
-    /// Why it was not graded.
+    /// The reason why it was not graded.
     pub(crate) reason: Option<String>,
     /// The sandbox that it ran in.
     pub(crate) sandbox: String,
     /// The ABI of Landlock, where the sandbox has it.
     #[serde(default)]
     pub(crate) landlock_abi: Option<i32>,
-    /// What limits the memory of all processes together: `cgroup` or `watchdog`.
+    /// The limit on the memory of all processes together: `cgroup` or `watchdog`.
     #[serde(default)]
     pub(crate) memory_limit: String,
     /// The seed of all random choices.
@@ -37,9 +37,9 @@ pub(crate) struct Submission {
     pub(crate) exercises: Vec<Exercise>,
     /// Exercises of which nothing was submitted: graded as the untouched skeleton.
     pub(crate) missing: Vec<String>,
-    /// What was not taken from the submission.
+    /// The entries of the submission that were not read, with reasons.
     pub(crate) left_out: Vec<String>,
-    /// What a person should know besides the verdicts.
+    /// Notes for the instructor besides the verdicts.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
     /// How long it took to build and to grade it, in milliseconds.
@@ -189,19 +189,18 @@ impl Submission {
     }
 
     /// The sandbox with the ABI of Landlock.
-    pub(crate) fn walls(&self) -> String {
+    pub(crate) fn sandbox_label(&self) -> String {
         let abi = self.landlock_abi.map_or(String::new(), |abi| format!(" (Landlock ABI {abi})"));
         format!("{}{abi}", self.sandbox)
     }
 
-    /// Whether a person has to look at it, or the machine has to grade it again.
+    /// Returns whether an instructor has to look at it, or the machine has to grade it again.
     pub(crate) fn is_open(&self) -> bool {
         self.status == Status::Broken || self.totals.unknown > 0
     }
 
-    /// Withdraws every verdict that the machine may have caused: what did not pass is unknown, for
-    /// this reason.
-    pub(crate) fn excuse(&mut self, reason: &str) {
+    /// Makes every check that did not pass unknown, for this reason: the machine may be the cause.
+    pub(crate) fn withdraw_verdicts(&mut self, reason: &str) {
         for check in self.exercises.iter_mut().flat_map(|exercise| &mut exercise.checks) {
             if !check.passed() {
                 check.outcome = "unknown".to_string();
@@ -219,8 +218,8 @@ impl Submission {
         };
     }
 
-    /// Passes all text that a submission can choose through the one function for it.
-    pub(crate) fn cleaned(mut self) -> Self {
+    /// Cleans all text that a submission can choose.
+    pub(crate) fn clean(mut self) -> Self {
         let optional = |text: &mut Option<String>, limit| {
             *text = text.as_deref().map(|text| block(text, limit));
         };
@@ -238,7 +237,7 @@ impl Submission {
             optional(&mut check.hint, BLOCK);
             let mut room = TRANSCRIPT;
             check.transcript.retain_mut(|entry| {
-                clean(entry);
+                clean_value(entry);
                 room = room.saturating_sub(entry.to_string().len());
                 room > 0
             });
@@ -254,11 +253,11 @@ const BLOCK: usize = 8 << 10;
 /// Bytes of the transcript of one check.
 const TRANSCRIPT: usize = 256 << 10;
 
-fn clean(value: &mut Value) {
+fn clean_value(value: &mut Value) {
     match value {
         Value::String(text) => *text = block(text, BLOCK),
-        Value::Array(values) => values.iter_mut().for_each(clean),
-        Value::Object(fields) => fields.values_mut().for_each(clean),
+        Value::Array(values) => values.iter_mut().for_each(clean_value),
+        Value::Object(fields) => fields.values_mut().for_each(clean_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

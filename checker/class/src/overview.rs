@@ -12,7 +12,7 @@ pub(crate) struct Overview {
     pub(crate) graded: usize,
     pub(crate) unreadable: usize,
     pub(crate) broken: usize,
-    /// The average of all points, rounded down.
+    /// The average points of graded submissions, rounded down.
     pub(crate) average: u32,
     pub(crate) max_points: u32,
     /// The check that is the first to fail most often.
@@ -21,7 +21,7 @@ pub(crate) struct Overview {
     pub(crate) commonest_mistake: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
     /// Submissions by their tokens. A group of two or more is a hint.
-    pub(crate) alike: Vec<Alike>,
+    pub(crate) alike: Vec<SimilarGroup>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) struct Rate {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Alike {
+pub(crate) struct SimilarGroup {
     pub(crate) exercise: String,
     /// The same for the same tokens.
     pub(crate) shape: String,
@@ -48,10 +48,11 @@ pub(crate) struct Alike {
 }
 
 impl Overview {
-    pub(crate) fn of(results: &[Submission], alike: Vec<Alike>) -> Self {
+    pub(crate) fn of(results: &[Submission], alike: Vec<SimilarGroup>) -> Self {
         let with = |status| results.iter().filter(|result| result.status == status).count();
-        let sum: u64 = results.iter().map(|result| u64::from(result.points)).sum();
-        let average = sum / u64::try_from(results.len().max(1)).unwrap_or(1);
+        let graded = results.iter().filter(|result| result.status == Status::Graded);
+        let sum: u64 = graded.map(|result| u64::from(result.points)).sum();
+        let average = sum / u64::try_from(with(Status::Graded).max(1)).unwrap_or(1);
         let firsts = results
             .iter()
             .filter_map(|result| result.checks().find(|check| check.outcome == "failed"));
@@ -83,7 +84,7 @@ impl Overview {
     }
 }
 
-/// The most frequent one; of equals the first by name.
+/// Returns the most frequent name, the first in the alphabet among equals.
 fn most(all: impl Iterator<Item = (String, String)>) -> Option<Counted> {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for name in all {

@@ -36,7 +36,7 @@ fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
-/// How many submissions were graded a minute.
+/// Renders how many submissions were graded a minute.
 pub(crate) fn throughput(count: usize, elapsed: Duration) -> String {
     let minutes = elapsed.as_secs_f64() / 60.0;
     format!(

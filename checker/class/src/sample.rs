@@ -1,5 +1,5 @@
-//! Makes a class to try the grader on. Its verdicts are known: each exercise is the solution, with or
-//! without a mistake of the catalogue.
+//! Makes a class to try the grader on. Its verdicts are known: each exercise is the solution, with
+//! or without a mistake of the catalogue.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -33,7 +33,7 @@ fn visible(text: &str, limit: usize) -> String {
     shown
 }
 
-/// Whether a character moves the cursor, changes the direction of the text, or has no width.
+/// Returns whether a character moves the cursor, changes the text's direction, or has no width.
 fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// busy machine it still gets a hundredth of a processor.
 const STALLED_AFTER: Duration = Duration::from_secs(20);
 
-/// Why something was ended.
+/// The limit that ended processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     Memory(u64),
@@ -40,12 +40,12 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// What may be taken by a process and its descendants.
+/// The limits of a process with its descendants.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) memory: u64,
     pub(crate) processes: usize,
-    /// Whether the first process is a submission's own, and ends like the others.
+    /// The first process belongs to the submission and is killed like the others.
     pub(crate) first_too: bool,
 }
 
@@ -98,7 +98,7 @@ impl Watchdog {
 }
 
 impl Watch {
-    /// Why processes were ended, if any were.
+    /// Returns the limit that ended processes, if one did.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.shared.watched().get(&self.id).and_then(|watched| watched.ended)
     }

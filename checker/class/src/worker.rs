@@ -15,10 +15,10 @@ use harness::server::Program;
 use harness::verdict::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 
-/// What the class asks of a worker.
+/// The task of a worker.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Task {
-    /// What was submitted of each exercise. One that is missing here was not submitted.
+    /// The submitted exercises by name.
     pub(crate) exercises: BTreeMap<String, Submitted>,
     /// Where servers run.
     pub(crate) directory: PathBuf,
@@ -67,14 +67,14 @@ async fn grade(task: Task) -> anyhow::Result<()> {
     let plan =
         Plan { checks: checks::all(), programs, target: Some(Target::Day1), seed: task.seed };
     let mut graded = grade::grade_all(plan).await;
-    graded.iter_mut().for_each(|graded| without_guess(graded, &task.exercises));
+    graded.iter_mut().for_each(|graded| mark_unknown(graded, &task.exercises));
     let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed))?;
     std::fs::write(&task.report, report(&graded, task.seed)).context("the report")?;
     std::fs::write(&task.verdicts, verdicts).context("the verdicts")
 }
 
 /// Makes the verdict unknown if it follows from an exercise that could not be compiled.
-fn without_guess(graded: &mut Graded, exercises: &BTreeMap<String, Submitted>) {
+fn mark_unknown(graded: &mut Graded, exercises: &BTreeMap<String, Submitted>) {
     let unknown = |exercise: Exercise| match exercises.get(exercise.name()) {
         Some(Submitted::Unknown(reason)) => Some(reason.clone()),
         _ => None,

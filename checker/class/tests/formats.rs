@@ -36,11 +36,13 @@ fn grading() -> (Value, Value) {
             .collect();
         exercises.push(json!({ "name": name, "checks": checks, "looks_like": null }));
     }
-    let totals = json!({ "passed": counts[0], "failed": counts[1], "blocked": counts[2], "unknown": counts[3] });
+    let [passed, failed, blocked, unknown] = counts;
+    let totals =
+        json!({ "passed": passed, "failed": failed, "blocked": blocked, "unknown": unknown });
     (json!({ "seed": 7, "exercises": exercises, "totals": totals }), totals)
 }
 
-fn converted(format: &str, grading: &Value) -> String {
+fn convert(format: &str, grading: &Value) -> String {
     let mut command = classroom();
     command.args(["convert", "--format", format]).stdin(Stdio::piped()).stdout(Stdio::piped());
     for (name, value) in [
@@ -117,13 +119,13 @@ fn each_format_is_valid_by_the_rules_of_others() {
     for (format, file) in
         [("classroom50", "classroom50.json"), ("junit", "junit.xml"), ("exercism", "exercism.json")]
     {
-        std::fs::write(made.path().join(file), converted(format, &grading)).expect("a file");
+        std::fs::write(made.path().join(file), convert(format, &grading)).expect("a file");
     }
     // Gradescope gets a score only if everything could be judged.
-    let scored = converted("gradescope", &gradable);
+    let scored = convert("gradescope", &gradable);
     std::fs::write(made.path().join("gradescope.json"), scored).expect("a file");
     for grading in [&grading, &gradable] {
-        std::fs::write(made.path().join("prairielearn.json"), converted("prairielearn", grading))
+        std::fs::write(made.path().join("prairielearn.json"), convert("prairielearn", grading))
             .expect("a file");
         let mut command = Command::new(&python);
         let rules = common::root().join("checker/class/tests/formats");
@@ -139,14 +141,14 @@ fn each_format_is_valid_by_the_rules_of_others() {
 #[test]
 fn gradescope_gets_no_score_for_what_could_not_be_judged() {
     let (grading, _) = grading();
-    let results: Value = serde_json::from_str(&converted("gradescope", &grading)).expect("JSON");
+    let results: Value = serde_json::from_str(&convert("gradescope", &grading)).expect("JSON");
     assert!(results["score"].is_null() && results["tests"].is_null(), "{results:#}");
 }
 
 #[test]
 fn annotations_stay_on_their_line_and_tables_in_their_cells() {
     let (grading, totals) = grading();
-    let annotations = converted("github-annotations", &grading);
+    let annotations = convert("github-annotations", &grading);
     let failed =
         usize::try_from(totals["failed"].as_u64().expect("a number")).expect("a small one");
     assert_eq!(annotations.lines().count(), failed);
@@ -154,7 +156,7 @@ fn annotations_stay_on_their_line_and_tables_in_their_cells() {
         annotations.lines().all(|line| line.starts_with("::error file=day1/")),
         "{annotations}"
     );
-    let summary = converted("github-summary", &grading);
+    let summary = convert("github-summary", &grading);
     let rows = summary.lines().filter(|line| line.starts_with("| `"));
     assert_eq!(rows.count(), checks::all().len(), "{summary}");
     assert!(!summary.contains("<&"), "{summary}");
@@ -164,6 +166,6 @@ fn annotations_stay_on_their_line_and_tables_in_their_cells() {
 fn no_cell_of_the_table_is_a_formula() {
     let (mut grading, _) = grading();
     grading["exercises"][0]["checks"][1]["summary"] = "=1+1".into();
-    let table = converted("csv", &grading);
+    let table = convert("csv", &grading);
     assert!(table.contains(",'=1+1"), "{table}");
 }

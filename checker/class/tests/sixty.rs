@@ -1,4 +1,4 @@
-//! A class of sixty whose verdicts are known beforehand.
+//! A class of sixty with known verdicts.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn every_verdict_is_as_known_beforehand_and_the_totals_add_up() {
         for exercise in result["exercises"].as_array().expect("exercises") {
             let known = &known["exercises"][exercise["name"].as_str().expect("a name")]["fails"];
             let checks = exercise["checks"].as_array().expect("checks");
-            // What waits for another exercise's server is that one's matter.
+            // A blocked check belongs to the exercise that blocks it.
             let failed: Vec<&Value> =
                 checks.iter().filter(|check| check["outcome"] != "passed").collect();
             let as_known = match known.as_str() {
@@ -71,7 +71,24 @@ fn every_verdict_is_as_known_beforehand_and_the_totals_add_up() {
         .map(|one| one["points"].as_u64().expect("points"))
         .sum();
     assert_eq!(sum, points);
-    assert_eq!(class["overview"]["average"], points / 60);
+    let graded = class["overview"]["graded"].as_u64().expect("a number");
+    assert_eq!(class["overview"]["average"], points / graded);
     let table = std::fs::read_to_string(out.join("results.csv")).expect("a table");
     assert_eq!(table.lines().count(), 61);
+}
+
+#[test]
+fn too_few_points_are_an_exit_code_if_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let submission = folder.path().join("empty");
+    std::fs::create_dir(&submission).expect("a folder");
+    for (number, (args, code)) in
+        [(&[][..], 0), (&["--fail-under", "0"], 0), (&["--fail-under", "1"], 1)].iter().enumerate()
+    {
+        let out = folder.path().join(format!("out-{number}"));
+        let mut command = classroom();
+        command.arg("class").arg(&submission).arg("--out").arg(out).args(*args);
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(*code), "{args:?}");
+    }
 }

@@ -3,6 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use tokio::time::{Instant, interval_at};
+
+/// The longest time from opening to the first ping: "about one interval".
+pub const FIRST_PING: f64 = 1.25;
 /// The band for a single gap between two pings, which a stall of the host may lengthen.
 pub const SINGLE_GAP: RangeInclusive<f64> = 0.55..=1.6;
 /// The band for the mean of several gaps: a stall lengthens one gap, and the mean by little.
@@ -19,6 +23,17 @@ pub const PROMPT: f64 = 1.25;
 pub struct Interval(pub Duration);
 
 impl Interval {
+    /// Waits for this many intervals.
+    pub async fn pause(self, factor: f64) {
+        tokio::time::sleep(self.times(factor)).await;
+    }
+
+    /// Returns a timer that ticks each time this many intervals have passed.
+    pub fn every(self, factor: f64) -> tokio::time::Interval {
+        let period = self.times(factor);
+        interval_at(Instant::now() + period, period)
+    }
+
     /// Returns this many intervals.
     pub fn times(self, factor: f64) -> Duration {
         self.0.mul_f64(factor)

@@ -88,13 +88,14 @@ impl StallMonitor {
         samples.worst(since, samples.began.elapsed().saturating_sub(TICK), |sample| sample.late)
     }
 
-    /// Returns the median stall since then. A single long one does not change it.
-    pub fn median_since(&self, since: Instant) -> Duration {
+    /// Returns the stall that this share of the samples since then does not exceed. A single long
+    /// stall does not change it.
+    pub fn quantile_since(&self, since: Instant, share: f64) -> Duration {
         let samples = lock(&self.samples);
         let recent = samples.finished.iter().rev().take_while(|sample| sample.ended >= since);
         let mut stalls: Vec<Duration> = recent.map(|sample| sample.late).collect();
         stalls.sort_unstable();
-        stalls.get(stalls.len() / 2).copied().unwrap_or_default()
+        stalls.get((stalls.len() as f64 * share) as usize).copied().unwrap_or_default()
     }
 
     /// Returns the longest run-queue delay of a single thread since then, zero where it is unknown.

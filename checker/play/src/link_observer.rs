@@ -67,7 +67,7 @@ impl Observer for LinkObserver {
     /// The ids of events. Events of other connections may lie between them.
     type Mark = Range<u64>;
 
-    fn read(&self, direction: Direction, bytes: &[u8]) -> Range<u64> {
+    fn on_read(&self, direction: Direction, bytes: &[u8]) -> Range<u64> {
         let dissector = if direction == Direction::Up { &self.upload } else { &self.download };
         let mut ids = 0..0;
         lock(dissector).feed(bytes, |piece| {
@@ -77,7 +77,7 @@ impl Observer for LinkObserver {
         ids
     }
 
-    fn ended(&self, direction: Direction, end: End) -> Range<u64> {
+    fn on_end(&self, direction: Direction, end: End) -> Range<u64> {
         if direction == Direction::Down {
             self.server_ended.store(true, Ordering::Relaxed);
         }
@@ -85,7 +85,7 @@ impl Observer for LinkObserver {
         id..id + 1
     }
 
-    fn delivered(&self, ids: Range<u64>) {
+    fn on_delivery(&self, ids: Range<u64>) {
         self.log.mark_delivered(self.client, self.connection, ids);
     }
 }

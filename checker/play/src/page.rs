@@ -51,7 +51,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<()> {
     let mut router = Router::new()
         .route("/control", get(control))
-        .route("/wire.json", get(saved))
+        .route("/wire.json", get(download))
         .fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
     for (path, content_type, text) in FILES {
         let headers = [
@@ -105,7 +105,7 @@ impl Access {
     }
 }
 
-async fn saved(
+async fn download(
     State(session): State<Arc<Session>>,
     Query(access): Query<Access>,
 ) -> Result<impl IntoResponse, Refusal> {

@@ -83,7 +83,7 @@ fn an_exercise_is_added_as_it_says() {
         (output.status.code(), said.into_owned())
     };
     let (code, said) = checker(&["grade", "toy"]);
-    assert!(code == Some(1) && said.contains("toy: not started"), "the skeleton: {said}");
+    assert!(code == Some(1) && said.contains("toy is not started"), "the skeleton: {said}");
 
     let source = workbook.root().join("day1/toy/src/main.rs");
     let finished = fs::read_to_string(template.join("finished.rs")).expect("the solution");
@@ -94,7 +94,7 @@ fn an_exercise_is_added_as_it_says() {
     fs::write(&source, finished.replace("to_uppercase", "to_lowercase")).expect("it is written");
     let (code, said) = checker(&["grade", "toy"]);
     assert!(
-        code == Some(1) && said.contains("a text came that differs from the capitals"),
+        code == Some(1) && said.contains("a text that differs from the capitals"),
         "a wrong one: {said}"
     );
 

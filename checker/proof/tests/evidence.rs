@@ -9,7 +9,7 @@ use common::workbook::Workbook;
 use harness::exercise::{Exercise, Target};
 
 /// Grades the echo solution with this edit, and returns the report.
-fn report(edit: impl Fn(&str) -> String, checks: &[&str]) -> String {
+fn report(edit: impl Fn(&str) -> String, exit: i32, checks: &[&str]) -> String {
     // All copies of the workbook build into one folder.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -20,7 +20,7 @@ fn report(edit: impl Fn(&str) -> String, checks: &[&str]) -> String {
     assert_ne!(edited, solution, "the edit changes nothing");
     workbook.write(Exercise::Echo, &edited);
     let (code, text) = workbook.call(&[&["grade"], checks].concat());
-    assert_eq!(code, 1, "{text}");
+    assert_eq!(code, exit, "{text}");
     text
 }
 
@@ -31,7 +31,7 @@ fn a_warning_stands_beside_its_failure() {
         let reply = "ws.send(Message::text(format!(\"Server received: {text}\"))).await?;";
         solution.replace(reply, "ws.send(Message::text(format!(\"Server received: {text}\")));")
     };
-    let text = report(edit, &["echo::reply"]);
+    let text = report(edit, 1, &["echo::reply"]);
     assert!(
         text.contains("rustc warned\n    warning: unused `futures_util::sink::Send`"),
         "{text}"
@@ -50,7 +50,7 @@ fn a_spinning_server_is_named() {
         solution
             .replace("    Ok(())\n}", "    log(\"over\");\n    loop { std::hint::spin_loop() }\n}")
     };
-    let text = report(edit, &["echo::close"]);
+    let text = report(edit, 1, &["echo::close"]);
     assert!(text.contains("processor  The server keeps a processor busy"), "{text}");
     assert!(text.contains("question   Which loop of your program"), "{text}");
 }
@@ -65,7 +65,7 @@ fn a_panic_is_shown_whole() {
             &format!("    log(\"Client connected\");\n    panic!(\"{long}\\nsecond line\");"),
         )
     };
-    let text = report(edit, &["echo::welcome"]);
+    let text = report(edit, 1, &["echo::welcome"]);
     let words: Vec<&str> = text.split_whitespace().collect();
     assert!(words.join(" ").contains(long.trim()), "{text}");
     assert!(text.contains("    second line"), "{text}");
@@ -84,7 +84,25 @@ fn an_unfinished_frame_is_no_silence() {
              std::future::pending::<()>().await;",
         )
     };
-    let text = report(edit, &["echo::welcome"]);
+    let text = report(edit, 1, &["echo::welcome"]);
     assert!(text.contains("got        a frame that announced 32 bytes, of which 8 came"), "{text}");
     assert!(text.contains("a text frame of 32 bytes, of which 8 came"), "{text}");
+}
+
+/// A server that answers late gets all its verdicts in time, and is told why it got none.
+#[test]
+fn a_slow_server_is_not_waited_for() {
+    let edit = |solution: &str| {
+        solution.replace(
+            "        log(format!(\"Received: {text}\"));",
+            "        log(format!(\"Received: {text}\"));\n        \
+             sleep(Duration::from_millis(700)).await;",
+        )
+    };
+    let text = report(edit, 3, &["echo", "--timings"]);
+    assert!(text.contains("the server was too slow"), "{text}");
+    let checks = text.rsplit_once(", checks ").and_then(|(_, rest)| rest.split_once(" s"));
+    let seconds: f64 = checks.expect("timings").0.parse().expect("a number");
+    // 30 s on an idle machine. On a busy one, all limits are longer.
+    assert!(seconds < 45.0, "{text}");
 }

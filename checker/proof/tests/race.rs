@@ -276,8 +276,9 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("it is bound");
     let serving = tokio::spawn(server::serve(listener));
-    let asking =
-        |line: &str| asked(address, &format!("{line} HTTP/1.1\nhost: here\nconnection: close\n\n"));
+    let asking = |line: &str| {
+        asked(address, &format!("{line} HTTP/1.1\nhost: localhost\nconnection: close\n\n"))
+    };
     for (line, status, word) in [
         ("GET /messages?since=soon", "400", "since: invalid digit"),
         ("GET /messages?since=0&wait=-1", "400", "wait: invalid digit"),
@@ -292,7 +293,9 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     let posting = |how: &str, body: &str| {
         asked(
             address,
-            &format!("POST /messages HTTP/1.1\nhost: here\nconnection: close\n{how}\n\n{body}"),
+            &format!(
+                "POST /messages HTTP/1.1\nhost: localhost\nconnection: close\n{how}\n\n{body}"
+            ),
         )
     };
     let megabyte = format!("100000\n{}\n", "x".repeat(1 << 20));

@@ -69,7 +69,7 @@ pub async fn run(
     let hosts = try_join_all(hosts).await?;
     let outcome = measure(settings, &hosts, &clock, machine, progress).await;
     // A server process that ended explains any other failure.
-    let ended = hosts.iter().find_map(TransportServer::ended);
+    let ended = hosts.iter().find_map(TransportServer::exit_status);
     outcome.map_err(|error| match (error, ended) {
         (CheckError::Failed(mut failure), Some(status)) => {
             failure.summary = format!("{}; the server's process ended ({status})", failure.summary);

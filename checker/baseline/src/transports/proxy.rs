@@ -146,7 +146,7 @@ impl Drop for Proxy {
 impl Observer for Arc<Counts> {
     type Mark = ();
 
-    fn read(&self, direction: Direction, bytes: &[u8]) {
+    fn on_read(&self, direction: Direction, bytes: &[u8]) {
         match direction {
             Direction::Up => {
                 self.up.fetch_add(bytes.len() as u64, Ordering::SeqCst);
@@ -156,9 +156,9 @@ impl Observer for Arc<Counts> {
         }
     }
 
-    fn ended(&self, _: Direction, _: End) {}
+    fn on_end(&self, _: Direction, _: End) {}
 
-    fn delivered(&self, (): ()) {}
+    fn on_delivery(&self, (): ()) {}
 }
 
 /// The direction of bytes.
@@ -196,13 +196,13 @@ pub trait Observer: Send + Sync {
     type Mark: Send;
 
     /// Handles bytes that were read from their sender.
-    fn read(&self, direction: Direction, bytes: &[u8]) -> Self::Mark;
+    fn on_read(&self, direction: Direction, bytes: &[u8]) -> Self::Mark;
 
     /// Handles the end of a sender's side.
-    fn ended(&self, direction: Direction, end: End) -> Self::Mark;
+    fn on_end(&self, direction: Direction, end: End) -> Self::Mark;
 
     /// Handles the delivery of what was read.
-    fn delivered(&self, mark: Self::Mark);
+    fn on_delivery(&self, mark: Self::Mark);
 }
 
 /// Forwards bytes between a client and its server until both directions have ended. `head` was read
@@ -290,19 +290,19 @@ impl<O: Observer> Connection<O> {
             let read = from.read(&mut buffer[..most]).await;
             let due = Instant::now().max(not_before) + self.link.borrow().latency;
             let Ok(read) = read else {
-                let mark = self.observer.ended(direction, End::Reset);
+                let mark = self.observer.on_end(direction, End::Reset);
                 self.wait_until_connected().await;
-                self.observer.delivered(mark);
+                self.observer.on_delivery(mark);
                 self.reset.send_replace(true);
                 return;
             };
             if read == 0 {
-                let mark = self.observer.ended(direction, End::Closed);
+                let mark = self.observer.on_end(direction, End::Closed);
                 let _ = chunks.send(Chunk { due, bytes: Vec::new(), mark, _window: None });
                 return;
             }
             let bytes = buffer[..read].to_vec();
-            let mark = self.observer.read(direction, &bytes);
+            let mark = self.observer.on_read(direction, &bytes);
             drop(permit.split(most - read));
             if chunks.send(Chunk { due, bytes, mark, _window: Some(permit) }).is_err() {
                 return;
@@ -327,7 +327,7 @@ impl<O: Observer> Connection<O> {
                 self.reset.send_replace(true);
                 return;
             }
-            self.observer.delivered(chunk.mark);
+            self.observer.on_delivery(chunk.mark);
         }
     }
 

@@ -80,7 +80,7 @@ impl TransportServer {
                             .lines()
                             .last()
                             .map(|(_, line)| format!("; its last line: {line}"));
-                        Err(not_started(&program.command_line(), error, &last.unwrap_or_default()))
+                        Err(start_error(&program.command_line(), error, &last.unwrap_or_default()))
                     }
                 }
             }
@@ -152,7 +152,7 @@ impl TransportServer {
     }
 
     /// Returns the exit status of its process, if it has ended.
-    pub fn ended(&self) -> Option<String> {
+    pub fn exit_status(&self) -> Option<String> {
         if let Handle::Server(server) = &self.handle {
             server.ended().map(|status| status.to_string())
         } else {
@@ -171,7 +171,7 @@ impl Drop for TransportServer {
     }
 }
 
-fn not_started(command: &str, error: StartError, last: &str) -> CheckError {
+fn start_error(command: &str, error: StartError, last: &str) -> CheckError {
     let summary = match error {
         StartError::NoSuchProgram(why) => {
             return CheckError::Inconclusive(format!("the server can't be started: {why}"));

@@ -78,7 +78,7 @@ impl Socket {
     async fn send_frame(&mut self, frame: Frame) -> CheckResult {
         let bytes = frame.masked(rand::random()).encode();
         self.written += bytes.len() as u64;
-        self.stream.write_all(&bytes).await.map_err(|error| disconnected(&error.to_string()))
+        self.stream.write_all(&bytes).await.map_err(|error| disconnect_error(&error.to_string()))
     }
 
     /// Waits for the next text message. Returns it with the time of its arrival.
@@ -98,9 +98,9 @@ impl Socket {
                 return Ok((event, self.arrived));
             }
             let read = match self.stream.read(&mut self.buffer).await {
-                Ok(0) => return Err(disconnected("connection closed")),
+                Ok(0) => return Err(disconnect_error("connection closed")),
                 Ok(read) => read,
-                Err(error) => return Err(disconnected(&error.to_string())),
+                Err(error) => return Err(disconnect_error(&error.to_string())),
             };
             self.arrived = Instant::now();
             let mut items = Vec::new();
@@ -129,7 +129,7 @@ impl Socket {
                     self.events.push_back(SocketEvent::Ping);
                 }
                 OpCode::Control(Control::Close) => {
-                    return Err(disconnected("it sent a close frame"));
+                    return Err(disconnect_error("it sent a close frame"));
                 }
                 OpCode::Control(_) => {}
                 OpCode::Data(_) => {
@@ -151,7 +151,7 @@ impl Socket {
     }
 }
 
-fn disconnected(how: &str) -> CheckError {
+fn disconnect_error(how: &str) -> CheckError {
     failure(format!("the server ended a connection in the middle of the race: {how}"))
 }
 

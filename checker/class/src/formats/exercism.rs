@@ -19,18 +19,30 @@ pub(crate) fn results(result: &Submission) -> Value {
         let message: String = message.chars().take(MESSAGE).collect();
         return json!({ "version": 3, "status": "error", "message": message, "tests": [] });
     }
-    let tests: Vec<Value> = result.exercises.iter().zip(1..).flat_map(|(exercise, task)| {
-        exercise.checks.iter().map(move |check| {
-            let status = match check.outcome.as_str() {
-                "passed" => "pass",
-                "failed" => "fail",
-                _ => "error",
-            };
-            let message = (!check.passed()).then(|| check.describe());
-            let code = checks::find(&check.id).map_or("", |check| check.row());
-            json!({ "name": check.id, "status": status, "message": message, "output": null, "test_code": code, "task_id": task })
+    let tests: Vec<Value> = result
+        .exercises
+        .iter()
+        .zip(1..)
+        .flat_map(|(exercise, task)| {
+            exercise.checks.iter().map(move |check| {
+                let status = match check.outcome.as_str() {
+                    "passed" => "pass",
+                    "failed" => "fail",
+                    _ => "error",
+                };
+                let message = (!check.passed()).then(|| check.describe());
+                let code = checks::find(&check.id).map_or("", |check| check.row());
+                json!({
+                    "name": check.id,
+                    "status": status,
+                    "message": message,
+                    "output": null,
+                    "test_code": code,
+                    "task_id": task,
+                })
+            })
         })
-    }).collect();
+        .collect();
     let status = if passed == result.totals.all() { "pass" } else { "fail" };
     json!({ "version": 3, "status": status, "message": null, "tests": tests })
 }

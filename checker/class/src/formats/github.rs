@@ -27,7 +27,7 @@ pub(crate) fn summary(result: &Submission) -> String {
         let _ = writeln!(out, "{}: {}\n", result.status.name(), cell(reason));
     }
     if !result.sandbox.is_empty() {
-        let _ = writeln!(out, "Sandbox: {}.\n", result.walls());
+        let _ = writeln!(out, "Sandbox: {}.\n", result.sandbox_label());
     }
     if result.exercises.is_empty() {
         return out;

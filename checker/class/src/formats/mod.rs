@@ -87,7 +87,8 @@ fn checks(result: &Submission) -> Result<String, csv::Error> {
     table.write_record(["submission", "check", "outcome", "points", "max_points", "summary"])?;
     for check in result.checks() {
         let (points, max_points) = (check.points.to_string(), check.max_points.to_string());
-        let (name, summary) = (classfiles::calm(&result.name), classfiles::calm(&check.summary));
+        let (name, summary) =
+            (classfiles::escape_formula(&result.name), classfiles::escape_formula(&check.summary));
         table.write_record([&name, &check.id, &check.outcome, &points, &max_points, &summary])?;
     }
     let bytes = table.into_inner().map_err(|error| error.into_error())?;

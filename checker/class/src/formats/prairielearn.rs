@@ -31,5 +31,6 @@ pub(crate) fn results(result: &Submission) -> Value {
         })
         .collect();
     let score = f64::from(result.points) / f64::from(result.max_points.max(1));
-    json!({ "gradable": true, "score": score, "message": super::github::sentence(result), "tests": tests })
+    let message = super::github::sentence(result);
+    json!({ "gradable": true, "score": score, "message": message, "tests": tests })
 }

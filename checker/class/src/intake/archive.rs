@@ -60,7 +60,7 @@ pub(super) fn visit(path: &Path, visit: &mut Visitor<'_>) -> Result<(), ArchiveE
             return Err(ArchiveError::TooMany);
         }
         count += 1;
-        Ok(visit(count - 1, shortened(entry), content)?)
+        Ok(visit(count - 1, shorten_path(entry), content)?)
     };
     if path.is_dir() {
         return visit_folder(path, "", 0, &mut counted);
@@ -78,7 +78,7 @@ pub(super) fn visit(path: &Path, visit: &mut Visitor<'_>) -> Result<(), ArchiveE
     }
 }
 
-fn shortened(entry: Entry) -> Entry {
+fn shorten_path(entry: Entry) -> Entry {
     if entry.path.len() <= PATH_LIMIT {
         return entry;
     }

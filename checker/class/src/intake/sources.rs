@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use harness::exercise::Exercise;
+use checker::skeleton;
+use harness::exercise::{Exercise, Target};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -17,6 +18,8 @@ pub(super) const FILE_LIMIT: usize = 1 << 20;
 const SUBMISSION_LIMIT: usize = 4 << 20;
 /// The longest name of a file or folder that every common file system can hold, in bytes.
 const NAME_LIMIT: usize = 255;
+/// More folders with a `day1` than these are not compared.
+const MOST_ROOTS: usize = 4;
 /// How many entries that were left out are listed.
 const LISTED: usize = 40;
 
@@ -26,16 +29,18 @@ pub(crate) enum SourcesError {
     Archive(#[from] ArchiveError),
     #[error("there is no day1/<exercise>/src/*.rs in it")]
     NoShape,
+    #[error("it has several day1 folders: {}; hand in one", .0.join(" and "))]
+    SeveralRoots(Vec<String>),
     #[error("nothing in it can be taken: {0}")]
     NothingTaken(String),
 }
 
-/// What is known of the sources of one submission without their text.
+/// The sources of one submission without their text.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Sources {
     /// Paths below the workspace, as `day1/echo/src/main.rs`.
     pub(crate) paths: BTreeSet<String>,
-    /// What was not taken, and why.
+    /// The entries that were not read, with reasons.
     pub(crate) left_out: Vec<String>,
     /// A hash of paths and texts.
     pub(crate) content: String,
@@ -60,7 +65,83 @@ pub(super) fn collect(path: &Path) -> Result<(Sources, Texts), SourcesError> {
         entries.push(entry);
         Ok(())
     })?;
-    let (chosen, mut left_out) = choose(&entries)?;
+    let roots = roots(&entries);
+    let (root, skipped) = match &roots[..] {
+        [] => return Err(SourcesError::NoShape),
+        [root] => (root, Vec::new()),
+        _ => pick_root(path, &entries, &roots)?,
+    };
+    let (texts, mut left_out) = read(path, &entries, root)?;
+    left_out.splice(0..0, skipped);
+    let more = left_out.len().saturating_sub(LISTED);
+    left_out.truncate(LISTED);
+    if more > 0 {
+        left_out.push(format!("and {more} more"));
+    }
+    if texts.is_empty() {
+        return Err(SourcesError::NothingTaken(left_out.join("; ")));
+    }
+    let sources =
+        Sources { paths: texts.keys().cloned().collect(), left_out, content: hash(&texts) };
+    Ok((sources, texts))
+}
+
+/// The folders of the submission that hold a `day1`, the shallowest first.
+fn roots(entries: &[Entry]) -> Vec<String> {
+    let roots: BTreeSet<String> =
+        entries.iter().filter_map(|entry| Some(place(&entry.path)?.0)).collect();
+    let mut roots: Vec<String> = roots.into_iter().collect();
+    roots.sort_by_key(|root| root.split('/').count());
+    roots
+}
+
+/// Picks the only root that is no untouched skeleton, with a remark on each of the others. Fails if
+/// several were worked on.
+fn pick_root<'a>(
+    path: &Path,
+    entries: &[Entry],
+    roots: &'a [String],
+) -> Result<(&'a String, Vec<String>), SourcesError> {
+    let name = |root: &String| match root.as_str() {
+        "" => "day1".to_string(),
+        root => format!("{root}/day1"),
+    };
+    let several = |roots: &[&String]| {
+        SourcesError::SeveralRoots(roots.iter().map(|root| name(root)).collect())
+    };
+    if roots.len() > MOST_ROOTS {
+        return Err(several(&roots[..MOST_ROOTS].iter().collect::<Vec<_>>()));
+    }
+    let mut touched = Vec::new();
+    for root in roots {
+        if !is_skeleton(&read(path, entries, root)?.0) {
+            touched.push(root);
+        }
+    }
+    let root = match touched[..] {
+        [] => &roots[0],
+        [root] => root,
+        _ => return Err(several(&touched)),
+    };
+    let others = roots.iter().filter(|other| *other != root);
+    let remark =
+        |other| format!("{}: the untouched skeleton; graded is {}", name(other), name(root));
+    Ok((root, others.map(remark).collect()))
+}
+
+/// Returns whether these are the files that a student begins with.
+fn is_skeleton(texts: &Texts) -> bool {
+    texts.iter().all(|(path, bytes)| {
+        let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+        Exercise::ALL.into_iter().any(|exercise| {
+            *path == exercise.source(Target::Day1) && text == skeleton::of(exercise)
+        })
+    })
+}
+
+/// Reads the sources below this root.
+fn read(path: &Path, entries: &[Entry], root: &str) -> Result<(Texts, Vec<String>), SourcesError> {
+    let (chosen, mut left_out) = choose(entries, root);
     let mut texts = Texts::new();
     let mut taken = 0;
     archive::visit(path, &mut |index, entry, content| {
@@ -83,17 +164,7 @@ pub(super) fn collect(path: &Path) -> Result<(Sources, Texts), SourcesError> {
         }
         Ok(())
     })?;
-    let more = left_out.len().saturating_sub(LISTED);
-    left_out.truncate(LISTED);
-    if more > 0 {
-        left_out.push(format!("and {more} more"));
-    }
-    if texts.is_empty() {
-        return Err(SourcesError::NothingTaken(left_out.join("; ")));
-    }
-    let sources =
-        Sources { paths: texts.keys().cloned().collect(), left_out, content: hash(&texts) };
-    Ok((sources, texts))
+    Ok((texts, left_out))
 }
 
 fn hash(texts: &Texts) -> String {
@@ -108,12 +179,8 @@ fn hash(texts: &Texts) -> String {
 /// Indices of entries, with the path below the workspace that each is put at.
 type Chosen = BTreeMap<usize, String>;
 
-fn choose(entries: &[Entry]) -> Result<(Chosen, Vec<String>), SourcesError> {
-    let places: Vec<Option<(String, String)>> =
-        entries.iter().map(|entry| place(&entry.path)).collect();
-    let roots = places.iter().flatten().map(|(root, _)| root);
-    let root = roots.min_by_key(|root| (root.split('/').count(), *root)).cloned();
-    let root = root.ok_or(SourcesError::NoShape)?;
+fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
+    let places = entries.iter().map(|entry| place(&entry.path));
     let mut left_out = Vec::new();
     let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
     for (index, (entry, place)) in entries.iter().zip(places).enumerate() {
@@ -143,10 +210,10 @@ fn choose(entries: &[Entry]) -> Result<(Chosen, Vec<String>), SourcesError> {
         }
         file.is_none()
     });
-    Ok((by_path.into_iter().map(|(place, index)| (index, place)).collect(), left_out))
+    (by_path.into_iter().map(|(place, index)| (index, place)).collect(), left_out)
 }
 
-/// Where the workspace of this path begins, and the path from there, if it is one of a source file.
+/// Splits the path of a source file into the path of its workspace and the path from there.
 fn place(path: &str) -> Option<(String, String)> {
     if escapes(path) || !path.ends_with(".rs") {
         return None;
@@ -164,7 +231,7 @@ fn place(path: &str) -> Option<(String, String)> {
     (!ours.iter().any(strange)).then(|| (parts[..at].join("/"), ours.join("/")))
 }
 
-/// Whether a path leads, or may lead on some system, out of the folder in which it is unpacked.
+/// Returns whether a path may lead out of the folder in which it is unpacked, on any system.
 fn escapes(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     path.starts_with('/')
@@ -182,7 +249,7 @@ mod tests {
     }
 
     fn chosen(entries: &[Entry]) -> (Vec<String>, Vec<String>) {
-        let (chosen, left_out) = choose(entries).expect("there is a source");
+        let (chosen, left_out) = choose(entries, &roots(entries)[0]);
         (chosen.into_values().collect(), left_out)
     }
 
@@ -222,7 +289,26 @@ mod tests {
     }
 
     #[test]
+    fn an_untouched_copy_stands_back_and_two_finished_ones_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let put = |root: &str, text: &str| {
+            let file = folder.path().join(root).join("day1/echo/src/main.rs");
+            std::fs::create_dir_all(file.parent().expect("it has one")).expect("a folder");
+            std::fs::write(file, text).expect("a file");
+        };
+        put("backup", &skeleton::of(Exercise::Echo).replace('\n', "\r\n"));
+        put("project", "fn main() {}");
+        let (sources, texts) = collect(folder.path()).expect("one is finished");
+        assert_eq!(texts["day1/echo/src/main.rs"], b"fn main() {}");
+        let remark = "backup/day1: the untouched skeleton; graded is project/day1";
+        assert_eq!(sources.left_out[0], remark);
+        put("second", "fn main() { }");
+        let refused = collect(folder.path()).err().expect("two are finished").to_string();
+        assert!(refused.contains("project/day1 and second/day1"), "{refused}");
+    }
+
+    #[test]
     fn a_submission_without_the_shape_is_refused() {
-        assert!(matches!(choose(&[file("src/main.rs")]), Err(SourcesError::NoShape)));
+        assert!(roots(&[file("src/main.rs")]).is_empty());
     }
 }

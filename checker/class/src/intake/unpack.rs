@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 
-use super::alike::{Shapes, shapes};
+use super::similarity::{Shapes, shapes};
 use super::sources::{Sources, collect};
 use crate::launch::Launcher;
 
@@ -27,14 +27,14 @@ pub(crate) struct UnpackArgs {
     folder: PathBuf,
 }
 
-/// What the process says about a submission that it could read through.
+/// The process's answer about a submission.
 #[derive(Serialize, Deserialize)]
 enum Outcome {
     Sources(Sources),
     Unreadable(String),
 }
 
-/// Why a submission has no sources.
+/// A submission has no sources.
 #[derive(Debug, Error)]
 pub(crate) enum UnpackError {
     /// The fault of the submission.
@@ -50,7 +50,7 @@ pub(crate) enum UnpackError {
 }
 
 impl UnpackError {
-    /// Whether the submission is unreadable, and not the grader at fault.
+    /// Returns whether the submission is at fault, and not the grader.
     pub(crate) fn is_of_the_submission(&self) -> bool {
         matches!(self, UnpackError::Unreadable(_))
     }
@@ -87,7 +87,7 @@ pub(crate) async fn unpack(
     fs::create_dir_all(folder)?;
     let mut command = launcher.unpack(submission, folder).into_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mark = format!("unpack-{}-{:x}", std::process::id(), rand_suffix(folder));
+    let mark = format!("unpack-{}-{:x}", std::process::id(), hash_path(folder));
     let (mut child, _, stderr) = Process::spawn(command, &mark)?;
     let mut words = Vec::new();
     let run = async {
@@ -122,7 +122,7 @@ pub(crate) async fn unpack(
 }
 
 /// A number that tells the folders of a class apart.
-fn rand_suffix(folder: &Path) -> u64 {
+fn hash_path(folder: &Path) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hash = DefaultHasher::new();
     folder.hash(&mut hash);

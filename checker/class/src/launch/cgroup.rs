@@ -1,7 +1,7 @@
 //! A cgroup (v2) for each submission, where the system lets the grader make one.
 //!
-//! It counts the memory of all processes together, shared pages and pages of files in memory
-//! included, and it ends them all with one write. What is missing here is done by the watchdog.
+//! It counts the memory of all processes together, with shared pages and pages of files in memory.
+//! One write ends all processes. Without cgroups the watchdog takes over.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Cgroups {
     folder: PathBuf,
-    /// Whether memory and the number of processes can be limited, or processes only be ended
+    /// Memory and the number of processes can be limited. Otherwise a cgroup only ends processes
     /// together.
     pub(crate) limits: bool,
 }
@@ -89,7 +89,7 @@ impl Cgroup {
         &self.folder
     }
 
-    /// How often a limit of this cgroup was met: memory, then processes.
+    /// Returns how often a limit of this cgroup was reached: memory, then processes.
     pub(crate) fn limits_met(&self) -> (u64, u64) {
         let count = |file: &str, name: &str| {
             let text = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
@@ -114,7 +114,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// Where the second version is mounted.
+/// Finds the mount point of the second version.
 fn mount_point(mounts: &str) -> Option<PathBuf> {
     let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
     line.split(' ').nth(4).map(PathBuf::from)

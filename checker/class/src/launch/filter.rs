@@ -95,15 +95,15 @@ const X32: i64 = 0x4000_0000;
 
 /// Installs the filter for this process and its descendants, which cannot take it off.
 pub(super) fn apply() -> Result<(), FilterError> {
-    let refused = compiled(rules()?, EPERM)?;
-    // The C library falls back to `clone`, whose flags can be looked at.
-    let unknown = compiled(BTreeMap::from([(SYS_clone3, Vec::new())]), ENOSYS)?;
+    let refused = compile(rules()?, EPERM)?;
+    // The C library falls back to `clone`. A filter can read the flags of `clone` only.
+    let unknown = compile(BTreeMap::from([(SYS_clone3, Vec::new())]), ENOSYS)?;
     apply_filter(&unknown)?;
     apply_filter(&refused)?;
     Ok(())
 }
 
-fn compiled(
+fn compile(
     rules: BTreeMap<i64, Vec<SeccompRule>>,
     error: libc::c_int,
 ) -> Result<BpfProgram, BackendError> {
@@ -170,7 +170,7 @@ fn rule(
     SeccompRule::new(conditions.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Whether the argument has all bits of `flags`.
+/// Requires that the argument has all bits of `flags`.
 fn has(argument: u8, flags: u64) -> Result<SeccompCondition, BackendError> {
     is(argument, Is::MaskedEq(flags), flags)
 }

@@ -1,7 +1,7 @@
-//! Starts everything that touches a submission, inside the walls that this machine has.
+//! Starts everything that touches a submission, inside this machine's sandbox.
 //!
-//! There is one way to run such a process, and it fails closed: `confine` is its last step, and if
-//! one of the limits that it is asked for cannot be set, the program is not run.
+//! All such processes start through `confine`, which fails closed: it does not run the program if
+//! it cannot set one of the limits.
 
 mod cgroup;
 pub(crate) mod confine;
@@ -47,13 +47,13 @@ pub(crate) enum Level {
     Off,
 }
 
-/// What the launcher works with on this machine.
+/// The parts of the sandbox that this machine has.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sandbox {
     pub(crate) level: Level,
     /// The ABI of the kernel's Landlock, if it has the one that is needed.
     pub(crate) landlock: Option<i32>,
-    /// Whether the grader is root, and so has to run submissions as other users.
+    /// The grader is root and runs submissions as other users.
     pub(crate) root: bool,
     /// The most processes and threads that this user may have, where no other limit applies.
     pub(crate) user_processes: Option<u64>,
@@ -157,7 +157,8 @@ impl Launcher {
         self.sandbox.root.then(|| FIRST_UID + u32::try_from(place).unwrap_or(0))
     }
 
-    /// What unpacks a submission: our own code, and so under this user, which can read it.
+    /// Builds the command that unpacks a submission. It is our own code and keeps the user, which
+    /// can read the submission.
     pub(crate) fn unpack(&self, submission: &Path, folder: &Path) -> Line {
         let mut line = self.confine();
         line.number("--memory", UNPACK_MEMORY);
@@ -175,8 +176,8 @@ impl Launcher {
         line
     }
 
-    /// What grades one submission: our own code outside of the walls, where possible with a
-    /// loopback of its own.
+    /// Builds the command that grades one submission. It is our own code outside of the sandbox,
+    /// where possible with a loopback of its own.
     pub(crate) fn worker(&self, cgroup: Option<&Cgroup>, task: &Path) -> Line {
         let mut line = self.confine();
         line.number("--memory", WORKER_MEMORY);
@@ -189,13 +190,13 @@ impl Launcher {
         line
     }
 
-    /// What runs a server. `scratch` is the folder that it may write to, where it has no file
-    /// system of its own.
+    /// Builds the command that runs a server. The server may write to `scratch`, where it has no
+    /// file system of its own.
     pub(crate) fn server(&self, program: &Path, scratch: &Path, place: usize) -> Line {
         let mut line = self.confine();
         if self.sandbox.level == Level::Bubblewrap {
             line.add(["--victim", "--", "bwrap"]);
-            self.walls(&mut line, SCRATCH);
+            self.add_root(&mut line, SCRATCH);
             line.add(["--chdir", "/tmp"]);
             bind(&mut line, "--ro-bind", program, "/server");
             line.add(["--remount-ro", "/", "--", "/confine", "confine"]);
@@ -224,8 +225,8 @@ impl Launcher {
         line
     }
 
-    /// What runs a compiler, with so many seconds of `cpu`, and the folders as the compiler sees
-    /// them. The compiler and its arguments follow.
+    /// Builds the command that runs a compiler for `cpu` seconds, up to the compiler itself. The
+    /// folders are returned as the compiler sees them.
     pub(crate) fn compiler(
         &self,
         folders: &Folders,
@@ -238,7 +239,7 @@ impl Launcher {
         let mut inside = folders.clone();
         if self.sandbox.level == Level::Bubblewrap {
             line.add(["--", "bwrap", "--unshare-net"]);
-            self.walls(&mut line, 4 * SCRATCH);
+            self.add_root(&mut line, 4 * SCRATCH);
             inside = Folders {
                 workspace: "/workbook".into(),
                 libraries: "/libraries".into(),
@@ -302,7 +303,7 @@ impl Launcher {
 
     /// A root directory with the system's programs and a `/tmp` of `size` bytes. As root, the
     /// mounts are made first, and `confine` gives up the user inside.
-    fn walls(&self, line: &mut Line, size: u64) {
+    fn add_root(&self, line: &mut Line, size: u64) {
         line.add(["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"]);
         line.add(["--unshare-uts", "--unshare-cgroup-try", "--hostname", "workbook"]);
         line.add(["--cap-drop", "ALL"]);
@@ -331,7 +332,7 @@ fn bind(line: &mut Line, kind: &str, outside: &Path, inside: &str) {
     line.add([kind.as_ref(), outside.as_os_str(), inside.as_ref()]);
 }
 
-/// What starts a program with a network that is only a loopback.
+/// The command that starts a program with only a loopback for a network.
 fn network(root: bool) -> [&'static str; 7] {
     let flags = if root { "-n" } else { "-Urn" };
     ["unshare", flags, "--", "sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"]

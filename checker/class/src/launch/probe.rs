@@ -1,5 +1,5 @@
-//! Finds out which sandbox this machine has, by trying what a grading will do: distributions differ
-//! in what they allow.
+//! Finds this machine's sandbox by running a program in it. Distributions differ in what they
+//! allow.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{LANDLOCK_ABI, LANDLOCK_KERNEL, Launcher, Level, Sandbox, Wanted};
 
-/// Why there is no sandbox as it was asked for.
+/// The requested sandbox is missing, for these reasons.
 #[derive(Debug, Error)]
 #[error(
     "no submission is run, since this machine has no sandbox for it\n  {}\n  \
@@ -42,7 +42,8 @@ pub(crate) fn probe(wanted: Wanted, ours: &Path) -> Result<(Sandbox, Vec<String>
     if matches!(wanted, Wanted::Require | Wanted::Landlock) {
         match landlock {
             None => reasons.push(format!(
-                "Landlock: this kernel has ABI {abi}, wanted is {LANDLOCK_ABI}, which {LANDLOCK_KERNEL} has"
+                "Landlock: this kernel has ABI {abi}, wanted is {LANDLOCK_ABI}, \
+                 which {LANDLOCK_KERNEL} has"
             )),
             Some(_) => match works(Level::Landlock) {
                 Ok(()) => {
@@ -76,7 +77,7 @@ fn landlock_abi(ours: &Path) -> i32 {
     text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-/// What the hidden command prints.
+/// Prints the ABI for the hidden command.
 pub(crate) fn print_landlock_abi() {
     #[cfg(target_os = "linux")]
     println!("{}", super::rules::abi());

@@ -1,4 +1,4 @@
-//! What Landlock lets a process reach.
+//! The Landlock rules of a process.
 
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::common::grader::{Class, Ground, is_root, said};
+use crate::common::grader::{Class, Ground, is_root, output_text};
 use crate::common::reference;
 
 const MIB: usize = 1 << 20;
@@ -22,8 +22,8 @@ fn zip(path: &Path, files: &[(String, Vec<u8>)]) {
     archive.finish().expect("written");
 }
 
-/// A zip whose entries all share the data of the first: 1 MiB of zeros each.
-fn overlapping(path: &Path, count: u16) {
+/// Writes a zip in which all entries share the data of the first: 1 MiB of zeros each.
+fn write_overlapping_zip(path: &Path, count: u16) {
     let zeros = vec![0; MIB];
     let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     deflated.write_all(&zeros).expect("memory");
@@ -133,7 +133,7 @@ fn head(kind: tar::EntryType, name: &str, size: usize) -> Vec<u8> {
 }
 
 /// A zip of one entry, many times under other names.
-fn repeated(path: &Path, count: usize) {
+fn write_repeated_zip(path: &Path, count: usize) {
     let first = path.with_extension("first");
     zip(&first, &[("a".to_string(), vec![0; MIB])]);
     let mut source = zip::ZipArchive::new(File::open(&first).expect("a file")).expect("a zip");
@@ -148,8 +148,8 @@ fn repeated(path: &Path, count: usize) {
 }
 
 fn bombs(folder: &Path) {
-    overlapping(&folder.join("overlapping.zip"), 3_000);
-    repeated(&folder.join("plain.zip"), 6_200);
+    write_overlapping_zip(&folder.join("overlapping.zip"), 3_000);
+    write_repeated_zip(&folder.join("plain.zip"), 6_200);
     let source = [head(tar::EntryType::Regular, MAIN, 0), vec![0; 1024]].concat();
     let name = [
         member(&head(tar::EntryType::GNULongName, "././@LongLink", 60 * MIB)),
@@ -191,7 +191,7 @@ fn every_bomb_at_once_takes_less_than_300_mib_and_no_neighbour_notices() {
         output
     });
     let most = most.load(Ordering::Relaxed) >> 20;
-    eprintln!("{most} MiB\n{}", said(&output));
+    eprintln!("{most} MiB\n{}", output_text(&output));
     assert!(most < 300, "{most} MiB");
     for name in ["overlapping", "plain", "long-name", "large", "many", "torn", "torn-2", "nested"] {
         let result = class.result(name);
@@ -229,7 +229,7 @@ fn names_cost_no_neighbour_its_result_and_print_nothing_raw() {
         .flat_map(|format| ["--format".into(), format.into()])
         .collect();
     let output = class.grade();
-    assert!(output.status.code().is_some_and(|code| code == 0), "{}", said(&output));
+    assert!(output.status.code().is_some_and(|code| code == 0), "{}", output_text(&output));
     for name in ["run.json", "results.json", "index.html", "twice", "twice-2", "twice-3"] {
         assert_eq!(class.result(name)["status"], "graded", "{name}");
     }
@@ -237,7 +237,7 @@ fn names_cost_no_neighbour_its_result_and_print_nothing_raw() {
         class.assert_right(name);
         assert_eq!(class.result(name)["left_out"].as_array().map(Vec::len), Some(2), "{name}");
     }
-    let mut texts = vec![("the terminal".to_string(), said(&output))];
+    let mut texts = vec![("the terminal".to_string(), output_text(&output))];
     for entry in std::fs::read_dir(class.out().join("submissions")).expect("results").flatten() {
         for file in std::fs::read_dir(entry.path()).expect("a folder").flatten() {
             let text = std::fs::read_to_string(file.path()).expect("text");

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::grader::{Class, Ground, is_root, said};
+use crate::common::grader::{Class, Ground, is_root, output_text};
 use crate::common::{put, reference, root};
 
 /// Reports another Landlock ABI to all that it starts.
@@ -42,7 +42,7 @@ fn class_with(abi: &str, level: &'static str) -> (Class, std::process::Output) {
 fn an_older_landlock_is_refused_with_the_kernel_that_has_the_one_needed() {
     for abi in ["0", "2", "5"] {
         let (class, output) = class_with(abi, "require");
-        let said = said(&output);
+        let said = output_text(&output);
         assert_eq!(output.status.code(), Some(3), "{said}");
         let words = format!("this kernel has ABI {abi}, wanted is 6, which Linux 6.12 has");
         assert!(said.contains(&words) && said.contains("bubblewrap"), "{said}");
@@ -53,7 +53,7 @@ fn an_older_landlock_is_refused_with_the_kernel_that_has_the_one_needed() {
 #[test]
 fn the_result_names_the_sandbox_and_the_abi() {
     let (class, output) = class_with("6", "require");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let result = class.result("right");
     assert_eq!((&result["sandbox"], &result["landlock_abi"]), (&"Landlock".into(), &6.into()));
     class.assert_right("right");
@@ -90,7 +90,7 @@ fn gradescope(abi: &str) -> (tempfile::TempDir, std::process::Output) {
 #[test]
 fn gradescope_without_a_sandbox_gives_no_points_and_a_clear_word() {
     let (here, output) = gradescope("0");
-    let said = said(&output);
+    let said = output_text(&output);
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("no submission is run, since this machine has no sandbox"), "{said}");
     let results = std::fs::read(here.path().join("results/results.json")).expect("results");
@@ -104,7 +104,7 @@ fn a_submission_without_a_server_never_gets_the_points_of_one() {
     let class = Class::new(Ground { level: "off", root: is_root() });
     class.put(
         "writes-verdicts",
-        &crate::programs::attacking(
+        &crate::programs::attack_source(
             r#"for folder in std::fs::read_dir("/tmp").into_iter().flatten().flatten() {
                 for inner in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
                     let _ = std::fs::write(inner.path().join("verdicts.json"), "{}");

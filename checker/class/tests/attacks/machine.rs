@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::count;
-use crate::common::grader::{Class, Ground, is_root, open, said};
-use crate::programs::attacking;
+use crate::common::grader::{Class, Ground, is_root, open, output_text};
+use crate::programs::attack_source;
 
 /// A cgroup of this test, with one limit.
 struct Limited {
@@ -29,7 +29,7 @@ impl Limited {
         })
     }
 
-    /// What a command line begins with that runs inside.
+    /// The beginning of a command line that runs inside.
     fn before(&self) -> Vec<std::ffi::OsString> {
         let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
         vec!["sh".into(), "-c".into(), script.into(), self.folder.clone().into()]
@@ -102,9 +102,10 @@ fn twelve_right_submissions_and_a_hog_where_memory_is_short() {
     // Pages of a file in memory belong to no process.
     class.put(
         "hog",
-        &attacking(
+        &attack_source(
             r#"for number in 0..24 {
-                std::process::Command::new("sh").args(["-c", "exec tail -c 200m /dev/urandom"]).spawn().expect("one more");
+                std::process::Command::new("sh").args(["-c", "exec tail -c 200m /dev/urandom"])
+                    .spawn().expect("one more");
                 let _ = std::fs::write(format!("/tmp/{number}"), vec![1u8; 32 << 20]);
             }
             let mut all = Vec::new();
@@ -113,7 +114,7 @@ fn twelve_right_submissions_and_a_hog_where_memory_is_short() {
     );
     class.before = limited.before();
     let output = class.grade();
-    assert!(said(&output).contains("13 submissions"), "the class did not end by itself");
+    assert!(output_text(&output).contains("13 submissions"), "the class did not end by itself");
     assert_eq!(class.result("hog")["points"], 0);
     assert_twelve(&class, 10);
 }
@@ -123,10 +124,11 @@ fn a_class_leaves_no_zombie_behind() {
     // Each submission leaves orphans, which the grader adopts.
     let class = Class::new(Ground { level: "off", root: is_root() });
     let code = r#"for _ in 0..20 {
-        std::process::Command::new("sh").args(["-c", "setsid sleep 0 & exit"]).status().expect("sh");
+        std::process::Command::new("sh").args(["-c", "setsid sleep 0 & exit"]).status()
+            .expect("sh");
     }"#;
     for number in 0..4 {
-        class.put(&format!("orphans-{number}"), &format!("// {number}\n{}", attacking(code)));
+        class.put(&format!("orphans-{number}"), &format!("// {number}\n{}", attack_source(code)));
     }
     let mut command = class.command();
     let mut child = command.args(["--jobs", "1"]).spawn().expect("it runs");

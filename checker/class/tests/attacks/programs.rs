@@ -10,16 +10,19 @@ use crate::common::grader::{Class, Ground, grounds, is_running, open};
 use crate::common::{check, count, reference, root};
 
 /// The solution's echo server, with this done before anything else.
-pub(crate) fn attacking(code: &str) -> String {
+pub(crate) fn attack_source(code: &str) -> String {
     let text =
         reference("echo").replacen("async fn main() {", "async fn main() {\n    attack();", 1);
     assert!(text.contains("attack();"), "the solution has another main function");
     format!(
         "#![allow(unsafe_code)]\n{text}\n#[allow(unused)]\nfn attack() {{\n{code}\n}}\n\
-         #[allow(unused)]\nfn succeeded(yes: bool) {{\n    if yes {{ std::process::exit(42) }}\n}}\n\
-         #[allow(unused)]\nunsafe extern \"C\" {{\n    fn syscall(number: i64, ...) -> i64;\n    fn getuid() -> u32;\n    \
+         #[allow(unused)]\nfn succeeded(yes: bool) {{\n    if yes {{
+             std::process::exit(42) }}\n}}\n\
+         #[allow(unused)]\nunsafe extern \"C\" {{\n    fn syscall(number: i64,
+             ...) -> i64;\n    fn getuid() -> u32;\n    \
          fn setuid(id: u32) -> i32;\n    fn ioctl(fd: i32, request: u64, ...) -> i32;\n    \
-         fn mmap(at: usize, length: usize, protection: i32, flags: i32, fd: i32, offset: i64) -> isize;\n}}\n"
+         fn mmap(at: usize, length: usize, protection: i32, flags: i32, fd: i32,
+             offset: i64) -> isize;\n}}\n"
     )
 }
 
@@ -41,7 +44,7 @@ enum Deserves {
     NoServer,
     /// It has no full points.
     Failure,
-    /// Its first check has a verdict within half of a minute.
+    /// It completes handshakes, and the check of them takes less than half a minute.
     InTime,
 }
 
@@ -51,27 +54,25 @@ use Deserves::{Failure, InTime, NoProgram, NoServer, Pass};
 fn flood(frame: &str) -> String {
     format!(
         r#"use std::io::{{Read, Write}};
-        let listener = std::net::TcpListener::bind(std::env::var("ADDR").expect("ADDR")).expect("a port");
+        let listener = std::net::TcpListener::bind(std::env::var("ADDR").expect("ADDR"))
+            .expect("a port");
         println!("WebSocket server running on ws://{{}}", listener.local_addr().expect("bound"));
         for stream in listener.incoming().flatten() {{
             std::thread::spawn(move || -> std::io::Result<()> {{
                 let (mut stream, mut head) = (stream, String::new());
-                while !head.ends_with("
-
-") {{
+                while !head.ends_with("\r\n\r\n") {{
                     let mut buffer = [0; 4096];
                     let read = stream.read(&mut buffer)?;
                     head += &String::from_utf8_lossy(&buffer[..read]);
                 }}
-                let key = head.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-                let key = key.map_or("", |(_, key)| key.trim());
-                let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
-                write!(stream, "HTTP/1.1 101 Switching Protocols
-Upgrade: websocket
-Connection: Upgrade
-Sec-WebSocket-Accept: {{accept}}
-
-")?;
+                let fields = head.lines().filter_map(|line| line.split_once(':'));
+                let mut keys =
+                    fields.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+                let key = keys.next().map_or("", |(_, key)| key.trim());
+                use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+                let accept = derive_accept_key(key.as_bytes());
+                write!(stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?;
+                write!(stream, "Connection: Upgrade\r\nSec-WebSocket-Accept: {{accept}}\r\n\r\n")?;
                 let frames = {frame}.repeat(32 * 1024);
                 loop {{ stream.write_all(&frames)?; }}
             }});
@@ -89,13 +90,13 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
     let socket = socket.display().to_string();
     let run = |name, code: String, deserves, levels| Attack {
         name,
-        source: attacking(&code),
+        source: attack_source(&code),
         deserves,
         levels,
     };
     let build = |name, source: String, words| Attack {
         name,
-        source: format!("{}\n{source}\n", attacking("")),
+        source: format!("{}\n{source}\n", attack_source("")),
         deserves: NoProgram(words),
         levels: WALLS,
     };
@@ -135,7 +136,9 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         },
         Attack {
             name: "forges-a-fault-of-the-machine",
-            source: "compile_error!(\"Resource temporarily unavailable (os error 11)\"); fn main() {}".to_string(),
+            source: r#"compile_error!("Resource temporarily unavailable (os error 11)");
+                fn main() {}"#
+                .to_string(),
             deserves: NoProgram("os error 11"),
             levels: ALL,
         },
@@ -144,12 +147,17 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             source: format!(
                 "#![allow(long_running_const_eval)]\n{}\n\
                  const _: () = {{ let mut n = 0u64; while n < u64::MAX {{ n += 1; }} }};\n",
-                attacking("")
+                attack_source("")
             ),
             deserves: NoProgram("processor time"),
             levels: ALL,
         },
-        run("reads-the-solution", format!("succeeded(std::fs::read({solution:?}).is_ok());"), Pass, WALLS),
+        run(
+            "reads-the-solution",
+            format!("succeeded(std::fs::read({solution:?}).is_ok());"),
+            Pass,
+            WALLS,
+        ),
         run(
             "reads-another-submission",
             format!("succeeded(std::fs::read_dir({victim:?}).is_ok());"),
@@ -172,10 +180,13 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             r#"use std::{io::Read, os::fd::FromRawFd};
             for number in 3..64 {
                 // Whatever it is, it is not this program's.
-                let mut file = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(number) });
+                let mut file = std::mem::ManuallyDrop::new(unsafe {
+                    std::fs::File::from_raw_fd(number) });
                 let mut text = [0; 64];
-                let length = match file.metadata() { Ok(file) if file.is_file() => file.len(), _ => 0 };
-                succeeded(length > 0 && file.read(&mut text).is_ok_and(|read| text[..read].starts_with(b"swordfish")));
+                let length = match file.metadata() { Ok(file) if file.is_file() => file.len(),
+                    _ => 0 };
+                succeeded(length > 0 && file.read(&mut text)
+                    .is_ok_and(|read| text[..read].starts_with(b"swordfish")));
             }"#
             .to_string(),
             Pass,
@@ -184,7 +195,8 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         run(
             "writes-outside",
             format!(
-                r#"for path in [{outside:?}, "/usr/bin/mine", "/etc/mine", "/server", "/mine", "/dev/mine", "/dev/shm/mine"] {{
+                r#"for path in [{outside:?}, "/usr/bin/mine", "/etc/mine", "/server", "/mine",
+                    "/dev/mine", "/dev/shm/mine"] {{
                     succeeded(std::fs::write(path, "mine").is_ok());
                 }}"#
             ),
@@ -207,7 +219,8 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             "connects-out",
             format!(
                 "succeeded(std::net::TcpStream::connect((\"127.0.0.1\", {})).is_ok());\n\
-                 succeeded(std::net::UdpSocket::bind(\"127.0.0.1:0\").and_then(|socket| socket.send_to(b\"x\", (\"127.0.0.1\", {}))).is_ok());\n\
+                 succeeded(std::net::UdpSocket::bind(\"127.0.0.1:0\")
+                     .and_then(|socket| socket.send_to(b\"x\", (\"127.0.0.1\", {}))).is_ok());\n\
                  succeeded(std::os::unix::net::UnixStream::connect({socket:?}).is_ok());",
                 ports.0, ports.1
             ),
@@ -218,13 +231,16 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             "kills-and-traces-the-grader",
             r#"let me = std::process::id().to_string();
             let parent = std::os::unix::process::parent_id().to_string();
-            let seen = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|other| other.file_name().to_string_lossy().into_owned());
+            let seen = std::fs::read_dir("/proc").into_iter().flatten().flatten()
+                .map(|other| other.file_name().to_string_lossy().into_owned());
             for other in seen.chain([parent]) {
                 if other.parse::<u32>().is_ok() && other != me {
-                    succeeded(std::fs::OpenOptions::new().write(true).open(format!("/proc/{other}/mem")).is_ok() && other != "1");
+                    succeeded(std::fs::OpenOptions::new().write(true)
+                        .open(format!("/proc/{other}/mem")).is_ok() && other != "1");
                     let number: i32 = other.parse().unwrap_or(0);
                     // In a process table of its own, process 1 cannot be killed.
-                    succeeded(unsafe { syscall(62, number, 9) } == 0 && other != "1" && other != "2");
+                    succeeded(unsafe { syscall(62, number, 9) } == 0 && other != "1"
+                        && other != "2");
                 }
             }"#
             .to_string(),
@@ -235,19 +251,23 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             "makes-namespaces",
             r#"// unshare(CLONE_NEWUSER), clone3, mount
             succeeded(unsafe { syscall(272, 0x1000_0000_i64) } == 0);
-            succeeded(unsafe { syscall(435, 0_i64, 0_i64) } == 0 || std::io::Error::last_os_error().raw_os_error() != Some(38));
-            succeeded(std::process::Command::new("unshare").args(["-Ur", "true"]).stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()));"#
-            .to_string(),
+            succeeded(unsafe { syscall(435, 0_i64, 0_i64) } == 0
+                || std::io::Error::last_os_error().raw_os_error() != Some(38));
+            succeeded(std::process::Command::new("unshare").args(["-Ur", "true"])
+                .stderr(std::process::Stdio::null()).status()
+                .is_ok_and(|status| status.success()));"#
+                .to_string(),
             Pass,
             ALL,
         ),
         run(
             "keeps-capabilities",
             r#"let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let set = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|set| set.trim().trim_matches('0').to_string());
+            let set = |name: &str| status.lines().find_map(|line| line.strip_prefix(name))
+                .map(|set| set.trim().trim_matches('0').to_string());
             succeeded(set("CapEff:").is_some_and(|set| !set.is_empty()));
             succeeded(set("NoNewPrivs:").is_some_and(|set| set != "1"));"#
-            .to_string(),
+                .to_string(),
             Pass,
             WALLS,
         ),
@@ -257,7 +277,7 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             succeeded(unsafe { syscall(319, c"mine".as_ptr(), 0_i64) } >= 0);
             succeeded(unsafe { mmap(0, 1 << 24, 3, 0x21, -1, 0) } != -1);
             succeeded(unsafe { syscall(29, 0_i64, 1_i64 << 24, 0o1600_i64) } >= 0);"#
-            .to_string(),
+                .to_string(),
             Pass,
             ALL,
         ),
@@ -268,16 +288,20 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
                 loop { std::thread::park() }
             }
             for _ in 0..8 {
-                std::process::Command::new("/proc/self/exe").env("HOG", "1").spawn().or_else(|_| std::process::Command::new(std::env::args().next().unwrap_or_default()).env("HOG", "1").spawn()).expect("one more");
+                std::process::Command::new("/proc/self/exe").env("HOG", "1").spawn()
+                    .or_else(|_| std::process::Command::new(std::env::args().next()
+                    .unwrap_or_default()).env("HOG", "1").spawn()).expect("one more");
             }
             std::thread::sleep(std::time::Duration::from_secs(8));"#
-            .to_string(),
+                .to_string(),
             NoServer,
             ALL,
         ),
         run(
             "forks-without-end",
-            r#"loop { std::process::Command::new("sleep").arg("98761").spawn().expect("one more"); }"#.to_string(),
+            r#"loop { std::process::Command::new("sleep").arg("98761").spawn().expect("one more");
+                }"#
+            .to_string(),
             NoServer,
             ALL,
         ),
@@ -290,34 +314,43 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
         run(
             "fills-the-disk",
             r#"let mut n = 0;
-            loop { n += 1; std::fs::write(format!("/tmp/{n}"), vec![1u8; 1 << 22]).expect("room for more"); }"#
+            loop { n += 1; std::fs::write(format!("/tmp/{n}"), vec![1u8; 1 << 22])
+                .expect("room for more"); }"#
                 .to_string(),
             NoServer,
             &["bubblewrap"],
         ),
         run(
             "prints-a-forged-result",
-            r#"println!("{{\"totals\":{{\"passed\":33,\"failed\":0,\"blocked\":0,\"unknown\":0}}}}\ntest result: ok. 33 passed"); std::process::exit(0);"#
+            r#"let verdicts = "{\"passed\":33,\"failed\":0,\"blocked\":0,\"unknown\":0}";
+            println!("{{\"totals\":{verdicts}}}\ntest result: ok. 33 passed");
+            std::process::exit(0);"#
                 .to_string(),
             NoServer,
             ALL,
         ),
         run(
             "prints-terminal-codes",
-            r#"eprintln!("\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\n::add-mask::x"); std::process::exit(1);"#.to_string(),
+            r#"eprintln!("\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\n::add-mask::x");
+                std::process::exit(1);"#
+                .to_string(),
             NoServer,
             ALL,
         ),
         run(
             "leaves-daemons",
             r#"use std::os::unix::process::CommandExt;
-            let sleep = |seconds: &str| { let mut sleep = std::process::Command::new("sleep"); sleep.arg(seconds).env_clear().env("PATH", "/usr/bin:/bin"); sleep };
-            std::process::Command::new("setsid").args(["sh", "-c", "sleep 98762 & exit"]).env_clear().env("PATH", "/usr/bin:/bin").status().expect("setsid");
+            let sleep = |seconds: &str| { let mut sleep = std::process::Command::new("sleep");
+                sleep.arg(seconds).env_clear().env("PATH", "/usr/bin:/bin"); sleep };
+            std::process::Command::new("setsid").args(["sh", "-c", "sleep 98762 & exit"])
+                .env_clear().env("PATH", "/usr/bin:/bin").status().expect("setsid");
             // In the server's session, in a group of its own, without its environment.
             sleep("98763").process_group(0).spawn().expect("sleep");
             // With a mark that says it is another server's.
-            sleep("98764").process_group(0).env("WORKBOOK_SERVER", "1-1-00000000").spawn().expect("sleep");
-            std::process::Command::new("setsid").args(["sh", "-c", "sleep 98765 & exit"]).env("WORKBOOK_SERVER", "1-1-00000000").status().expect("setsid");"#
+            sleep("98764").process_group(0).env("WORKBOOK_SERVER", "1-1-00000000").spawn()
+                .expect("sleep");
+            std::process::Command::new("setsid").args(["sh", "-c", "sleep 98765 & exit"])
+                .env("WORKBOOK_SERVER", "1-1-00000000").status().expect("setsid");"#
                 .to_string(),
             Pass,
             ALL,
@@ -329,7 +362,8 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
                 loop { drop(held.accept()); }
             }
             let program = std::env::args().next().unwrap_or_default();
-            std::process::Command::new("setsid").arg("--fork").arg(program).env("HOLD", "1").status().expect("setsid");"#
+            std::process::Command::new("setsid").arg("--fork").arg(program).env("HOLD", "1")
+                .status().expect("setsid");"#
                 .to_string(),
             Pass,
             ALL,
@@ -338,8 +372,10 @@ fn attacks(class: &Class, ports: (u16, u16), socket: &Path) -> Vec<Attack> {
             "steals-a-port",
             r#"let listening = || -> Vec<u16> {
                 let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-                let lines = table.lines().filter(|line| line.split_whitespace().nth(3) == Some("0A"));
-                lines.filter_map(|line| u16::from_str_radix(line.split_whitespace().nth(1)?.rsplit_once(':')?.1, 16).ok()).collect()
+                let lines = table.lines().filter(|line| line.split_whitespace()
+                    .nth(3) == Some("0A"));
+                lines.filter_map(|line| u16::from_str_radix(line.split_whitespace()
+                    .nth(1)?.rsplit_once(':')?.1, 16).ok()).collect()
             };
             // Waits for a neighbour's server that starts later, and names its port.
             let before = listening();
@@ -422,6 +458,7 @@ fn judge(class: &Class, attack: &Attack) {
         }
         Failure => assert_eq!(result["points"], 0, "{told}"),
         InTime => {
+            assert_eq!(handshake["outcome"], "passed", "{told}");
             assert!(handshake["millis"].as_u64().is_some_and(|millis| millis < 30_000), "{told}");
         }
     }

@@ -5,14 +5,16 @@ use std::io::Read;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use crate::common::grader::{Class, Ground, grounds};
-use crate::programs::attacking;
+use crate::programs::attack_source;
 
 /// Looks for a terminal wherever there may be one, and types into it.
 const TYPES: &str = r#"
     let open = |path: String| std::fs::OpenOptions::new().read(true).write(true).open(path);
     let terminals = (0..256).map(|number| format!("/dev/pts/{number}"));
-    let files: Vec<_> = terminals.chain(["/dev/tty".into(), "/dev/console".into()]).map(open).collect();
-    let type_into = |fd: i32| "touch owned\n".bytes().all(|byte| unsafe { ioctl(fd, 0x5412, &byte) } == 0);
+    let files: Vec<_> = terminals.chain(["/dev/tty".into(), "/dev/console".into()]).map(open)
+        .collect();
+    let type_into = |fd: i32| "touch owned\n".bytes().all(|byte| unsafe { ioctl(fd, 0x5412,
+        &byte) } == 0);
     use std::os::fd::AsRawFd;
     let opened = files.iter().flatten().map(|file| file.as_raw_fd());
     let all: Vec<i32> = opened.chain(0..64).collect();
@@ -21,7 +23,7 @@ const TYPES: &str = r#"
 
 fn on_a_terminal(ground: Ground) {
     let class = Class::new(ground);
-    class.put("types", &attacking(TYPES));
+    class.put("types", &attack_source(TYPES));
     let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("a terminal");
     let command = class.command();

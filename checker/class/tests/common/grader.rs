@@ -40,7 +40,7 @@ pub(crate) fn grounds(levels: &[&'static str]) -> Vec<Ground> {
 pub(crate) struct Class {
     folder: TempDir,
     ground: Ground,
-    /// What the command line begins with, before the grader itself.
+    /// The beginning of the command line, before the grader.
     pub(crate) before: Vec<OsString>,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, OsString)>,
@@ -112,7 +112,7 @@ impl Class {
 
     pub(crate) fn grade(&self) -> Output {
         let output = self.command().output().expect("it runs");
-        eprintln!("{:?}\n{}", self.ground, said(&output));
+        eprintln!("{:?}\n{}", self.ground, output_text(&output));
         output
     }
 
@@ -128,8 +128,8 @@ impl Class {
     }
 }
 
-/// What a command printed.
-pub(crate) fn said(output: &Output) -> String {
+/// Returns everything that a command printed.
+pub(crate) fn output_text(output: &Output) -> String {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     format!("{out}{err}")
@@ -204,8 +204,8 @@ fn plain_grader(uid: u32) -> PathBuf {
     place.join("debug/classroom")
 }
 
-/// Whether a process has this word in its command line. One that was just killed may take a moment
-/// to be gone.
+/// Returns whether a process has this word in its command line. A killed process may take a moment
+/// to end.
 pub(crate) fn is_running(word: &str) -> bool {
     let present = || {
         let processes = fs::read_dir("/proc").expect("/proc").flatten();

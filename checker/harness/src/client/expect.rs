@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use super::{
-    Client, ClientEvent, RESPONSE_TIMEOUT, Received, describe, reply_to, timeout_on_busy_host,
-};
-use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
-use crate::wire::transcript::{Highlight, quoted};
+use super::{Client, ClientEvent, RESPONSE_TIMEOUT, Received, reply, timeout_on_busy_host};
+use crate::failure::{Awaited, Cause, Instead};
+use crate::verdict::{CheckError, CheckResult};
+use crate::wire::transcript::Highlight;
 
 impl Client {
     /// Waits for the next event. `wanted` names the awaited event in the failure.
@@ -19,13 +18,8 @@ impl Client {
                 self.frame = received.frame;
                 Ok(received)
             }
-            Some(None) => Err(self
-                .failure(
-                    FailureKind::EndedEarly,
-                    format!("the connection is over, and {wanted} never came"),
-                )
-                .into()),
-            None => Err(self.timed_out(wanted)),
+            Some(None) => Err(self.missing(named(wanted), Instead::Ended)),
+            None => Err(self.timed_out(named(wanted))),
         }
     }
 
@@ -55,23 +49,19 @@ impl Client {
         // Heartbeats alone must not extend the timeout.
         match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
             Some(result) => result,
-            None => Err(self.timed_out(wanted)),
+            None => Err(self.timed_out(named(wanted))),
         }
     }
 
     /// Waits for the head of the HTTP response.
     pub async fn response(&mut self) -> CheckResult<String> {
-        let received = self.next("the answer to the upgrade request").await?;
-        match received.event {
-            ClientEvent::Head(head) => Ok(head),
-            event => Err(self
-                .failure(
-                    FailureKind::Handshake,
-                    "the upgrade request was not answered with an HTTP response",
-                )
-                .expected("HTTP/1.1 101 Switching Protocols", describe(&event))
-                .at(Highlight::Last { connection: self.number() })
-                .into()),
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, self.next_event()).await {
+            Some(Some(Received { event: ClientEvent::Head(head), .. })) => Ok(head),
+            Some(Some(received)) => {
+                Err(self.missing(Awaited::UpgradeResponse, Instead::Sent(received.event)))
+            }
+            Some(None) => Err(self.missing(Awaited::UpgradeResponse, Instead::Ended)),
+            None => Err(self.timed_out(Awaited::UpgradeResponse)),
         }
     }
 
@@ -84,48 +74,9 @@ impl Client {
         }
     }
 
-    /// Waits for a text message that must equal `expected`; `wanted` names it in the failure.
-    pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> CheckResult {
-        let received = self.next_except_heartbeats(wanted).await.map_err(|error| match error {
-            CheckError::Failed(mut failure) => {
-                failure.expected = format!("the text {}", quoted(expected));
-                CheckError::Failed(failure)
-            }
-            other => other,
-        })?;
-        match &received.event {
-            ClientEvent::Text(text) if text == expected => Ok(()),
-            ClientEvent::Text(text) => Err(self
-                .failure(
-                    FailureKind::WrongMessage,
-                    format!("a text came that differs from {wanted}"),
-                )
-                .literally(expected, text.as_str())
-                .at(self.mark(&received))
-                .into()),
-            _ => Err(self.unexpected(&received, wanted)),
-        }
-    }
-
-    /// Waits for the same text message `times` times in a row.
-    pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
-        for _ in 0..times {
-            match self.events.try_next() {
-                Some(Received { event: ClientEvent::Text(text), .. }) if text == expected => {}
-                Some(received) => {
-                    self.held_back.push_back(received);
-                    self.expect_text(expected, "one of many messages").await?;
-                }
-                None => self.expect_text(expected, "one of many messages").await?,
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for the reply to `message`.
     pub async fn expect_reply(&mut self, message: &str) -> CheckResult {
-        let wanted = format!("the reply to {}", quoted(message));
-        self.expect_text(&reply_to(message), &wanted).await
+        self.expect(reply(message)).await.map(|_| ())
     }
 
     /// Sends a text message and waits for the reply.
@@ -161,9 +112,12 @@ impl Client {
         counts: impl Fn(&Received) -> bool,
         skip_messages: bool,
     ) -> CheckResult<(Instant, Vec<u8>)> {
+        let missing = |instead| Cause::Missing { awaited: Awaited::Ping, instead };
         let waiting = async {
             loop {
-                let received = self.next("a ping").await?;
+                let Some(received) = self.next_event().await else {
+                    return Err(self.fails_after_last(missing(Instead::Ended)));
+                };
                 let counts = counts(&received);
                 match received.event {
                     ClientEvent::Ping(payload) => {
@@ -174,13 +128,16 @@ impl Client {
                     }
                     ClientEvent::Pong(_) => {}
                     ClientEvent::Text(_) | ClientEvent::Binary(_) if skip_messages => {}
-                    _ => return Err(self.unexpected(&received, "a ping")),
+                    _ => {
+                        let event = Instead::Sent(received.event.clone());
+                        return Err(self.fails(missing(event), &received));
+                    }
                 }
             }
         };
         match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
             Some(result) => result,
-            None => Err(self.timed_out("a ping")),
+            None => Err(self.fails_after_last(missing(Instead::Nothing(RESPONSE_TIMEOUT)))),
         }
     }
 
@@ -190,9 +147,7 @@ impl Client {
         let mut message = None;
         let waiting = async {
             loop {
-                let Ok(received) = self.next("the end of the TCP connection").await else {
-                    return None;
-                };
+                let received = self.next_event().await?;
                 match received.event {
                     ClientEvent::End(_) => return Some(received.at),
                     ClientEvent::Ping(_) => self.pings.push(received.at),
@@ -208,12 +163,7 @@ impl Client {
         if let Some(Some(ended)) = ended {
             return Ok(ended);
         }
-        let got = format!("still open after {} s", RESPONSE_TIMEOUT.as_secs());
-        let failure = self.failure(FailureKind::StillOpen, "the TCP connection is still open");
-        Err(failure
-            .expected("the server ends the TCP connection", got)
-            .at(Highlight::Last { connection: self.number() })
-            .into())
+        Err(self.fails_after_last(Cause::StillOpen { waited: RESPONSE_TIMEOUT }))
     }
 
     /// Takes all events that have arrived and not been taken yet.
@@ -227,11 +177,6 @@ impl Client {
 
     // Failures
 
-    /// Makes a failure that shows this client's conversation.
-    pub fn failure(&self, kind: FailureKind, summary: impl Into<String>) -> Failure {
-        Failure::new(kind, summary).about([self.number()])
-    }
-
     /// Returns the highlight for this event.
     pub fn mark(&self, received: &Received) -> Highlight {
         match received.event {
@@ -243,31 +188,21 @@ impl Client {
         }
     }
 
-    fn timed_out(&self, wanted: &str) -> CheckError {
-        self.failure(FailureKind::Silence, format!("the server stays silent: {wanted} never came"))
-            .expected(wanted, format!("nothing for {} s", RESPONSE_TIMEOUT.as_secs()))
-            .at(Highlight::Last { connection: self.number() })
-            .into()
+    fn timed_out(&self, awaited: Awaited) -> CheckError {
+        self.missing(awaited, Instead::Nothing(RESPONSE_TIMEOUT))
+    }
+
+    fn missing(&self, awaited: Awaited, instead: Instead) -> CheckError {
+        self.fails_after_last(Cause::Missing { awaited, instead })
     }
 
     /// Makes the failure for an event that came in place of the `wanted` one.
     pub fn unexpected(&self, received: &Received, wanted: &str) -> CheckError {
-        let got = describe(&received.event);
-        let (kind, summary) = match &received.event {
-            ClientEvent::End(_) => {
-                (FailureKind::EndedEarly, format!("the connection ended, and {wanted} never came"))
-            }
-            ClientEvent::Close(_) => {
-                (FailureKind::EndedEarly, format!("the server closed, and {wanted} never came"))
-            }
-            ClientEvent::Violation(what) => {
-                (FailureKind::Protocol, format!("the server broke the rules for frames: {what}"))
-            }
-            ClientEvent::Binary(_) => {
-                (FailureKind::WrongMessage, format!("a binary message came in place of {wanted}"))
-            }
-            _ => (FailureKind::Unexpected, format!("something else came in place of {wanted}")),
-        };
-        self.failure(kind, summary).expected(wanted, got).at(self.mark(received)).into()
+        let instead = Instead::Sent(received.event.clone());
+        self.fails(Cause::Missing { awaited: named(wanted), instead }, received)
     }
+}
+
+fn named(wanted: &str) -> Awaited {
+    Awaited::Named(wanted.to_string().into())
 }

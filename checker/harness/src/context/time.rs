@@ -1,100 +1,103 @@
-//! A server's age, and how far this machine's clock can be trusted.
+//! The uptime of the server, and how far this machine's clock can be trusted.
 
 use std::time::{Duration, Instant};
 
 use super::TestContext;
 use crate::client::Client;
+use crate::interval::Interval;
 use crate::stall_monitor::{Lateness, TICK};
 use crate::uptime_cache::UptimeCache;
 use crate::verdict::{CheckError, CheckResult, FailureKind};
 
-/// A server that is right only when young, for a second, is not right.
-const OF_AGE: Duration = Duration::from_millis(1_010);
-/// How often somebody talks meanwhile, where a server need not keep who doesn't.
-const SMALL_TALK: Duration = OF_AGE.checked_div(3).expect("not zero");
+/// Minimum uptime before a check may pass: some faults show only after the first second.
+const MINIMUM_UPTIME: Duration = Duration::from_millis(1_010);
+/// The time between two messages during the wait. A server may drop a client that is idle.
+const SMALL_TALK: Duration = MINIMUM_UPTIME.checked_div(3).expect("not zero");
 
 impl TestContext {
-    /// Waits until the server is a second old, unless this program has been waited for before; what to say of what goes
-    /// wrong from then on.
-    ///
-    /// It counts from its first answer, the moment to give, whatever it counts its own age from.
-    pub async fn wait_for_uptime(&mut self, answered: Instant) -> &'static str {
-        self.grows_older(answered, OF_AGE).await;
-        if self.aged { "once the server is a second old, " } else { "" }
+    /// Returns the heartbeat interval of the check.
+    pub fn interval(&self) -> Interval {
+        Interval(self.beat)
     }
 
-    /// The same, with a client that talks meanwhile.
+    /// Waits for the minimum uptime, unless the same program has passed after it before. Returns
+    /// the circumstance of a failure from then on.
     ///
-    /// # Errors
-    /// When it gets no right reply.
+    /// The uptime counts from the server's first answer: a server counts from its start or later.
+    pub async fn wait_for_uptime(&mut self, answered: Instant) -> &'static str {
+        self.wait_at_most(answered, MINIMUM_UPTIME).await;
+        if self.aged { "once the server is a second old" } else { "" }
+    }
+
+    /// Does the same, with a client that sends messages meanwhile.
     pub async fn wait_for_uptime_with(
         &mut self,
         client: &mut Client,
         answered: Instant,
     ) -> CheckResult<&'static str> {
-        while self.grows_older(answered, SMALL_TALK).await {
+        while self.wait_at_most(answered, SMALL_TALK).await {
             client.exchange(&self.token()).await?;
         }
         Ok(self.wait_for_uptime(answered).await)
     }
 
-    /// Waits for so long, or until the server is of age, in which case it says no.
-    async fn grows_older(&mut self, answered: Instant, at_most: Duration) -> bool {
+    /// Waits for the minimum uptime, but at most this long. Returns true if the wait goes on.
+    async fn wait_at_most(&mut self, answered: Instant, limit: Duration) -> bool {
         if self.settings.program.age().is_some_and(UptimeCache::seen) {
             return false;
         }
-        let left = OF_AGE.saturating_sub(answered.elapsed());
-        tokio::time::sleep(left.min(at_most)).await;
-        self.aged = left <= at_most;
+        let left = MINIMUM_UPTIME.saturating_sub(answered.elapsed());
+        tokio::time::sleep(left.min(limit)).await;
+        self.aged = left <= limit;
         !self.aged
     }
 
-    /// Remembers of a server that has passed whether it was waited for.
+    /// Records that the program has passed after the minimum uptime, if the check waited for it.
     pub fn remember_uptime(&self) {
         if let Some(age) = self.settings.program.age().filter(|_| self.aged) {
-            // What can't be remembered is merely waited for again.
+            // Without an entry the next check waits again.
             let _ = age.remember();
         }
     }
 
-    /// How late things happened since then.
+    /// Returns the longest stall since then, and the longest one that a verdict allows.
     pub fn lateness(&self, since: Instant) -> Lateness {
         Lateness {
-            worst: self.settings.stalls.worst_since(self.before(since)),
+            worst: self.settings.stalls.worst_since(self.shortly_before(since)),
             limit: self.beat / 6,
         }
     }
 
-    /// What was late before it began makes what follows come early.
-    fn before(&self, since: Instant) -> Instant {
+    /// A stall shortly before makes later events come early.
+    fn shortly_before(&self, since: Instant) -> Instant {
         since.checked_sub(self.beat * 2).unwrap_or(since)
     }
 
-    /// How long the server's threads have waited for a processor since the check began, all together; nothing where the
-    /// system doesn't tell.
+    /// Returns the run-queue delay of all the server's threads since the check began, zero where it
+    /// is unknown.
     pub fn run_queue_delay(&self) -> Duration {
         let now = self.server.waited().unwrap_or_default();
         self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
     }
 
-    /// The most by which this machine can have delayed something since then: a wait of the checker, and all waits of the
-    /// server since the check began.
+    /// Returns the longest delay of an event since then that this machine explains: one stall of
+    /// the checker, and all run-queue delay of the server since the check began.
     pub fn delays_since(&self, since: Instant) -> Duration {
         let stalls = &self.settings.stalls;
         let ours = stalls.worst_since(since).max(stalls.longest_wait_since(since));
         ours + TICK + self.run_queue_delay()
     }
 
-    /// Returns the typical delay of each of `events` events since then: the median stall of the
-    /// checker, and the server's share of run-queue delay.
+    /// Returns the delay that most of `events` events since then do not exceed: the stall of the
+    /// checker that nine in ten do not exceed, and the server's share of run-queue delay.
     pub fn typical_delay_since(&self, since: Instant, events: usize) -> Duration {
         let events = u32::try_from(events).unwrap_or(u32::MAX).max(1);
-        self.settings.stalls.median_since(since) + self.run_queue_delay() / events
+        self.settings.stalls.quantile_since(since, 0.9) + self.run_queue_delay() / events
     }
 
-    /// Why this can't be said of a server's heartbeats by what happened since then, if the machine was too busy for that.
+    /// Returns why this machine was too busy since then to judge heartbeats, if it was.
     pub fn too_busy(&self, since: Instant, error: &CheckError) -> Option<String> {
-        // What never came, or came in other words, a wait does not explain.
+        // A delay explains neither a missing event nor a wrong one.
         let timed = match error {
             CheckError::Failed(failure) if failure.certain => return None,
             CheckError::Failed(failure) => {
@@ -107,17 +110,18 @@ impl TestContext {
         let why = if worst > limit {
             ours
         } else {
-            // The delays add up, and a wait of the checker may have been longer than it was measured. Together they can
-            // make a right beat look like an early one if they are as long as what tells the two apart (see the checks).
-            if !timed || self.delays_since(self.before(since)) <= self.beat * 3 / 10 {
+            // Delays add up, and a stall of the checker may be longer than measured. If together
+            // they reach the width of the bands, a right ping can look like an early one.
+            if !timed || self.delays_since(self.shortly_before(since)) <= self.beat * 3 / 10 {
                 return None;
             }
             let (waited, thread) = (
                 self.run_queue_delay(),
-                self.settings.stalls.longest_wait_since(self.before(since)),
+                self.settings.stalls.longest_wait_since(self.shortly_before(since)),
             );
             format!(
-                "the server was kept waiting for a processor for {} ms, a thread of the checker for {} ms, and {ours}",
+                "the server waited {} ms for a processor, \
+                 a thread of the checker {} ms, and {ours}",
                 waited.as_millis(),
                 thread.as_millis()
             )

@@ -1,4 +1,4 @@
-//! Which submissions have the same tokens apart from names, comments and layout. A hint, never a
+//! Finds submissions with the same tokens apart from names, comments and layout. A hint, never a
 //! verdict.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ use harness::exercise::Exercise;
 use proc_macro2::{TokenStream, TokenTree, token_stream};
 
 use super::sources::Texts;
-use crate::overview::Alike;
+use crate::overview::SimilarGroup;
 
 /// A shorter program says nothing about its author. The untouched skeletons have fewer tokens.
 const FEWEST: usize = 250;
@@ -60,19 +60,19 @@ fn shape(text: &str) -> Option<u64> {
 
 /// Submissions by exercise and shape. Groups of one stay, since other parts of the class may have
 /// more of it.
-pub(crate) fn groups(shapes: &BTreeMap<String, Shapes>) -> Vec<Alike> {
+pub(crate) fn groups(shapes: &BTreeMap<String, Shapes>) -> Vec<SimilarGroup> {
     let mut groups: BTreeMap<(&str, u64), Vec<String>> = BTreeMap::new();
     for (name, shapes) in shapes {
         for (exercise, shape) in shapes {
             groups.entry((exercise, *shape)).or_default().push(name.clone());
         }
     }
-    let group = |((exercise, shape), submissions): ((&str, u64), Vec<String>)| Alike {
+    let group = |((exercise, shape), submissions): ((&str, u64), Vec<String>)| SimilarGroup {
         exercise: exercise.to_string(),
         shape: format!("{shape:016x}"),
         submissions,
     };
-    let mut alike: Vec<Alike> = groups.into_iter().map(group).collect();
+    let mut alike: Vec<SimilarGroup> = groups.into_iter().map(group).collect();
     alike.sort_by(|a, b| (&a.exercise, &a.submissions).cmp(&(&b.exercise, &b.submissions)));
     alike
 }

@@ -1,0 +1,81 @@
+//! Dropping one client disturbs no other.
+
+use std::time::Instant;
+
+use futures_util::future::{join, join_all};
+
+use super::pings::first_ping;
+use super::steady::expect_one_interval;
+use super::{LESSON, PINGED};
+use crate::{Check, MINIMUM, check};
+use harness::client::Client;
+use harness::context::TestContext;
+use harness::evidence::MinimumEvidence;
+use harness::exercise::Exercise::Heartbeat;
+use harness::failure::heartbeat::HeartbeatCause;
+use harness::group;
+use harness::verdict::{CheckResult, FailureKind, ResultExt, judged_elsewhere};
+
+pub(super) const CHECK: Check = Check {
+    inconclusive_after: &["heartbeat::dead"],
+    explained_by: &[
+        "heartbeat::echo",
+        "heartbeat::steady",
+        "heartbeat::interval",
+        "heartbeat::busy",
+        "heartbeat::alive",
+    ],
+    requires: PINGED,
+    uses_heartbeats: true,
+    hint: "Each connection has a flag and an end of its own. An unanswered ping of one client \
+           must affect no other.",
+    lesson: LESSON,
+    minimum: MinimumEvidence { connections: 6, messages: 14, pings: 11, ends: 1, ..MINIMUM },
+    ..check("heartbeat::neighbours", Heartbeat, include_str!("neighbours.md"), |ctx| {
+        Box::pin(neighbours(ctx))
+    })
+};
+
+async fn neighbours(ctx: &mut TestContext) -> CheckResult {
+    let mut neighbours = vec![ctx.join().await?, ctx.join().await?];
+    let mut silent = ctx.client().no_pongs().join().await?;
+    neighbours.extend(ctx.join_many(2).await?);
+    let tokens = ctx.tokens(3);
+    silent.ping().await?;
+    let living = neighbours.iter_mut().map(|client| stay_undisturbed(ctx, client, &tokens));
+    let (living, newcomer) = join(join_all(living), replace(ctx, &mut silent)).await;
+    let living = group::together(living).context("while another client is dropped");
+    living.map(|_| ()).and(newcomer)
+}
+
+/// Expects four pings, before, at and after the one at which the silent client is dropped, and
+/// replies between them.
+async fn stay_undisturbed(
+    ctx: &TestContext,
+    client: &mut Client,
+    tokens: &[String],
+) -> CheckResult {
+    let mut last = client.ping().await?;
+    for token in tokens {
+        let ping = client.expect_only_ping().await?;
+        client.exchange(token).await?;
+        expect_one_interval(ctx, client, ping - last, client.pings.len())?;
+        last = ping;
+    }
+    Ok(())
+}
+
+/// A client that joins right after a disconnect is served and pinged as any other. Another check
+/// judges whether the disconnect is on time.
+async fn replace(ctx: &TestContext, silent: &mut Client) -> CheckResult {
+    judged_elsewhere(silent.end().await)?;
+    serve_newcomer(ctx).await.context("right after another client was dropped")
+}
+
+async fn serve_newcomer(ctx: &TestContext) -> CheckResult {
+    let mut newcomer = ctx.join().await?;
+    let opened = Instant::now();
+    newcomer.exchange("a newcomer").await?;
+    let pinged = first_ping(ctx, &mut newcomer, opened).await;
+    pinged.map_err(|error| error.refine(FailureKind::EndedEarly, HeartbeatCause::DroppedUnpinged))
+}

@@ -88,7 +88,7 @@ fn the_catalogue_is_in_order() {
 
 /// Right servers pass in every design.
 #[test]
-fn right_servers_pass_in_any_clothes() {
+fn right_servers_pass_in_any_design() {
     let runtime = Runtime::new().expect("a runtime");
     let failures: Vec<String> = runtime.block_on(async {
         let (program, catalogue) = museum::open().await.expect("the museum opens");

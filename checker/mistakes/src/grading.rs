@@ -154,7 +154,7 @@ fn first(graded: &[Graded]) -> Found {
     let found = graded.iter().find_map(|graded| match &graded.outcome {
         Outcome::Failed(report) => Some(Found::Failure {
             check: graded.check.id,
-            headline: report.failure.summary.clone(),
+            headline: report.words.headline.clone(),
         }),
         Outcome::Inconclusive(reason) => {
             Some(Found::Unknown(format!("{}: {reason}", graded.check.id)))

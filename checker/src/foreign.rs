@@ -1,6 +1,6 @@
 //! Right servers in other languages: Node's `ws` and Python's `websockets`.
 //!
-//! Their sources and lock files are in `checker/selftest/others/`. On first use, the package
+//! Their sources and lock files are in `checker/proof/others/`. On first use, the package
 //! manager of each language installs their dependencies in `target/others/`.
 
 use std::ffi::OsStr;
@@ -108,7 +108,7 @@ fn install(language: Language) -> Result<PathBuf, InstallError> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), PathBuf::from);
     let home = target.join("others").join(language.name());
-    let sources = workspace().join("checker/selftest/others").join(language.name());
+    let sources = workspace().join("checker/proof/others").join(language.name());
     let manifest = language.files()[language.files().len() - 2];
     let up_to_date = same(&sources.join(manifest), &home.join("installed"));
     std::fs::create_dir_all(&home)?;

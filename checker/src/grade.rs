@@ -1,6 +1,6 @@
 //! Runs checks concurrently, each after its prerequisites, and returns the verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::evidence::{self, Observation};
 use crate::plan::Plan;
-use crate::report::words::{Words, words};
+use crate::report::words::{Words, hint, words};
 use checks::{self, Check};
 use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
 use harness::server::Program;
+use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::server::output::Output;
 pub use harness::stall_monitor::Lateness;
 use harness::stall_monitor::StallMonitor;
@@ -29,8 +31,13 @@ use harness::wire::transcript::{self, TranscriptLine};
 const BEAT: Duration = Duration::from_millis(200);
 /// How often the interval is doubled when the machine is too busy for it.
 const DOUBLINGS: u32 = 3;
-/// The time limit of a whole check. Each wait has its own limit; this one ends endless servers.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+/// The time limit of a whole check. Each wait has its own limit; this one ends slow servers.
+///
+/// Right servers take at most 6 s on an idle machine. A student waits at most 30 s for the last
+/// verdict: this limit, the start, and `SLOW_LIMIT`.
+const CHECK_LIMIT: Duration = Duration::from_secs(20);
+/// The time that other checks of an exercise have left when one has reached its limit.
+const SLOW_LIMIT: Duration = Duration::from_secs(5);
 /// The number of the server's last log lines in a report.
 const LAST_LINES: usize = 8;
 /// The number of light checks that run concurrently.
@@ -106,8 +113,12 @@ pub struct Report {
     pub panic: Vec<String>,
     /// How the process ended, if it did.
     pub ended: Option<String>,
-    /// Advice on how to fix it.
-    pub hint: String,
+    /// What explains the failure beside the wire.
+    pub observations: Vec<Observation>,
+    /// The compiler's warnings about the server's source, the most telling first.
+    pub warnings: Vec<Warning>,
+    /// A question that leads to the error, or the next step if the server did not run.
+    pub next: String,
 }
 
 /// Runs the checks, and sends each verdict to `done` as soon as it is known.
@@ -128,6 +139,7 @@ pub async fn grade(plan: Plan, done: mpsc::UnboundedSender<Graded>) {
         light_ones,
         stalls: StallMonitor::start(),
         light: Semaphore::new(SIDE_BY_SIDE),
+        slow: watch::Sender::default(),
         target: plan.target,
         seed: plan.seed,
         began,
@@ -163,6 +175,8 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     stalls: StallMonitor,
     light: Semaphore,
+    /// The exercises whose server was too slow for a check.
+    slow: watch::Sender<BTreeSet<Exercise>>,
     /// The light checks. A timed check starts after them.
     light_ones: Vec<&'static str>,
     target: Option<Target>,
@@ -260,6 +274,15 @@ impl Shared {
         }
     }
 
+    /// Waits until another check of this exercise has reached its limit, and `SLOW_LIMIT` more.
+    async fn too_slow(&self, exercise: Exercise) {
+        let mut slow = self.slow.subscribe();
+        if slow.wait_for(|slow| slow.contains(&exercise)).await.is_err() {
+            return std::future::pending().await;
+        }
+        timeout_on_busy_host(SLOW_LIMIT, std::future::pending::<()>()).await;
+    }
+
     /// Waits for the light checks. While they run, the processors are too busy to measure times.
     async fn wait_for_light_checks(&self) {
         for id in &self.light_ones {
@@ -327,11 +350,11 @@ impl Shared {
         let mut ctx = match TestContext::start(settings).await {
             Ok(ctx) => ctx,
             Err((CheckError::Failed(failure), output)) => {
-                let report = Report {
-                    printed: last_lines(&output),
-                    panic: output.panic(),
-                    ..bare(check, *failure)
-                };
+                let mut report = bare(check, *failure);
+                report.printed = last_lines(&output);
+                report.panic = output.panic();
+                report.warnings = by_weight(&program.warnings);
+                report.next = question(check, &report);
                 return Ok(Outcome::Failed(Box::new(report)));
             }
             Err((CheckError::Inconclusive(reason) | CheckError::HostBusy(reason), _)) => {
@@ -339,7 +362,10 @@ impl Shared {
             }
         };
         let began = Instant::now();
-        let run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)).await;
+        let run = tokio::select! {
+            run = timeout_on_busy_host(CHECK_LIMIT, run_check(check, &mut ctx)) => run,
+            () = self.too_slow(check.exercise) => None,
+        };
         if check.uses_heartbeats {
             *lateness = Some(ctx.lateness(began));
         }
@@ -353,17 +379,22 @@ impl Shared {
             })
         });
         Ok(match run {
-            None => Outcome::Inconclusive(format!(
-                "the check did not end within {} s",
-                CHECK_LIMIT.as_secs()
-            )),
+            None => {
+                self.slow.send_modify(|slow| {
+                    slow.insert(check.exercise);
+                });
+                Outcome::Inconclusive(too_slow(&ctx, began))
+            }
             Some(Err(CheckError::HostBusy(reason))) => return Err(reason),
             // On a busy machine the checker itself may send a pong late or read a ping late.
             Some(Err(error)) => {
                 match (ctx.too_busy(began, &error).filter(|_| check.uses_heartbeats), error) {
                     (Some(busy), _) => return Err(busy),
                     (None, CheckError::Failed(failure)) => {
-                        Outcome::Failed(Box::new(self.report(check, &ctx, *failure).await))
+                        let mut report = self.report(check, &ctx, *failure).await;
+                        report.warnings = by_weight(&program.warnings);
+                        report.next = question(check, &report);
+                        Outcome::Failed(Box::new(report))
                     }
                     (None, CheckError::Inconclusive(reason) | CheckError::HostBusy(reason)) => {
                         Outcome::Inconclusive(reason)
@@ -387,6 +418,10 @@ impl Shared {
         if output.main_panicked() {
             timeout_on_busy_host(Duration::from_secs(2), ctx.server.exit_status()).await;
         }
+        let observations = match ctx.recorder.events() {
+            own if output.panic().is_empty() => evidence::observe(ctx, &failure, &own).await,
+            _ => Vec::new(),
+        };
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| ctx.recorder.events());
         let failure = match output.todo() {
             Some(todo) if check.requires.is_empty() && failure.fundamental => {
@@ -397,7 +432,11 @@ impl Shared {
         let failure = match ctx.server.ended() {
             // The end of the process explains what the client observed.
             Some(status) if failure.kind != FailureKind::NotStarted => {
-                let summary = format!("the server's process ended ({status}): {}", failure.summary);
+                let mut failure = failure;
+                if !failure.summary.is_empty() {
+                    failure.when.push(failure.summary.clone().into());
+                }
+                let summary = format!("The server's process ended ({status}).");
                 let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
                     status: status.to_string(),
                     noticed: Box::new(noticed),
@@ -406,11 +445,13 @@ impl Shared {
             }
             _ => failure,
         };
+        let asked = evidence::asked(&failure);
         Report {
-            transcript: transcript::lines(&events, &failure.clients, failure.mark),
+            transcript: transcript::lines(&events, &failure.clients, failure.mark, asked),
             printed: last_lines(output),
             panic: output.panic(),
             ended: ctx.server.ended().map(|status| status.to_string()),
+            observations,
             ..bare(check, failure)
         }
     }
@@ -421,10 +462,9 @@ impl Shared {
         Failure {
             kind: FailureKind::NotStarted,
             cause: None,
-            summary: format!("{}: not started", check.exercise),
+            summary: format!("Exercise {} is not started yet.", check.exercise),
             expected: "a server that answers its first client".to_string(),
             got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
-            literal: false,
             hint: Some(format!(
                 "Read {}, then open {place} and begin with TODO 1.",
                 check.exercise.lesson()
@@ -439,22 +479,88 @@ async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
     if let Some(gate) = check.gate {
         let gated = gate(ctx).await;
         gated.map_err(|error| error.map_failure(|failure| failure.fundamental = true))?;
-        ctx.gate_passed();
+        ctx.pass_gate();
     }
     (check.details)(ctx).await
 }
 
+/// Selects the question of a first report.
+fn question(check: &Check, report: &Report) -> String {
+    let does_not_run = matches!(
+        report.failure.kind,
+        FailureKind::NotStarted | FailureKind::DoesNotCompile | FailureKind::DoesNotStart
+    );
+    if does_not_run {
+        let of_cause = report.failure.cause.as_ref().and_then(hint);
+        return report.failure.hint.as_deref().or(of_cause).unwrap_or_default().to_string();
+    }
+    if !report.panic.is_empty() {
+        return "The panic names a file and a line. Which value made that line fail, and when does \
+                it get such a value?"
+            .to_string();
+    }
+    if report.observations.contains(&Observation::Spinning) {
+        return "Which loop of your program goes on without waiting for anything?".to_string();
+    }
+    let sees = |observation| report.observations.contains(&observation);
+    let unused = report.warnings.iter().any(|warning| warning.lint == UNUSED_MUST_USE);
+    let question = match report.failure.kind {
+        FailureKind::Silence if unused => {
+            "rustc warns about a value that is not used. What does it say about that line?"
+        }
+        FailureKind::Silence if sees(Observation::LoggedOnly) => {
+            "What happens to the reply between the line that logs the message and the wire?"
+        }
+        FailureKind::Silence if sees(Observation::NotLogged) => {
+            "What was your server waiting for when this message arrived?"
+        }
+        FailureKind::WrongMessage if report.words.literal => {
+            "What is missing, added or changed in the text that came, and where does that happen?"
+        }
+        FailureKind::EndedEarly => {
+            "Your server ended this connection. Which line leaves the loop, or is there no loop?"
+        }
+        _ => return check.hints().into_iter().next().unwrap_or_default(),
+    };
+    question.to_string()
+}
+
+/// Sorts warnings: a future that nothing awaits explains a silent server.
+fn by_weight(warnings: &[Warning]) -> Vec<Warning> {
+    let mut sorted = warnings.to_vec();
+    sorted.sort_by_key(|warning| warning.lint != UNUSED_MUST_USE);
+    sorted
+}
+
 fn bare(check: &Check, failure: Failure) -> Report {
-    let hint = failure.hint.clone().unwrap_or_else(|| check.hint.to_string());
-    Report {
+    let mut report = Report {
         words: words(&failure),
         failure,
         transcript: Vec::new(),
         printed: Vec::new(),
         panic: Vec::new(),
         ended: None,
-        hint,
-    }
+        observations: Vec::new(),
+        warnings: Vec::new(),
+        next: String::new(),
+    };
+    report.next = question(check, &report);
+    report
+}
+
+/// Describes why a check reached its limit: what it had seen last.
+fn too_slow(ctx: &TestContext, began: Instant) -> String {
+    let events = ctx.recorder.events();
+    let last = transcript::lines(&events, &[], None, None).pop();
+    let last = last.map_or_else(
+        || "no client had connected".to_string(),
+        |line| {
+            let to = if line.direction == "to-server" { "from client" } else { "to client" };
+            format!("the last event was {} {} {to} {}", line.kind, line.text, line.client)
+        },
+    );
+    let seconds = began.elapsed().as_secs();
+    format!("the server was too slow: the check was not over after {seconds} s; {last}")
 }
 
 fn last_lines(output: &Output) -> Vec<String> {

@@ -5,9 +5,11 @@
 //! crate [`checks`], and what they talk through is in [`harness`].
 
 pub mod cli;
+pub mod evidence;
 pub mod foreign;
 pub mod grade;
 pub mod interrupt;
+pub mod journal;
 pub mod known_mistakes;
 pub mod museum;
 pub mod place;

@@ -1,6 +1,6 @@
 //! The museum: servers with one known fault each, and whether the checks find it.
 //!
-//! The crate `selftest` contains the servers and names the checks that each violates. This module
+//! The crate `faults` contains the servers and names the checks that each violates. This module
 //! grades them and compares the verdicts.
 
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ use harness::server::Program;
 use harness::server::build::{CargoError, CompileError, build, workspace};
 
 /// The package of the program that contains all servers of the museum.
-const PACKAGE: &str = "selftest";
+const PACKAGE: &str = "faults";
 /// The least number of faults that each check must catch.
 const CATCHES: usize = 2;
 
-/// The output of `selftest --list`.
+/// The output of `faults --list`.
 #[derive(Debug, Deserialize)]
 pub struct Catalogue {
     /// Servers with one fault each.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
-use harness::server::build::{CargoError, CompileError, build, workspace};
+use harness::server::build::{CargoError, CompileError, build_with_warnings, workspace};
 use harness::uptime_cache::UptimeCache;
 use harness::verdict::{Failure, FailureKind};
 
 /// The programs to grade, and the checks to run.
+#[derive(Clone)]
 pub struct Plan {
     /// The checks to run, with their prerequisites.
     pub checks: Vec<&'static Check>,
@@ -103,13 +104,19 @@ pub async fn build_plan(
 ) -> Result<Plan, CargoError> {
     let exercises: BTreeSet<Exercise> = checks.iter().map(|check| check.exercise).collect();
     let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package(target)).collect();
-    let mut built = build(&packages).await?;
+    let (mut built, mut warnings) = build_with_warnings(&packages).await?;
     let program = |exercise: Exercise| {
         let outcome = built
             .remove(exercise.package(target))
             .unwrap_or_else(|| Err(CompileError("cargo said nothing about it".to_string())));
+        let warnings = warnings.remove(exercise.package(target)).unwrap_or_default();
         outcome
-            .map(|path| Program::new(vec![path.to_string_lossy().into_owned()], workspace()))
+            .map(|path| {
+                let argv = vec![path.to_string_lossy().into_owned()];
+                let mut program = Program::new(argv, workspace());
+                program.warnings = warnings;
+                program
+            })
             .map_err(|error| Box::new(does_not_compile(exercise, target, &error)))
     };
     let programs = exercises.iter().copied().map(program);
@@ -118,10 +125,11 @@ pub async fn build_plan(
 }
 
 fn does_not_compile(exercise: Exercise, target: Target, error: &CompileError) -> Failure {
-    let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
+    let summary = format!("Exercise {exercise} does not compile.");
+    let failure = Failure::new(FailureKind::DoesNotCompile, summary)
         .expected("a program that compiles", error.0.trim_end())
         .hint(format!(
-            "Fix the compiler's errors in {} first. `cargo check -p {}` shows only those.",
+            "Fix the first error in {}. `cargo check -p {}` shows the errors again.",
             exercise.source(target),
             exercise.package(target)
         ));

@@ -1,4 +1,5 @@
-//! State that is kept between calls, under `target/checker/`: the last grades and the hints shown.
+//! State that is kept between calls, under `target/checker/`: the last grades, the hints shown, and
+//! the answers to the quizzes.
 //!
 //! A file that cannot be read counts as empty. `cargo clean` removes everything.
 
@@ -11,6 +12,7 @@ use harness::store::{read, write};
 use serde::{Deserialize, Serialize};
 
 use crate::grade::{Graded, Outcome};
+use crate::journal::{self, Event};
 use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
 
@@ -30,6 +32,11 @@ pub fn grades() -> BTreeMap<String, Remembered> {
 
 /// Stores these verdicts on `day1/`. Earlier verdicts on the same source are kept.
 pub fn remember(graded: &[Graded]) -> io::Result<()> {
+    let ids = |word: &str| -> Vec<String> {
+        let graded = graded.iter().filter(|graded| self::word(&graded.outcome) == word);
+        graded.map(|graded| graded.check.id.to_string()).collect()
+    };
+    journal::note(Event::Graded { passed: ids("passed"), failed: ids("failed") })?;
     let mut grades = grades();
     for exercise in Exercise::ALL {
         let verdicts: Vec<&Graded> =
@@ -67,6 +74,25 @@ pub fn hints_shown() -> BTreeMap<String, usize> {
 /// Stores the number of hints shown for each check.
 pub fn remember_hints_shown(counts: &BTreeMap<String, usize>) -> io::Result<()> {
     write("hints.json", counts)
+}
+
+/// A student's answers to one question of a quiz.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Answered {
+    /// All answers, the last one included.
+    pub tries: Vec<String>,
+    /// True if the last answer is right. Otherwise the question was skipped.
+    pub right: bool,
+}
+
+/// Returns the answers to the quizzes, by the question's id.
+pub fn quiz_answers() -> BTreeMap<String, Answered> {
+    read("quiz.json")
+}
+
+/// Stores the answers to the quizzes.
+pub fn remember_quiz_answers(answers: &BTreeMap<String, Answered>) -> io::Result<()> {
+    write("quiz.json", answers)
 }
 
 fn word(outcome: &Outcome) -> &'static str {

@@ -15,12 +15,13 @@ here = pathlib.Path.cwd()
 workbook = pathlib.Path(os.environ["WORKBOOK_GRADER"])
 with tempfile.TemporaryDirectory() as work:
     out = pathlib.Path(work) / "out"
-    command = ["cargo", "checker", "class", here, "--out", out, "--jobs", "1"]
+    command = ["cargo", "checker", "class", here, "--out", out, "--jobs", "1", "--sandbox", "require"]
     command += ["--format", "classroom50", "--format", "github-summary", "--format", "github-annotations"]
     code = subprocess.run(command, cwd=workbook).returncode
-    results = list(out.glob("*/classroom50.json"))
-    if code not in (0, 3) or not results:
-        print("::error::the grader wrote no result", file=sys.stderr)
+    results = list(out.glob("submissions/*/classroom50.json"))
+    # 3: something could not be judged. Classroom 50 knows passed and failed only, so that no result is better.
+    if code != 0 or not results:
+        print(f"::error::the grader wrote no result (exit code {code})", file=sys.stderr)
         sys.exit(1)
     shutil.copy(results[0], here / "result.json")
     print((results[0].parent / "github-annotations.txt").read_text(), end="")

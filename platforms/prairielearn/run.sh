@@ -7,10 +7,13 @@ here="${GRADE:-/grade}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$here/results"
-echo '{"gradable": false, "format_errors": ["The grader itself failed; submit again, or tell your instructor."]}' \
-    >"$here/results/results.json"
+# Not gradable: it costs no attempt and no points.
+cat >"$here/results/results.json" <<'EOF'
+{"gradable": false, "format_errors": ["The submission was not graded; submit again, or tell your instructor."]}
+EOF
 cd "$(dirname "$0")/../.."
 code=0
-cargo checker class "$here/student" --out "$work/out" --jobs 1 --format prairielearn || code=$?
-[ "$code" = 0 ] || [ "$code" = 3 ] || exit "$code"
-cp "$work/out/student/prairielearn.json" "$here/results/results.json"
+cargo checker class "$here/student" --out "$work/out" --jobs 1 --sandbox require --format prairielearn || code=$?
+result="$work/out/submissions/student/prairielearn.json"
+[ -f "$result" ] || exit "$((code == 0 ? 1 : code))"
+cp "$result" "$here/results/results.json"

@@ -6,19 +6,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use harness::verdict::{CheckError, CheckResult};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONNECTION};
-use hyper::{Method, Request, Response};
-use hyper_util::client::legacy::{Client, ResponseFuture, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use reqwest::header::{CONNECTION, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response};
 
 use crate::Batch;
 
 /// A client of the baseline: publishes, polls, or reads the event stream.
 #[derive(Clone)]
 pub struct Http {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client,
     base: String,
     reconnect: bool,
 }
@@ -27,61 +23,30 @@ impl Http {
     /// Makes a client of the baseline at `address` (`host:port`). With `reconnect` it opens a new
     /// connection for each request; otherwise it keeps connections alive.
     pub fn new(address: impl Display, reconnect: bool) -> Self {
-        let mut connector = HttpConnector::new();
-        // Nagle's algorithm would delay small requests. The server and push disable it, too.
-        connector.set_nodelay(true);
-        let mut builder = Client::builder(TokioExecutor::new());
+        let mut builder = Client::builder().no_proxy();
         if reconnect {
-            builder.pool_max_idle_per_host(0);
+            let close = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
+            builder = builder.pool_max_idle_per_host(0).default_headers(close);
         }
-        Http { client: builder.build(connector), base: format!("http://{address}"), reconnect }
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: String,
-    ) -> CheckResult<Response<Incoming>> {
-        // curl and browsers send this header, too. Requests must not be cheaper here than in
-        // practice.
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(ACCEPT, "*/*");
-        if self.reconnect {
-            request = request.header(CONNECTION, "close");
-        }
-        let response =
-            self.request(request.body(Full::from(body)).map_err(error)?).await.map_err(error)?;
-        if response.status().is_success() {
-            Ok(response)
-        } else {
-            Err(inconclusive(response.status()))
-        }
-    }
-
-    /// Sends a request. This is no `async fn`, so that hyper's futures are compiled in this crate.
-    /// The future of an `async fn` is compiled in the crate that awaits it, at each rebuild.
-    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        self.client.request(request)
+        let client =
+            builder.build().expect("a client without TLS needs nothing that can be missing");
+        Http { client, base: format!("http://{address}"), reconnect }
     }
 
     /// Publishes a message.
     pub async fn publish(&self, text: &str) -> CheckResult {
-        self.send(Method::POST, "/messages", text.to_string()).await.map(drop)
+        let request = self.client.post(format!("{}/messages", self.base));
+        send(request.body(text.to_string())).await.map(drop)
     }
 
     /// Polls once for the messages after the first `since`. With `wait` it is a long poll.
     pub async fn poll(&self, since: usize, wait: Option<Duration>) -> CheckResult<Batch> {
-        let mut path = format!("/messages?since={since}");
+        let mut url = format!("{}/messages?since={since}", self.base);
         if let Some(wait) = wait {
             // Always five digits: the request's size must not depend on the time.
-            path = format!("{path}&wait={:05}", wait.as_millis());
+            url = format!("{url}&wait={:05}", wait.as_millis());
         }
-        let response = self.send(Method::GET, &path, String::new()).await?;
-        let body = response.into_body().collect().await.map_err(error)?;
-        serde_json::from_slice(&body.to_bytes()).map_err(error)
+        send(self.client.get(url)).await?.json().await.map_err(inconclusive)
     }
 
     /// Opens this many connections in advance, unless each request opens its own. A frequent poller
@@ -99,19 +64,24 @@ impl Http {
         let query = keep_alive
             .map(|every| format!("?keep_alive={}", every.as_millis()))
             .unwrap_or_default();
-        let response = self.send(Method::GET, &format!("/events{query}"), String::new()).await?;
-        Ok(Events { body: response.into_body(), buffer: Vec::new(), arrived: Instant::now() })
+        let response = send(self.client.get(format!("{}/events{query}", self.base))).await?;
+        Ok(Events { response, buffer: Vec::new(), arrived: Instant::now() })
     }
 
     /// Deletes all messages.
     pub async fn clear(&self) -> CheckResult {
-        self.send(Method::DELETE, "/messages", String::new()).await.map(drop)
+        send(self.client.delete(format!("{}/messages", self.base))).await.map(drop)
     }
+}
+
+/// Sends a request. Fails if the response has the status of an error.
+async fn send(request: RequestBuilder) -> CheckResult<Response> {
+    request.send().await.and_then(Response::error_for_status).map_err(inconclusive)
 }
 
 /// A stream of server-sent events.
 pub struct Events {
-    body: Incoming,
+    response: Response,
     buffer: Vec<u8>,
     arrived: Instant,
 }
@@ -133,8 +103,8 @@ impl Events {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 return Ok((parse(&String::from_utf8_lossy(&block)), self.arrived));
             }
-            match self.body.frame().await.transpose().map_err(error)? {
-                Some(frame) => self.buffer.extend(frame.into_data().unwrap_or_default()),
+            match self.response.chunk().await.map_err(inconclusive)? {
+                Some(bytes) => self.buffer.extend(bytes),
                 None => {
                     return Err(CheckError::Inconclusive(
                         "the HTTP baseline ended its stream of events".to_string(),
@@ -156,16 +126,12 @@ fn parse(block: &str) -> StreamEvent {
     if data.is_empty() { StreamEvent::Comment } else { StreamEvent::Message(data.join("\n")) }
 }
 
-fn error(error: impl Error) -> CheckError {
-    let mut words = error.to_string();
+fn inconclusive(error: reqwest::Error) -> CheckError {
+    let mut reason = format!("the HTTP baseline fails: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        words = format!("{words}: {cause}");
+        reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    inconclusive(words)
-}
-
-fn inconclusive(words: impl Display) -> CheckError {
-    CheckError::Inconclusive(format!("the HTTP baseline fails: {words}"))
+    CheckError::Inconclusive(reason)
 }

@@ -3,7 +3,7 @@
 //! `cargo checker polling` serves it alone; the race runs it beside the student's server.
 
 pub mod client;
-pub mod http;
+pub mod origin;
 pub mod server;
 pub mod transports;
 

@@ -8,56 +8,67 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::error::Error;
 use std::io;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{Stream, StreamExt, unfold};
+use futures_util::stream::{Stream, unfold};
 use harness::sync::lock;
-use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Body, Bytes, Frame};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
-use hyper::{Method, StatusCode};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::http::{self, Request, Response, header, parameter, response, text_response};
-use crate::{Batch, EVENTS_KEEP_ALIVE};
+use crate::{Batch, EVENTS_KEEP_ALIVE, origin};
 
 /// How many messages are kept. A poll for older ones returns the kept ones.
 const REMEMBERED: usize = 10_000;
+/// How many bytes of messages are kept.
+const REMEMBERED_BYTES: usize = 64 << 20;
 /// The longest message, in bytes.
 const LONGEST: usize = 1 << 21;
 /// The longest a long poll may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Serves the chat on this listener until the future is dropped.
+/// Serves the chat on this listener until the future is dropped. Open connections stay.
 pub fn serve(listener: TcpListener) -> BoxFuture<'static, io::Result<()>> {
-    let room = Arc::new(Room::default());
+    let router = Router::new()
+        .route("/messages", get(poll).post(publish).delete(clear))
+        .route("/events", get(events))
+        .fallback((StatusCode::NOT_FOUND, "there are /messages and /events\n"))
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .layer(middleware::from_fn(check_origin))
+        .with_state(Arc::default());
+    // Nagle's algorithm would delay small responses. Push disables it, too.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     // Boxed, so that it is compiled in this crate and not where it is awaited.
-    Box::pin(http::serve(listener, move |request| answer(room.clone(), request)))
+    Box::pin(async { axum::serve(listener, router).await })
 }
 
-async fn answer(room: Arc<Room>, request: Request) -> Response {
-    let answered = match (request.uri().path(), request.method()) {
-        ("/messages", &Method::GET | &Method::HEAD) => messages(&room, &request).await,
-        ("/messages", &Method::POST) => publish(&room, request).await,
-        ("/messages", &Method::DELETE) => {
-            room.change(|messages| *messages = Messages::default());
-            Ok(response(StatusCode::NO_CONTENT, [], ""))
-        }
-        ("/messages", _) => {
-            Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD, POST, DELETE")], ""))
-        }
-        ("/events", &Method::GET | &Method::HEAD) => events(room, &request),
-        ("/events", _) => Ok(response(StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "")),
-        (path, _) => Err(Refusal::UnknownPath(path.to_string())),
-    };
-    answered.unwrap_or_else(|refusal| text_response(refusal.status(), &refusal.to_string()))
+/// Refuses requests that a foreign page sends.
+async fn check_origin(
+    request: Request,
+    next: Next,
+) -> Result<Response, (StatusCode, &'static str)> {
+    if !is_allowed(request.headers()) {
+        return Err((StatusCode::FORBIDDEN, "a page of another origin is not served\n"));
+    }
+    Ok(next.run(request).await)
+}
+
+fn is_allowed(headers: &HeaderMap) -> bool {
+    let header = |name| Some(headers.get(name)?.to_str().unwrap_or_default());
+    origin::is_allowed(header(HOST).unwrap_or_default(), header(ORIGIN))
 }
 
 /// All messages, and a watch channel that announces new ones.
@@ -70,7 +81,19 @@ struct Room {
 #[derive(Default)]
 struct Messages {
     messages: VecDeque<String>,
+    bytes: usize,
     forgotten: usize,
+}
+
+impl Messages {
+    fn push(&mut self, message: String) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+        while self.messages.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+            self.bytes -= self.messages.pop_front().map_or(0, |message| message.len());
+            self.forgotten += 1;
+        }
+    }
 }
 
 impl Room {
@@ -97,112 +120,66 @@ impl Room {
     }
 }
 
-/// The reason why a request is refused.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("there is no {0} here; there are /messages and /events")]
-    UnknownPath(String),
-    #[error("{name} is `{text}`; wanted: a whole number")]
-    NotANumber { name: &'static str, text: String },
-    #[error("a message has at most {LONGEST} bytes")]
-    TooLong,
-    #[error("the message did not come whole: {0}")]
-    Incomplete(Box<dyn Error + Send + Sync>),
-    #[error("a message is text in UTF-8")]
-    NotText,
+/// The query of a poll. With `wait`, in milliseconds, it is a long poll.
+#[derive(Deserialize)]
+struct Poll {
+    #[serde(default)]
+    since: usize,
+    wait: Option<u64>,
 }
 
-impl Refusal {
-    fn status(&self) -> StatusCode {
-        match self {
-            Refusal::UnknownPath(_) => StatusCode::NOT_FOUND,
-            Refusal::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::NotANumber { .. } | Refusal::Incomplete(_) | Refusal::NotText => {
-                StatusCode::BAD_REQUEST
-            }
-        }
-    }
-}
-
-/// Parses a whole number from the request's query, if it has this parameter.
-fn number<N: FromStr>(request: &Request, name: &'static str) -> Result<Option<N>, Refusal> {
-    let Some(text) = parameter(request, name) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| Refusal::NotANumber { name, text })
-}
-
-async fn messages(room: &Room, request: &Request) -> Result<Response, Refusal> {
-    let since = number(request, "since")?.unwrap_or(0);
-    if let Some(wait) = number(request, "wait")? {
+async fn poll(State(room): State<Arc<Room>>, Query(query): Query<Poll>) -> Json<Batch> {
+    if let Some(wait) = query.wait {
+        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
         let mut next = room.next.subscribe();
-        let _ = timeout(
-            Duration::from_millis(wait).min(LONGEST_WAIT),
-            next.wait_for(|next| *next > since),
-        )
-        .await;
+        let _ = timeout(wait, next.wait_for(|next| *next > query.since)).await;
     }
-    let body = serde_json::to_vec(&room.since(since)).expect("a batch can be written as JSON");
-    Ok(response(StatusCode::OK, [(CONTENT_TYPE, "application/json")], body))
+    Json(room.since(query.since))
 }
 
-async fn publish(room: &Room, request: Request) -> Result<Response, Refusal> {
-    // A body with an announced length over the limit is refused unread.
-    if request.body().size_hint().lower() > LONGEST as u64 {
-        return Err(Refusal::TooLong);
-    }
-    let body = Limited::new(request.into_body(), LONGEST).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() { Refusal::TooLong } else { Refusal::Incomplete(error) }
-    })?;
-    let text = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::NotText)?;
-    room.change(|messages| {
-        messages.messages.push_back(text);
-        if messages.messages.len() > REMEMBERED {
-            messages.messages.pop_front();
-            messages.forgotten += 1;
-        }
-    });
-    Ok(response(StatusCode::NO_CONTENT, [], ""))
+async fn publish(State(room): State<Arc<Room>>, text: String) -> StatusCode {
+    room.change(|messages| messages.push(text));
+    StatusCode::NO_CONTENT
+}
+
+async fn clear(State(room): State<Arc<Room>>) -> StatusCode {
+    room.change(|messages| *messages = Messages::default());
+    StatusCode::NO_CONTENT
+}
+
+/// The query of an event stream: the interval of its comments in milliseconds.
+#[derive(Deserialize)]
+struct Listen {
+    keep_alive: Option<u64>,
 }
 
 /// Streams events from now on, or from the `Last-Event-ID` of a client that reconnects.
-fn events(room: Arc<Room>, request: &Request) -> Result<Response, Refusal> {
-    let keep_alive = number(request, "keep_alive")?;
-    let every =
-        keep_alive.map_or(EVENTS_KEEP_ALIVE, |millis: u64| Duration::from_millis(millis.max(1)));
-    let last = header(request.headers(), HeaderName::from_static("last-event-id")).parse().ok();
+async fn events(
+    State(room): State<Arc<Room>>,
+    Query(query): Query<Listen>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let interval = query.keep_alive.map(|millis| Duration::from_millis(millis.max(1)));
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let first = last.unwrap_or_else(|| *room.next.borrow());
-    let blocks = blocks(room, first, every).map(|block| Ok::<_, Infallible>(Frame::data(block)));
-    let mut response = response(
-        StatusCode::OK,
-        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")],
-        "",
-    );
-    *response.body_mut() = StreamBody::new(blocks).boxed_unsync();
-    Ok(response)
+    Sse::new(messages_from(room, first))
+        .keep_alive(KeepAlive::new().interval(interval.unwrap_or(EVENTS_KEEP_ALIVE)))
 }
 
-/// Yields the messages from this number on as events, and a comment after each idle period.
-fn blocks(room: Arc<Room>, first: usize, every: Duration) -> impl Stream<Item = Bytes> {
+/// Yields the messages from this number on as events.
+fn messages_from(room: Arc<Room>, first: usize) -> impl Stream<Item = Result<Event, Infallible>> {
     let changed = room.next.subscribe();
-    unfold((room, first, changed), move |(room, number, mut changed)| async move {
+    unfold((room, first, changed), |(room, number, mut changed)| async move {
         loop {
             // Before reading the message: a message that arrives in between counts as a change.
             changed.mark_unchanged();
             if let Some(message) = room.message(number) {
-                return Some((event(number + 1, &message), (room, number + 1, changed)));
+                // axum would end two lines at CRLF.
+                let message = message.replace("\r\n", "\n").replace('\r', "\n");
+                let event = Event::default().id((number + 1).to_string()).data(message);
+                return Some((Ok(event), (room, number + 1, changed)));
             }
-            match timeout(every, changed.changed()).await {
-                Ok(changed) => changed.ok()?,
-                Err(_) => return Some((Bytes::from_static(b":\n\n"), (room, number, changed))),
-            }
+            changed.changed().await.ok()?;
         }
     })
-}
-
-/// Renders one event (WHATWG HTML standard, section 9.2). CR, LF and CRLF each end a `data` line.
-fn event(id: usize, message: &str) -> Bytes {
-    let mut text = format!("id: {id}\n");
-    for line in message.replace("\r\n", "\n").split(['\r', '\n']) {
-        text.extend(["data: ", line, "\n"]);
-    }
-    (text + "\n").into()
 }

@@ -25,6 +25,12 @@ impl Check {
         points.and_then(|points| points.parse().ok()).unwrap_or_default()
     }
 
+    /// The section of a lesson to read: page and anchor.
+    pub fn lesson(&self) -> &'static str {
+        let lesson = self.text.lines().find_map(|line| line.strip_prefix("Lesson: "));
+        lesson.unwrap_or_default()
+    }
+
     /// The hints, from a question to the shape of the code.
     pub fn hints(&self) -> Vec<String> {
         let mut hints: Vec<String> = Vec::new();

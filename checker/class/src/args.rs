@@ -1,12 +1,14 @@
-//! What `cargo checker class` is asked for.
+//! The command line of `cargo checker class`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use thiserror::Error;
 
 use crate::formats::Format;
-use crate::sandbox::Wanted;
+use crate::launch::Wanted;
+use crate::machine;
 
 #[derive(Args)]
 pub(crate) struct ClassArgs {
@@ -16,17 +18,18 @@ pub(crate) struct ClassArgs {
     /// Take everything in this folder as a submission
     #[arg(long, value_name = "DIR")]
     each: Option<PathBuf>,
-    /// How many to grade at a time [default: three a processor]
+    /// How many to grade at a time [default: three a processor, fewer where memory or processes are
+    /// short]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Where to put the results
     #[arg(long, value_name = "DIR", default_value = "class-results")]
     pub(crate) out: PathBuf,
-    /// Go on with the run in --out: what has a result is not graded again
+    /// Continue the run in --out: what has a result is not graded again
     #[arg(long)]
     pub(crate) resume: bool,
-    /// What to shut submissions in
-    #[arg(long, value_enum, default_value_t = Wanted::Auto)]
+    /// The walls around submissions
+    #[arg(long, value_enum, default_value_t = Wanted::Require)]
     pub(crate) sandbox: Wanted,
     /// Points by check, as {"echo::reply": 2}, in place of the workbook's
     #[arg(long, value_name = "FILE")]
@@ -40,26 +43,42 @@ pub(crate) struct ClassArgs {
     /// Seconds of processor time that a compiler may take for one exercise
     #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_cpu: u64,
-    /// What all chance follows from
+    /// Repeat a run: all random choices follow from its seed
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
 
-fn shard(text: &str) -> Result<(usize, usize), String> {
-    let wanted = || "wanted K/N, as 2/5: the second of five parts".to_string();
-    let (part, parts) = text.split_once('/').ok_or_else(wanted)?;
-    let (part, parts) = (part.parse().map_err(|_| wanted())?, parts.parse().map_err(|_| wanted())?);
-    if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(wanted()) }
+#[derive(Debug, Error)]
+pub(crate) enum ArgsError {
+    #[error("--each {}: {error}", path.display())]
+    Each { path: PathBuf, error: std::io::Error },
+    #[error("there is no {}", .0.display())]
+    Missing(PathBuf),
+    #[error("wanted K/N, as 2/5: the second of five parts")]
+    Shard,
 }
 
-fn processors() -> usize {
+fn shard(text: &str) -> Result<(usize, usize), ArgsError> {
+    let (part, parts) = text.split_once('/').ok_or(ArgsError::Shard)?;
+    let number = |text: &str| text.parse::<usize>().map_err(|_| ArgsError::Shard);
+    let (part, parts) = (number(part)?, number(parts)?);
+    if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(ArgsError::Shard) }
+}
+
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// The submissions of a part, by name, and remarks on names that were changed.
+pub(crate) struct Named {
+    pub(crate) paths: BTreeMap<String, PathBuf>,
+    pub(crate) remarks: Vec<String>,
 }
 
 impl ClassArgs {
     /// How many to grade at a time: a grading waits most of the time.
     pub(crate) fn jobs(&self) -> usize {
-        self.jobs.map_or(3 * processors(), usize::from)
+        self.jobs.map_or_else(|| machine::fitting(3 * processors()), usize::from)
     }
 
     /// How many to build at a time: a compiler never waits.
@@ -68,52 +87,56 @@ impl ClassArgs {
     }
 
     /// Where each submission of this part is, by its name.
-    ///
-    /// # Errors
-    /// What is wrong with the names.
-    pub(crate) fn named(&self) -> Result<BTreeMap<String, PathBuf>, String> {
+    pub(crate) fn named(&self) -> Result<Named, ArgsError> {
         let mut paths = self.submissions.clone();
         if let Some(folder) = &self.each {
             let entries = std::fs::read_dir(folder)
-                .map_err(|error| format!("--each {}: {error}", folder.display()))?;
+                .map_err(|error| ArgsError::Each { path: folder.clone(), error })?;
             paths.extend(entries.flatten().map(|entry| entry.path()));
         }
-        let mut named = BTreeMap::new();
+        // The same names for the same submissions, whatever order they come in.
+        paths.sort();
+        let mut all: BTreeMap<String, PathBuf> = BTreeMap::new();
+        let mut remarks = Vec::new();
         for path in paths {
             if !path.exists() {
-                return Err(format!("there is no {}", path.display()));
+                return Err(ArgsError::Missing(path));
             }
-            let name = name(&path)
-                .ok_or_else(|| format!("{} has no name to call its result by", path.display()))?;
-            if let Some(other) = named.insert(name.clone(), path.clone()) {
-                return Err(format!(
-                    "{} and {} are both called `{name}`: rename one",
-                    other.display(),
-                    path.display()
-                ));
+            let wanted = name(&path);
+            let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+            let mut names = std::iter::once(wanted.clone()).chain(numbered);
+            let free = names.find(|name| !taken(&all, name)).unwrap_or_default();
+            if free != wanted {
+                remarks.push(format!("{} is called `{free}`: the name is taken", path.display()));
             }
+            all.insert(free, path);
         }
-        // By place in the order of names: the same for everybody who is given the same submissions.
         let (part, parts) = self.shard.unwrap_or((1, 1));
-        Ok(named
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| index % parts == part - 1)
-            .map(|(_, named)| named)
-            .collect())
+        let ours = all.into_iter().enumerate().filter(|(index, _)| index % parts == part - 1);
+        let remarks = remarks.iter().map(|remark| crate::text::line(remark, 500)).collect();
+        Ok(Named { paths: ours.map(|(_, named)| named).collect(), remarks })
     }
 }
 
-/// A submission's name: its folder's or archive's, with nothing in it that a path or a page may stumble over.
-fn name(path: &Path) -> Option<String> {
-    let path = path.canonicalize().ok()?;
-    let name = path.file_name()?.to_string_lossy().into_owned();
+/// Whether a name is in use, on file systems too that do not tell `A` from `a`.
+fn taken(all: &BTreeMap<String, PathBuf>, name: &str) -> bool {
+    all.keys().any(|other| other.to_lowercase() == name.to_lowercase())
+}
+
+/// The name of the folder or archive, with only those characters that are safe in a path, a page
+/// and a terminal.
+fn name(path: &Path) -> String {
+    /// Room for what is put before and behind a name in that of a file.
+    const CHARACTERS: usize = 60;
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let lower = name.to_lowercase();
     let ending = [".tar.gz", ".tgz", ".zip"]
         .into_iter()
         .find(|ending| lower.ends_with(ending) && path.is_file());
-    let stem = &name[..name.len() - ending.map_or(0, str::len)];
+    let stem = name.get(..name.len() - ending.map_or(0, str::len)).unwrap_or(&name);
     let safe = |c: char| if c.is_alphanumeric() || "-_.@+ ".contains(c) { c } else { '_' };
-    let name: String = stem.chars().map(safe).collect();
-    (!name.trim_matches(['.', ' ']).is_empty()).then_some(name)
+    let name: String = stem.chars().map(safe).take(CHARACTERS).collect();
+    let name = name.trim_matches(['.', ' ']).to_string();
+    if name.is_empty() { "unnamed".to_string() } else { name }
 }

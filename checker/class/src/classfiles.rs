@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::files::whole;
 use crate::model::{Status, Submission};
 use crate::overview::{Alike, Overview};
 use crate::page;
 
-/// What a run leaves in its folder to be resumed by.
+/// What a run leaves in its folder, so that it can be resumed.
 #[derive(Serialize, Deserialize)]
 struct Run {
     seed: u64,
@@ -24,37 +25,46 @@ pub(crate) struct Class {
     pub(crate) results: Vec<Submission>,
 }
 
-/// Opens the folder for results, and says with which seed to grade.
-///
-/// # Errors
-/// When it holds an earlier run that is not to be resumed.
-pub(crate) fn open(out: &Path, resume: bool, seed: Option<u64>) -> Result<u64, String> {
-    let name = out.display();
-    let file = out.join("run.json");
-    if let Ok(text) = std::fs::read(&file) {
-        let run: Run = serde_json::from_slice(&text)
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-        if !resume {
-            return Err(format!(
-                "--out {name} holds results already: add --resume, or name another folder"
-            ));
-        }
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    #[error("--out {} holds results already: add --resume, or name another folder", .0.display())]
+    Used(PathBuf),
+    #[error("--seed {seed}: the run in {} began with {earlier}", out.display())]
+    OtherSeed { out: PathBuf, seed: u64, earlier: u64 },
+    #[error("{}: {error}", path.display())]
+    NoRun { path: PathBuf, error: serde_json::Error },
+    #[error("--out {}: {error}", out.display())]
+    Io { out: PathBuf, error: io::Error },
+}
+
+/// Opens the folder for results, and returns the seed to grade with.
+pub(crate) fn open(out: &Path, resume: bool, seed: Option<u64>) -> Result<u64, OpenError> {
+    let path = out.join("run.json");
+    let out = out.to_path_buf();
+    if let Ok(text) = std::fs::read(&path) {
+        let run: Run = match serde_json::from_slice(&text) {
+            Ok(run) => run,
+            Err(error) => return Err(OpenError::NoRun { path, error }),
+        };
         return match seed {
+            _ if !resume => Err(OpenError::Used(out)),
             Some(seed) if seed != run.seed => {
-                Err(format!("--seed {seed}: the run in {name} began with {}", run.seed))
+                Err(OpenError::OtherSeed { out, seed, earlier: run.seed })
             }
             _ => Ok(run.seed),
         };
     }
     let seed = seed.unwrap_or_else(checker::cli::fresh_seed);
-    let text = serde_json::to_string(&Run { seed }).map_err(|error| error.to_string())?;
-    std::fs::create_dir_all(out)
-        .and_then(|()| whole(&file, text + "\n"))
-        .map_err(|error| format!("--out {name}: {error}"))?;
+    let text = serde_json::to_string(&Run { seed }).map_err(io::Error::other);
+    text.and_then(|text| {
+        std::fs::create_dir_all(&out)?;
+        whole(&path, text + "\n")
+    })
+    .map_err(|error| OpenError::Io { out, error })?;
     Ok(seed)
 }
 
-/// Writes them.
+/// Writes the files of the class.
 pub(crate) fn write(out: &Path, results: &[Submission], alike: Vec<Alike>) -> io::Result<Overview> {
     let overview = Overview::of(results, alike);
     whole(&out.join("results.csv"), csv(results)?)?;
@@ -65,7 +75,7 @@ pub(crate) fn write(out: &Path, results: &[Submission], alike: Vec<Alike>) -> io
     Ok(class.overview)
 }
 
-/// A line a submission: its points, and each check's.
+/// A table with a line for each submission: its points, and the verdict on each check.
 pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     let ids: Vec<&str> = checks::all().iter().map(|check| check.id).collect();
@@ -103,7 +113,7 @@ pub(crate) fn csv(results: &[Submission]) -> io::Result<Vec<u8>> {
     table.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// A name that no spreadsheet takes for a formula.
+/// The name, quoted where a spreadsheet would take it for a formula.
 pub(crate) fn calm(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{name}")
@@ -112,7 +122,7 @@ pub(crate) fn calm(name: &str) -> String {
     }
 }
 
-/// What to print at the end.
+/// The text to print at the end.
 pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -> String {
     let mut lines = vec![format!(
         "{} submissions: {} graded, {} unreadable, {} broken; {} of {} points on average.",
@@ -136,10 +146,8 @@ pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -
     lines.join("\n")
 }
 
-/// 0 when there is a verdict on everything, 3 when something could not be judged: what students got wrong is no failure
-/// of the class.
+/// 0 if there is a verdict on everything, 3 if something could not be judged. A mistake of a
+/// student is no failure of the class.
 pub(crate) fn exit_code(results: &[Submission]) -> u8 {
-    let unjudged =
-        |result: &Submission| result.status == Status::Broken || result.totals.unknown > 0;
-    if results.iter().any(unjudged) { 3 } else { 0 }
+    if results.iter().any(Submission::is_open) { 3 } else { 0 }
 }

@@ -1,12 +1,18 @@
-//! Files that are whole or not there at all.
+//! The files of a submission, each of them whole or not there at all.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::Submission;
 
-/// Writes a file in one step: whoever reads it sees the old one or the new one.
+/// Where the files of one submission are. No name of a submission can be that of a file of the
+/// class.
+pub(crate) fn folder(out: &Path, name: &str) -> PathBuf {
+    out.join("submissions").join(name)
+}
+
+/// Replaces a file in one step.
 pub(crate) fn whole(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".part");
@@ -15,16 +21,17 @@ pub(crate) fn whole(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     fs::rename(part, path)
 }
 
-/// Writes all files of one submission; `result.json` comes last, and says that the rest is there.
-pub(crate) fn write(folder: &Path, result: &Submission, report: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+/// Writes all files of one submission. `result.json` comes last, and says that the rest is there.
+pub(crate) fn write(out: &Path, result: &Submission, report: &str) -> io::Result<()> {
+    let folder = folder(out, &result.name);
+    fs::create_dir_all(&folder)?;
     whole(&folder.join("report.txt"), report)?;
     whole(&folder.join("report.html"), crate::page::submission(result, report))?;
     let json = serde_json::to_string_pretty(result).map_err(io::Error::other)?;
     whole(&folder.join("result.json"), json + "\n")
 }
 
-/// The result in this folder, if there is a whole one.
-pub(crate) fn read(folder: &Path) -> Option<Submission> {
-    serde_json::from_slice(&fs::read(folder.join("result.json")).ok()?).ok()
+/// The result of this submission, if there is a whole one.
+pub(crate) fn read(out: &Path, name: &str) -> Option<Submission> {
+    serde_json::from_slice(&fs::read(folder(out, name).join("result.json")).ok()?).ok()
 }

@@ -1,30 +1,38 @@
 //! `cargo checker class`: grades many submissions, and writes what platforms want.
 
-mod alike;
 mod args;
 mod class;
 mod classfiles;
-mod collect;
-mod confine;
+mod compile;
 mod convert;
-mod entry;
 mod files;
 mod formats;
+mod grading;
+mod intake;
+mod launch;
+mod libraries;
+mod machine;
 mod merge;
 mod model;
 mod overview;
 mod page;
 mod progress;
 mod sample;
-mod sandbox;
+mod text;
+mod watchdog;
 mod worker;
-mod workshop;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use checker::interrupt::{INTERRUPTED, interrupted};
 use clap::{Parser, Subcommand};
+
+/// Exit code of a command line that makes no sense.
+const USAGE: u8 = 2;
+/// Exit code of a class that could not be graded.
+const NOT_GRADED: u8 = 3;
 
 #[derive(Parser)]
 #[command(
@@ -42,7 +50,8 @@ struct Cli {
 enum Command {
     /// Grade submissions
     ///
-    /// Exit codes: 0 there is a verdict on everything, 2 the command line makes no sense, 3 something could not be judged.
+    /// Exit codes: 0 there is a verdict on everything, 2 the command line makes no sense, 3
+    /// something could not be judged.
     Class(args::ClassArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
@@ -50,55 +59,53 @@ enum Command {
     Sample(sample::SampleArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
+    /// Read the sources of one submission
+    #[command(hide = true)]
+    Unpack(intake::UnpackArgs),
     /// Grade the programs of one submission
     #[command(hide = true)]
     Worker { task: PathBuf },
     /// Run a program under limits
     #[command(hide = true)]
-    Confine(confine::Confine),
+    Confine(launch::confine::Confine),
+    /// Print the ABI of the kernel's Landlock
+    #[command(hide = true)]
+    LandlockAbi,
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Worker { task } => worker::run(&task),
-        Command::Confine(args) => confine::run(args),
-        Command::Class(args) => in_runtime(&args),
-        Command::Merge(args) => match merge::run(&args) {
-            Ok((summary, code)) => {
-                println!("{summary}");
-                ExitCode::from(code)
-            }
-            Err(error) => complain(2, &error),
-        },
-        Command::Sample(args) => match sample::run(&args) {
-            Ok(text) => {
-                println!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => complain(2, &error),
-        },
-        Command::Convert(args) => match convert::run(&args) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => complain(2, &error),
-        },
+    if let Some(code) = libraries::wrapper() {
+        return code;
     }
-}
-
-fn in_runtime(args: &args::ClassArgs) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return complain(3, &format!("this machine does not let the checker work: {error}"));
+    let outcome = match Cli::parse().command {
+        Command::Class(args) => run_class(&args),
+        Command::Merge(args) => merge::run(&args).map_err(usage),
+        Command::Sample(args) => sample::run(&args).map_err(usage),
+        Command::Convert(args) => convert::run(&args).map_err(usage),
+        Command::Unpack(args) => intake::run(&args),
+        Command::Worker { task } => worker::run(&task),
+        Command::Confine(args) => Ok(launch::confine::run(&args)),
+        Command::LandlockAbi => {
+            launch::print_landlock_abi();
+            Ok(ExitCode::SUCCESS)
         }
     };
+    outcome.unwrap_or_else(|error| complain(&error))
+}
+
+fn usage(error: anyhow::Error) -> anyhow::Error {
+    class::Usage::from(error).into()
+}
+
+fn run_class(args: &args::ClassArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
     let code = runtime.block_on(async {
         tokio::select! {
-            code = class::run(args) => code.unwrap_or_else(|(code, message)| complain(code, &message)),
+            code = class::run(args) => code,
             () = interrupted() => {
-                complain(INTERRUPTED, &format!("interrupted; go on with --resume --out {}", args.out.display()))
+                progress::line("");
+                eprintln!("error: interrupted; continue with --resume --out {}", args.out.display());
+                Ok(ExitCode::from(INTERRUPTED))
             }
         }
     });
@@ -106,8 +113,8 @@ fn in_runtime(args: &args::ClassArgs) -> ExitCode {
     code
 }
 
-fn complain(code: u8, message: &str) -> ExitCode {
+fn complain(error: &anyhow::Error) -> ExitCode {
     progress::line("");
-    eprintln!("error: {message}");
-    ExitCode::from(code)
+    eprintln!("error: {}", text::block(&format!("{error:#}"), 4000));
+    ExitCode::from(if error.is::<class::Usage>() { USAGE } else { NOT_GRADED })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::classfiles::{self, Class};
@@ -20,25 +22,23 @@ pub(crate) struct MergeArgs {
     out: PathBuf,
 }
 
-/// Merges, and gives what to print.
-///
-/// # Errors
-/// What is wrong with a part.
-pub(crate) fn run(args: &MergeArgs) -> Result<(String, u8), String> {
+/// Merges the parts and prints a summary.
+pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let mut results: BTreeMap<String, Submission> = BTreeMap::new();
     let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for part in &args.parts {
         let file = part.join("results.json");
-        let text = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let class: Class = serde_json::from_slice(&text)
-            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let class: Class = std::fs::read(&file)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(serde_json::from_slice(&text)?))
+            .with_context(|| file.display().to_string())?;
         for result in class.results {
             let name = result.name.clone();
-            let folder = args.out.join(&name);
-            copy(&part.join(&name), &folder)
-                .map_err(|error| format!("{}: {error}", folder.display()))?;
+            let folder = files::folder(&args.out, &name);
+            copy(&files::folder(part, &name), &folder)
+                .with_context(|| folder.display().to_string())?;
             if results.insert(name.clone(), result).is_some() {
-                return Err(format!("two parts have a result for `{name}`"));
+                bail!("two parts have a result for `{name}`");
             }
         }
         for alike in class.overview.alike {
@@ -51,8 +51,9 @@ pub(crate) fn run(args: &MergeArgs) -> Result<(String, u8), String> {
         Alike { exercise, shape, submissions }
     });
     let overview = classfiles::write(&args.out, &results, alike.collect())
-        .map_err(|error| format!("{}: {error}", args.out.display()))?;
-    Ok((classfiles::summary(&results, &overview, &args.out), classfiles::exit_code(&results)))
+        .with_context(|| args.out.display().to_string())?;
+    println!("{}", classfiles::summary(&results, &overview, &args.out));
+    Ok(ExitCode::from(classfiles::exit_code(&results)))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

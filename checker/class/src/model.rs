@@ -1,23 +1,35 @@
 //! The one result model, from which all files and formats are written.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use thiserror::Error;
 
-/// What became of one submission.
+use crate::text::{block, line};
+
+/// The result of one submission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Submission {
-    /// Its name: that of its folder or archive.
+    /// The name of its folder or archive.
     pub(crate) name: String,
-    /// What tells its sources from all others; empty if there are none.
+    /// A hash of its sources; empty if there are none.
     pub(crate) content: String,
-    /// The submission with the same sources that was graded in its stead.
+    /// The submission with the same sources that was graded instead.
     pub(crate) same_as: Option<String>,
     pub(crate) status: Status,
     /// Why it was not graded.
     pub(crate) reason: Option<String>,
-    /// Under what it ran.
+    /// The sandbox that it ran in.
     pub(crate) sandbox: String,
-    /// What all chance followed from.
+    /// The ABI of Landlock, where the sandbox has it.
+    #[serde(default)]
+    pub(crate) landlock_abi: Option<i32>,
+    /// What limits the memory of all processes together: `cgroup` or `watchdog`.
+    #[serde(default)]
+    pub(crate) memory_limit: String,
+    /// The seed of all random choices.
     pub(crate) seed: u64,
     pub(crate) points: u32,
     pub(crate) max_points: u32,
@@ -27,6 +39,9 @@ pub(crate) struct Submission {
     pub(crate) missing: Vec<String>,
     /// What was not taken from the submission.
     pub(crate) left_out: Vec<String>,
+    /// What a person should know besides the verdicts.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
     /// How long it took to build and to grade it, in milliseconds.
     pub(crate) millis: u64,
 }
@@ -38,7 +53,7 @@ pub(crate) enum Status {
     Graded,
     /// There is nothing to grade in it.
     Unreadable,
-    /// The grader itself did not finish; to be looked at by a person.
+    /// A process of the grader did not finish. A person has to look at it.
     Broken,
 }
 
@@ -70,7 +85,7 @@ impl Totals {
 pub(crate) struct Exercise {
     pub(crate) name: String,
     pub(crate) checks: Vec<Check>,
-    /// The museum's mistake that fails in just this way.
+    /// The known mistake that fails in this way.
     pub(crate) looks_like: Option<LooksLike>,
 }
 
@@ -103,22 +118,22 @@ impl Check {
         self.outcome == "passed"
     }
 
-    /// What to tell a student, in plain text.
-    pub(crate) fn told(&self) -> String {
-        let mut told = vec![self.summary.clone()];
+    /// The verdict for a student, in plain text.
+    pub(crate) fn describe(&self) -> String {
+        let mut lines = vec![self.summary.clone()];
         if let (Some(expected), Some(got)) = (&self.expected, &self.got) {
-            told.push(format!("expected: {expected}\ngot: {got}"));
+            lines.push(format!("expected: {expected}\ngot: {got}"));
         }
-        told.extend(self.hint.iter().map(|hint| format!("hint: {hint}")));
+        lines.extend(self.hint.iter().map(|hint| format!("hint: {hint}")));
         if !self.passed() {
-            told.push(format!("lesson: {}", self.lesson));
+            lines.push(format!("lesson: {}", self.lesson));
         }
-        told.retain(|line| !line.is_empty());
-        told.join("\n")
+        lines.retain(|line| !line.is_empty());
+        lines.join("\n")
     }
 }
 
-/// What the checker says with `--format json`.
+/// The output of the checker with `--format json`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Verdicts {
     pub(crate) seed: u64,
@@ -141,6 +156,8 @@ impl Submission {
             status,
             reason,
             sandbox: String::new(),
+            landlock_abi: None,
+            memory_limit: String::new(),
             seed: 0,
             points: 0,
             max_points: weights.sum(),
@@ -148,11 +165,12 @@ impl Submission {
             exercises: Vec::new(),
             missing: Vec::new(),
             left_out: Vec::new(),
+            notes: Vec::new(),
             millis: 0,
         }
     }
 
-    /// Takes the verdicts, and counts their points.
+    /// Takes over the verdicts and counts their points.
     pub(crate) fn with(mut self, verdicts: Verdicts, weights: &Weights) -> Self {
         self.exercises = verdicts.exercises;
         (self.seed, self.totals, self.status) = (verdicts.seed, verdicts.totals, Status::Graded);
@@ -169,29 +187,115 @@ impl Submission {
     pub(crate) fn checks(&self) -> impl Iterator<Item = &Check> {
         self.exercises.iter().flat_map(|exercise| &exercise.checks)
     }
+
+    /// The sandbox with the ABI of Landlock.
+    pub(crate) fn walls(&self) -> String {
+        let abi = self.landlock_abi.map_or(String::new(), |abi| format!(" (Landlock ABI {abi})"));
+        format!("{}{abi}", self.sandbox)
+    }
+
+    /// Whether a person has to look at it, or the machine has to grade it again.
+    pub(crate) fn is_open(&self) -> bool {
+        self.status == Status::Broken || self.totals.unknown > 0
+    }
+
+    /// Withdraws every verdict that the machine may have caused: what did not pass is unknown, for
+    /// this reason.
+    pub(crate) fn excuse(&mut self, reason: &str) {
+        for check in self.exercises.iter_mut().flat_map(|exercise| &mut exercise.checks) {
+            if !check.passed() {
+                check.outcome = "unknown".to_string();
+                check.summary = reason.to_string();
+                (check.expected, check.got, check.hint) = (None, None, None);
+            }
+        }
+        self.exercises.iter_mut().for_each(|exercise| exercise.looks_like = None);
+        let count = |outcome: &str| self.checks().filter(|check| check.outcome == outcome).count();
+        self.totals = Totals {
+            passed: count("passed"),
+            failed: count("failed"),
+            blocked: count("blocked"),
+            unknown: count("unknown"),
+        };
+    }
+
+    /// Passes all text that a submission can choose through the one function for it.
+    pub(crate) fn cleaned(mut self) -> Self {
+        let optional = |text: &mut Option<String>, limit| {
+            *text = text.as_deref().map(|text| block(text, limit));
+        };
+        let lines = |texts: &mut Vec<String>| {
+            texts.iter_mut().for_each(|text| *text = line(text, LINE));
+        };
+        self.name = line(&self.name, LINE);
+        self.reason = self.reason.as_deref().map(|reason| line(reason, 4 * LINE));
+        lines(&mut self.left_out);
+        lines(&mut self.notes);
+        for check in self.exercises.iter_mut().flat_map(|exercise| &mut exercise.checks) {
+            check.summary = line(&check.summary, 4 * LINE);
+            optional(&mut check.expected, BLOCK);
+            optional(&mut check.got, BLOCK);
+            optional(&mut check.hint, BLOCK);
+            let mut room = TRANSCRIPT;
+            check.transcript.retain_mut(|entry| {
+                clean(entry);
+                room = room.saturating_sub(entry.to_string().len());
+                room > 0
+            });
+        }
+        self
+    }
 }
 
-/// What each check is worth.
+/// Characters of a text on one line.
+const LINE: usize = 500;
+/// Characters of a text of several lines.
+const BLOCK: usize = 8 << 10;
+/// Bytes of the transcript of one check.
+const TRANSCRIPT: usize = 256 << 10;
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = block(text, BLOCK),
+        Value::Array(values) => values.iter_mut().for_each(clean),
+        Value::Object(fields) => fields.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum WeightsError {
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error(
+        "{} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}",
+        path.display()
+    )]
+    NoObject { path: PathBuf, error: serde_json::Error },
+    #[error("{}: there is no check `{id}`; checks are named like echo::reply", path.display())]
+    NoCheck { path: PathBuf, id: String },
+}
+
+/// Points by check.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Weights(std::collections::BTreeMap<String, u32>);
+pub(crate) struct Weights(BTreeMap<String, u32>);
 
 impl Weights {
-    /// The repository's weights, with those of this file in their stead: a JSON object of ids and whole numbers.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub(crate) fn read(file: Option<&std::path::Path>) -> Result<Self, String> {
+    /// The points of the workbook, except for the checks that the file names: a JSON object of ids
+    /// and whole numbers.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, WeightsError> {
         let Some(file) = file else { return Ok(Weights::default()) };
-        let name = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("cannot read {name}: {error}"))?;
-        let weights: std::collections::BTreeMap<String, u32> = serde_json::from_str(&text).map_err(|error| {
-            format!("{name} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}")
-        })?;
+        let path = file.to_path_buf();
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => return Err(WeightsError::Unreadable { path, error }),
+        };
+        let weights: BTreeMap<String, u32> = match serde_json::from_str(&text) {
+            Ok(weights) => weights,
+            Err(error) => return Err(WeightsError::NoObject { path, error }),
+        };
         match weights.keys().find(|id| checks::find(id).is_none()) {
-            Some(id) => {
-                Err(format!("{name}: there is no check `{id}`; checks are named like echo::reply"))
-            }
+            Some(id) => Err(WeightsError::NoCheck { path, id: id.clone() }),
             None => Ok(Weights(weights)),
         }
     }

@@ -1,4 +1,4 @@
-//! What the results of a class say together.
+//! Sums and counts over the results of a class.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ pub(crate) struct Overview {
     pub(crate) graded: usize,
     pub(crate) unreadable: usize,
     pub(crate) broken: usize,
-    /// Of all submissions' points, rounded down.
+    /// The average of all points, rounded down.
     pub(crate) average: u32,
     pub(crate) max_points: u32,
     /// The check that is the first to fail most often.
     pub(crate) stops_most: Option<Counted>,
-    /// The museum's mistake that was recognised most often.
+    /// The known mistake that was recognised most often.
     pub(crate) commonest_mistake: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
-    /// Submissions by their tokens; a group of two and more is a hint.
+    /// Submissions by their tokens. A group of two or more is a hint.
     pub(crate) alike: Vec<Alike>,
 }
 
@@ -83,7 +83,7 @@ impl Overview {
     }
 }
 
-/// What comes most often; of equals the first by name.
+/// The most frequent one; of equals the first by name.
 fn most(all: impl Iterator<Item = (String, String)>) -> Option<Counted> {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for name in all {

@@ -1,4 +1,4 @@
-//! Pages for people: one file each, without scripts, fonts or pictures from elsewhere.
+//! HTML pages: one file each, without scripts, and without fonts or pictures from elsewhere.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f6f
 .passed{color:#116329}.failed{color:#a40e26}.blocked,.unknown{color:#57606a}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}th,td{border-color:#30363d}.passed{color:#56d364}.failed{color:#ff7b72}.blocked,.unknown{color:#9198a1}a{color:#79c0ff}}";
 
-/// Text as HTML shows it.
+/// Text as it is written in HTML.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -20,7 +20,6 @@ pub(crate) fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('·'),
             c => out.push(c),
         }
     }
@@ -69,6 +68,15 @@ pub(crate) fn submission(result: &Submission, report: &str) -> String {
         }
         body += "</table>\n";
     }
+    if !result.sandbox.is_empty() {
+        let walls = escaped(&result.walls());
+        let _ = writeln!(
+            body,
+            "<p>Sandbox: {walls}; memory is limited by a {}.</p>",
+            escaped(&result.memory_limit)
+        );
+    }
+    body += &list("Notes", &result.notes);
     body += &list("Not submitted", &result.missing);
     body += &list("Not taken from the submission", &result.left_out);
     let _ = writeln!(body, "<h2>Report</h2>\n<pre>{}</pre>", escaped(report));
@@ -91,7 +99,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
     if let Some(stopper) = &overview.stops_most {
         let _ = writeln!(
             body,
-            "<p>The check at which most stop: <strong>{}</strong> ({} submissions).</p>",
+            "<p>Most submissions fail first at <strong>{}</strong> ({} submissions).</p>",
             escaped(&stopper.name),
             stopper.count
         );
@@ -99,13 +107,13 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
     if let Some(mistake) = &overview.commonest_mistake {
         let _ = writeln!(
             body,
-            "<p>The commonest familiar mistake: <strong>{}</strong> ({} submissions): {}</p>",
+            "<p>The most frequent known mistake: <strong>{}</strong> ({} submissions): {}</p>",
             escaped(&mistake.name),
             mistake.count,
             escaped(&mistake.sentence)
         );
     }
-    body += "<h2>Who stands where</h2>\n<table><tr><th>Submission</th><th class=\"n\">Points</th><th class=\"n\">Passed</th><th class=\"n\">Failed</th><th class=\"n\">Blocked</th><th class=\"n\">Unknown</th><th></th></tr>\n";
+    body += "<h2>Submissions</h2>\n<table><tr><th>Submission</th><th class=\"n\">Points</th><th class=\"n\">Passed</th><th class=\"n\">Failed</th><th class=\"n\">Blocked</th><th class=\"n\">Unknown</th><th></th></tr>\n";
     for result in results {
         let name = escaped(&result.name);
         let note = match (&result.reason, &result.same_as) {
@@ -116,7 +124,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         let totals = result.totals;
         let _ = writeln!(
             body,
-            "<tr><td><a href=\"{name}/report.html\">{name}</a></td><td class=\"n\">{}/{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{note}</td></tr>",
+            "<tr><td><a href=\"submissions/{name}/report.html\">{name}</a></td><td class=\"n\">{}/{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{note}</td></tr>",
             result.points,
             result.max_points,
             totals.passed,
@@ -140,7 +148,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
     body += "</table>\n";
     let alike: Vec<_> = overview.alike.iter().filter(|group| group.submissions.len() > 1).collect();
     if !alike.is_empty() {
-        body += "<h2>Likely identical</h2>\n<p>The same tokens but for names, comments and layout. This is a hint to look, and no verdict: short programs that follow one lesson look alike.</p>\n<ul>";
+        body += "<h2>Likely identical</h2>\n<p>The same tokens but for names, comments and layout. This is a hint and no verdict: short programs that follow one lesson look alike.</p>\n<ul>";
         for group in alike {
             let _ = writeln!(
                 body,

@@ -1,4 +1,4 @@
-//! How far it has come, how long it may last, and how fast it was.
+//! Progress, the time that is left, and the throughput.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ pub(crate) fn line(text: &str) {
     }
 }
 
-/// The pace so far.
+/// The pace of a class.
 pub(crate) struct Pace {
     began: Instant,
     all: usize,
@@ -23,20 +23,20 @@ impl Pace {
         Pace { began: Instant::now(), all, done: 0 }
     }
 
-    /// One more is done: what to show.
+    /// Counts one more, and returns the line to show.
     pub(crate) fn step(&mut self, name: &str) -> String {
         self.done += 1;
         let left =
             self.began.elapsed().as_secs_f64() / self.done as f64 * (self.all - self.done) as f64;
-        format!("{} of {} graded, last {name}; about {} left", self.done, self.all, told(left))
+        format!("{} of {} graded, last {name}; about {} left", self.done, self.all, duration(left))
     }
 }
 
-fn told(seconds: f64) -> String {
+fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
-/// How fast so many were graded.
+/// How many submissions were graded a minute.
 pub(crate) fn throughput(count: usize, elapsed: Duration) -> String {
     let minutes = elapsed.as_secs_f64() / 60.0;
     format!(

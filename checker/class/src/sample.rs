@@ -1,120 +1,75 @@
-//! A class to try the grader on: submissions whose verdicts are known beforehand, made from the reference by the
-//! museum's mistakes.
+//! Makes a class to try the grader on. Its verdicts are known: each exercise is the solution, with or
+//! without a mistake of the catalogue.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
+use mistakes::catalogue::{self, Chapter};
 use serde_json::{Value, json};
 
 #[derive(Args)]
 pub(crate) struct SampleArgs {
-    /// Where to put `submissions/` and `expected.json`
+    /// The folder for `submissions/` and `expected.json`
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How many
+    /// The number of submissions
     #[arg(long, value_name = "N", default_value_t = 60)]
     count: usize,
 }
 
-/// A mistake: what to replace in the reference, by what, and the check that must catch it.
-struct Mistake(Exercise, &'static str, &'static str, &'static str);
-
 use Exercise::{Broadcast, Echo, Heartbeat};
-const MISTAKES: &[Mistake] = &[
-    Mistake(
-        Echo,
-        "Welcome! Connection established.",
-        "Welcome! Connection established",
-        "echo::welcome",
-    ),
-    Mistake(Echo, "Server received: {text}", "server received: {text}", "echo::reply"),
-    Mistake(
-        Echo,
-        "Server received: {text}\"))",
-        "Server received: {}\", text.trim()))",
-        "echo::reply",
-    ),
-    Mistake(Echo, "if m.is_text() || m.is_binary()", "if m.is_text()", "echo::binary"),
-    Mistake(Echo, "log(\"Client connected\");", "", "echo::log"),
-    Mistake(
-        Echo,
-        "log(format_args!(\"WebSocket server running on",
-        "drop(format_args!(\"WebSocket server running on",
-        "echo::handshake",
-    ),
-    Mistake(
-        Heartbeat,
-        "if pong.notified().now_or_never().is_none() {",
-        "if false {",
-        "heartbeat::dead",
-    ),
-    Mistake(Heartbeat, "        ping.notify_one();", "", "heartbeat::pings"),
-    Mistake(
-        Heartbeat,
-        "Some(Message::Pong(_)) => pong.notify_one(),",
-        "Some(Message::Pong(_)) => {}",
-        "heartbeat::alive",
-    ),
-    Mistake(
-        Heartbeat,
-        "ws.feed(reply(m)).await?,",
-        "{ pong.notify_one(); ws.feed(reply(m)).await? }",
-        "heartbeat::chatter",
-    ),
-    Mistake(
-        Broadcast,
-        "ws.feed(Message::text(WELCOME)).await?;",
-        "drop(everyone.send(Message::text(WELCOME)));",
-        "broadcast::welcome",
-    ),
-    Mistake(
-        Broadcast,
-        "drop(everyone.send(reply(m)))",
-        "ws.feed(reply(m)).await?",
-        "broadcast::everyone",
-    ),
-    Mistake(Broadcast, "        ping.notify_one();", "", "broadcast::heartbeat"),
-];
 
 /// Makes the class.
-///
-/// # Errors
-/// What keeps it from being written, or a mistake that can no longer be made in the reference.
-pub(crate) fn run(args: &SampleArgs) -> Result<String, String> {
+pub(crate) fn run(args: &SampleArgs) -> anyhow::Result<ExitCode> {
     let folder = args.out.join("submissions");
+    let chapters = catalogue::chapters()?;
     let mut expected: BTreeMap<String, Value> = BTreeMap::new();
     for number in 0..args.count {
-        let (name, verdicts) =
-            one(&folder, number).map_err(|error| format!("submission {number}: {error}"))?;
+        let (name, verdicts) = write_one(&folder, number, &chapters)
+            .with_context(|| format!("submission {number}"))?;
         expected.insert(name, verdicts);
     }
-    let text = serde_json::to_string_pretty(&expected).map_err(|error| error.to_string())?;
-    fs::write(args.out.join("expected.json"), text + "\n").map_err(|error| error.to_string())?;
-    Ok(format!("{} submissions in {}", args.count, folder.display()))
+    let text = serde_json::to_string_pretty(&expected)?;
+    fs::write(args.out.join("expected.json"), text + "\n")?;
+    println!("{} submissions in {}", args.count, folder.display());
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Which mistake, if any, the n-th submission makes in an exercise.
-fn mistake(exercise: Exercise, number: usize) -> Option<&'static Mistake> {
-    let of_exercise: Vec<&Mistake> =
-        MISTAKES.iter().filter(|mistake| mistake.0 == exercise).collect();
+/// Returns the n-th submission's source of an exercise and the check that fails, if one does.
+fn solution(
+    chapters: &[Chapter],
+    exercise: Exercise,
+    number: usize,
+) -> anyhow::Result<(String, Option<String>)> {
     let step = match exercise {
         Echo => 1,
         Heartbeat => 3,
         Broadcast => 5,
     };
-    of_exercise.get(number / step % (of_exercise.len() + 1)).copied()
+    let chapter = chapters.iter().find(|chapter| chapter.exercise == exercise.name());
+    let chapter = chapter.context("the catalogue has no such exercise")?;
+    match chapter.mistakes.get(number / step % (chapter.mistakes.len() + 1)) {
+        Some(mistake) => Ok((chapter.source(mistake)?, Some(mistake.caught_by.clone()))),
+        None => Ok((chapter.solution.to_string(), None)),
+    }
 }
 
-fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
+fn write_one(
+    folder: &Path,
+    number: usize,
+    chapters: &[Chapter],
+) -> anyhow::Result<(String, Value)> {
     let name = format!("student-{number:02}");
     let place = folder.join(&name);
     if number % 12 == 11 {
-        // Broken in form: nothing of the shape in it.
+        // Nothing in it has the shape of a submission.
         fs::create_dir_all(&place)?;
         fs::write(place.join("main.rs"), "fn main() {}\n")?;
         return Ok((name, json!({ "status": "unreadable" })));
@@ -141,20 +96,11 @@ fn one(folder: &Path, number: usize) -> io::Result<(String, Value)> {
                 json!({ "fails": "echo::handshake", "why": "does not compile" }),
             ),
             _ => {
-                let text =
-                    fs::read_to_string(workspace().join(exercise.source(Target::Solutions)))?;
-                match mistake(exercise, number) {
-                    None => (text, json!({ "fails": null })),
-                    Some(Mistake(_, from, to, check)) if text.contains(from) => {
-                        (text.replacen(from, to, 1), json!({ "fails": check }))
-                    }
-                    Some(Mistake(_, from, _, _)) => {
-                        return Err(io::Error::other(format!("{path} has no `{from}`")));
-                    }
-                }
+                let (text, caught_by) = solution(chapters, exercise, number)?;
+                (text, json!({ "fails": caught_by }))
             }
         };
-        // No two submissions are the same, so that none is graded for another.
+        // A comment makes them differ, since equal submissions are graded once.
         files.push((path, format!("// submission {number}\n{text}")));
         verdicts.insert(exercise.name().to_string(), verdict);
     }

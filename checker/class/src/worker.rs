@@ -1,13 +1,15 @@
-//! Grades the programs of one submission, in a process of its own and outside of their sandbox.
+//! Grades the programs of one submission, in a process of its own and outside of their walls.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
 use checker::plan::Plan;
 use checker::report::{human, json};
+use checks;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
 use harness::verdict::{Failure, FailureKind};
@@ -16,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// What the class asks of a worker.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Task {
-    /// How to start each exercise's server, or the compiler's words; an exercise that is missing was not submitted.
-    pub(crate) programs: BTreeMap<String, Result<Vec<String>, String>>,
+    /// What was submitted of each exercise. One that is missing here was not submitted.
+    pub(crate) exercises: BTreeMap<String, Submitted>,
     /// Where servers run.
     pub(crate) directory: PathBuf,
     pub(crate) seed: u64,
@@ -27,63 +29,72 @@ pub(crate) struct Task {
     pub(crate) report: PathBuf,
 }
 
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Submitted {
+    /// The command line that starts its server.
+    Program(Vec<String>),
+    /// It does not compile; the compiler's words.
+    Rejected(String),
+    /// It could not be compiled, for a reason that is not the submission's.
+    Unknown(String),
+}
+
 /// Carries out the task in this file.
-pub(crate) fn run(task: &Path) -> ExitCode {
-    let read = std::fs::read(task).map_err(|error| error.to_string());
-    let task: Task = match read
-        .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
-    {
-        Ok(task) => task,
-        Err(error) => {
-            eprintln!("error: {}: {error}", task.display());
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: this machine does not let the checker work: {error}");
-            return ExitCode::from(3);
-        }
-    };
+pub(crate) fn run(task: &Path) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read(task).with_context(|| task.display().to_string())?;
+    let task: Task = serde_json::from_slice(&text).with_context(|| task.display().to_string())?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
     let code = runtime.block_on(async {
         tokio::select! {
-            written = graded(task) => match written {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    ExitCode::from(3)
-                }
-            },
-            () = interrupted() => ExitCode::from(INTERRUPTED),
+            written = grade(task) => written.map(|()| ExitCode::SUCCESS),
+            () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
         }
     });
     runtime.shutdown_background();
     code
 }
 
-async fn graded(task: Task) -> std::io::Result<()> {
-    let program = |exercise: Exercise| match task.programs.get(exercise.name()) {
-        Some(Ok(argv)) => Ok(Program::new(argv.clone(), task.directory.clone())),
-        Some(Err(words)) => Err(Box::new(does_not_compile(exercise, words))),
+async fn grade(task: Task) -> anyhow::Result<()> {
+    let program = |exercise: Exercise| match task.exercises.get(exercise.name()) {
+        Some(Submitted::Program(argv)) => Ok(Program::new(argv.clone(), task.directory.clone())),
+        Some(Submitted::Rejected(words)) => Err(Box::new(does_not_compile(exercise, words))),
+        // The verdicts that follow from this are replaced below.
+        Some(Submitted::Unknown(reason)) => Err(Box::new(does_not_compile(exercise, reason))),
         None => Err(Box::new(missing(exercise))),
     };
     let programs =
         Exercise::ALL.into_iter().map(|exercise| (exercise, program(exercise))).collect();
     let plan =
         Plan { checks: checks::all(), programs, target: Some(Target::Day1), seed: task.seed };
-    let graded = grade::grade_all(plan).await;
-    let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed))
-        .map_err(std::io::Error::other)?;
-    std::fs::write(&task.report, report(&graded, task.seed))?;
-    std::fs::write(&task.verdicts, verdicts)
+    let mut graded = grade::grade_all(plan).await;
+    graded.iter_mut().for_each(|graded| without_guess(graded, &task.exercises));
+    let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed))?;
+    std::fs::write(&task.report, report(&graded, task.seed)).context("the report")?;
+    std::fs::write(&task.verdicts, verdicts).context("the verdicts")
+}
+
+/// Makes the verdict unknown if it follows from an exercise that could not be compiled.
+fn without_guess(graded: &mut Graded, exercises: &BTreeMap<String, Submitted>) {
+    let unknown = |exercise: Exercise| match exercises.get(exercise.name()) {
+        Some(Submitted::Unknown(reason)) => Some(reason.clone()),
+        _ => None,
+    };
+    let cause = match &graded.outcome {
+        Outcome::Blocked(by) => checks::find(by).and_then(|check| unknown(check.exercise)),
+        _ => None,
+    };
+    if let Some(reason) = unknown(graded.check.exercise).or(cause) {
+        graded.outcome = Outcome::Inconclusive(reason);
+    }
 }
 
 fn does_not_compile(exercise: Exercise, words: &str) -> Failure {
     let source = exercise.source(Target::Day1);
     let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
         .expected("a program that compiles", words.trim_end())
-        .hint(format!("Mend what rustc says about {source} first; run `cargo check -p {exercise}` to see only that."));
+        .hint(format!(
+            "Fix what rustc says about {source} first. `cargo check -p {exercise}` shows only that."
+        ));
     Failure { fundamental: true, ..failure }
 }
 
@@ -94,7 +105,7 @@ fn missing(exercise: Exercise) -> Failure {
             "a server that answers its first client",
             format!("a submission without {source}"),
         )
-        .hint(format!("Hand in {source} as well."));
+        .hint(format!("Submit {source} as well."));
     Failure { fundamental: true, ..failure }
 }
 

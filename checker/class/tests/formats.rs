@@ -1,4 +1,4 @@
-//! Every format, held against the rules of others.
+//! Every format, validated by the rules of others.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn grading() -> (Value, Value) {
                     "id": check.id, "outcome": outcomes[n % 4], "millis": 12 * n,
                     "summary": if n % 4 == 0 { "" } else { nasty },
                     "expected": failed.then_some(nasty), "got": failed.then_some("=1+1"),
-                    "transcript": [], "hint": failed.then_some("read"), "lesson": check.lesson,
+                    "transcript": [], "hint": failed.then_some("read"), "lesson": check.lesson(),
                 })
             })
             .collect();
@@ -114,14 +114,14 @@ fn each_format_is_valid_by_the_rules_of_others() {
     std::fs::write(made.path().join("expected.json"), totals.to_string()).expect("a file");
     let mut gradable = grading.clone();
     gradable["totals"]["unknown"] = 0.into();
-    for (format, file) in [
-        ("gradescope", "gradescope.json"),
-        ("classroom50", "classroom50.json"),
-        ("junit", "junit.xml"),
-        ("exercism", "exercism.json"),
-    ] {
+    for (format, file) in
+        [("classroom50", "classroom50.json"), ("junit", "junit.xml"), ("exercism", "exercism.json")]
+    {
         std::fs::write(made.path().join(file), converted(format, &grading)).expect("a file");
     }
+    // Gradescope gets a score only if everything could be judged.
+    let scored = converted("gradescope", &gradable);
+    std::fs::write(made.path().join("gradescope.json"), scored).expect("a file");
     for grading in [&grading, &gradable] {
         std::fs::write(made.path().join("prairielearn.json"), converted("prairielearn", grading))
             .expect("a file");
@@ -134,6 +134,13 @@ fn each_format_is_valid_by_the_rules_of_others() {
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && said.contains("valid"), "{said}{words}");
     }
+}
+
+#[test]
+fn gradescope_gets_no_score_for_what_could_not_be_judged() {
+    let (grading, _) = grading();
+    let results: Value = serde_json::from_str(&converted("gradescope", &grading)).expect("JSON");
+    assert!(results["score"].is_null() && results["tests"].is_null(), "{results:#}");
 }
 
 #[test]

@@ -26,21 +26,24 @@ fn start(class: &Path, out: &Path, resume: bool) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs")
 }
 
-/// All that a class left, without what is measured: times, and conversations in which every line has one.
+/// The results of a class without times, and without conversations, in which every line has one.
 fn left(out: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(out).expect("results").flatten() {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let json = |path: &Path| {
+        let mut value = serde_json::from_str(&read(path)).expect("JSON");
+        without_times(&mut value);
+        format!("{value:#}")
+    };
+    for name in ["results.csv", "run.json"] {
+        files.push((name.to_string(), read(&out.join(name))));
+    }
+    files.push(("results.json".to_string(), json(&out.join("results.json"))));
+    for entry in std::fs::read_dir(out.join("submissions")).expect("results").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let file =
-            if entry.path().is_dir() { entry.path().join("result.json") } else { entry.path() };
-        if name == "results.csv" || name == "run.json" {
-            files.push((name, std::fs::read_to_string(file).expect("a file")));
-        } else if entry.path().is_dir() || name == "results.json" {
-            let mut value =
-                serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
-            without_times(&mut value);
-            files.push((name, format!("{value:#}")));
-        }
+        files.push((name, json(&entry.path().join("result.json"))));
     }
     files.sort();
     files

@@ -2,7 +2,6 @@
 
 use futures_util::future::join_all;
 
-use crate::client::{Client, Expectation};
 use crate::verdict::{CheckError, CheckResult};
 
 /// Awaits all futures, then returns the first failure in their order. The order makes the failure
@@ -11,14 +10,6 @@ pub async fn all<T>(
     futures: impl IntoIterator<Item = impl Future<Output = CheckResult<T>>>,
 ) -> CheckResult<Vec<T>> {
     join_all(futures).await.into_iter().collect()
-}
-
-/// Waits until every client has received this event. A failure shows the conversation of all
-/// clients, and records if it concerns every client.
-pub async fn all_expect(clients: &mut [Client], expectation: &Expectation) -> CheckResult {
-    let results =
-        join_all(clients.iter_mut().map(|client| client.expect(expectation.clone()))).await;
-    together(results).map(|_| ())
 }
 
 /// Returns the first failure of several clients, with the conversation of all of them.

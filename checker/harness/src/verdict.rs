@@ -49,12 +49,22 @@ impl CheckError {
         self
     }
 
-    /// Replaces the headline of a failure.
-    pub fn headed(mut self, headline: impl Into<String>) -> Self {
-        if let CheckError::Failed(failure) = &mut self {
-            failure.summary = headline.into();
+    /// Replaces the cause of a failure by one that explains it.
+    pub fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self {
+        self.map_failure(|failure| {
+            failure.cause = failure.cause.take().map(|cause| explain(cause).into());
+            if let Some(cause) = &failure.cause {
+                failure.kind = cause.kind();
+            }
+        })
+    }
+
+    /// Returns the cause of a failure.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            CheckError::Failed(failure) => failure.cause.as_ref(),
+            _ => None,
         }
-        self
     }
 
     /// Returns whether this is a failure of this kind.
@@ -71,11 +81,8 @@ impl CheckError {
     }
 
     /// Adds a hint to a failure.
-    pub fn hinted(mut self, hint: &str) -> Self {
-        if let CheckError::Failed(failure) = &mut self {
-            failure.hint = Some(hint.to_string());
-        }
-        self
+    pub fn hinted(self, hint: &str) -> Self {
+        self.map_failure(|failure| failure.hint = Some(hint.to_string()))
     }
 
     /// Shows the conversation of all clients, not only of the one that saw the failure.
@@ -177,8 +184,6 @@ pub struct Failure {
     pub expected: String,
     /// The actual behaviour, or the exact text.
     pub got: String,
-    /// `expected` and `got` are texts, compared character by character.
-    pub literal: bool,
     /// The numbers of the clients to show; empty for all.
     pub clients: Vec<usize>,
     /// The offending event.
@@ -204,7 +209,6 @@ impl Failure {
             summary: summary.into(),
             expected: String::new(),
             got: String::new(),
-            literal: false,
             clients: Vec::new(),
             mark: None,
             fundamental: false,
@@ -225,12 +229,6 @@ impl Failure {
     pub fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
         (self.expected, self.got) = (expected.into(), got.into());
         self
-    }
-
-    /// Sets the expected and the actual text, to be compared character by character.
-    pub fn literally(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
-        self.literal = true;
-        self.expected(expected, got)
     }
 
     /// Shows the conversation of these clients only.
@@ -273,33 +271,27 @@ impl From<std::io::Error> for CheckError {
     }
 }
 
-/// Marks failures with which every dependent check must fail.
-pub trait Fundamental {
-    /// Marks the failure as fundamental.
-    fn fundamental(self) -> Self;
-}
-
-impl<T> Fundamental for CheckResult<T> {
-    fn fundamental(self) -> Self {
-        self.map_err(|error| match error {
-            CheckError::Failed(mut failure) => {
-                failure.fundamental = true;
-                CheckError::Failed(failure)
-            }
-            unknown => unknown,
-        })
-    }
-}
-
 /// Adds circumstances to the failure in a result.
 pub trait ResultExt: Sized {
     /// Adds a circumstance: "while other clients join and leave".
     fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self;
+    /// Replaces the cause of a failure by one that explains it.
+    fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self;
+    /// Shows the conversation of all clients.
+    fn show_all_clients(self) -> Self;
 }
 
 impl<T> ResultExt for CheckResult<T> {
     fn context(self, circumstance: impl Into<Cow<'static, str>>) -> Self {
         self.map_err(|error| error.context(&circumstance.into()))
+    }
+
+    fn explain<C: Into<Cause>>(self, explain: impl FnOnce(Cause) -> C) -> Self {
+        self.map_err(|error| error.explain(explain))
+    }
+
+    fn show_all_clients(self) -> Self {
+        self.map_err(CheckError::show_all_clients)
     }
 }
 

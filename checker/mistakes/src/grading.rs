@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use checker::grade::{self, Graded, Outcome};
 use checker::plan::{self, Plan};
+use checker::report::human;
 use checks::{self, Check};
 use harness::exercise::Exercise;
 use harness::server::Program;
@@ -28,6 +29,8 @@ pub enum Found {
         check: &'static str,
         /// Its headline.
         headline: String,
+        /// The whole report on it, without colours.
+        report: String,
     },
     /// All checks of the exercise passed.
     Nothing,
@@ -136,10 +139,7 @@ async fn first_failure(servers: &Path, row: &Row, seed: u64) -> Found {
     let named = checks.iter().position(|check| check.id == row.mistake.caught_by);
     let until_named: BTreeSet<&str> =
         checks.iter().take(named.map_or(0, |named| named + 1)).map(|check| check.id).collect();
-    let program = || {
-        let argv = vec![servers.to_string_lossy().into_owned(), row.mistake.name.clone()];
-        Program::new(argv, workspace())
-    };
+    let program = || program(servers, &row.mistake);
     let plan = Plan::of(exercise, program(), seed);
     let found =
         first(&grade::grade_all(Plan { checks: plan::with_needs(until_named), ..plan }).await);
@@ -149,12 +149,19 @@ async fn first_failure(servers: &Path, row: &Row, seed: u64) -> Found {
     }
 }
 
+/// The program of one mistake.
+pub(crate) fn program(servers: &Path, mistake: &Mistake) -> Program {
+    let argv = vec![servers.to_string_lossy().into_owned(), mistake.name.clone()];
+    Program::new(argv, workspace())
+}
+
 /// The first check that failed or could not be judged.
 fn first(graded: &[Graded]) -> Found {
     let found = graded.iter().find_map(|graded| match &graded.outcome {
         Outcome::Failed(report) => Some(Found::Failure {
             check: graded.check.id,
             headline: report.words.headline.clone(),
+            report: anstream::adapter::strip_str(&human::failure(graded, report)).to_string(),
         }),
         Outcome::Inconclusive(reason) => {
             Some(Found::Unknown(format!("{}: {reason}", graded.check.id)))

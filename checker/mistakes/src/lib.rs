@@ -5,4 +5,5 @@
 
 pub mod catalogue;
 pub mod grading;
+pub mod signatures;
 pub mod table;

@@ -47,7 +47,7 @@ fn count_results(row: &Row) -> Vec<(&Found, usize)> {
 fn found_line(row: &Row, found: &Found) -> String {
     let expected = &row.mistake.caught_by;
     let found_line = match found {
-        Found::Failure { check, headline } => format!("{check}  {headline}"),
+        Found::Failure { check, headline, .. } => format!("{check}  {headline}"),
         Found::Nothing => "PASSED".to_string(),
         Found::Unknown(reason) => format!("UNKNOWN  {reason}"),
     };

@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::skeleton;
 
 const STRONG: Style = Style::new().bold();
 
@@ -36,8 +35,8 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
     let _ =
         writeln!(text, "{good}Right{good:#} (→ to the server, ← to the client)\n{}\n", why.right);
     let _ = writeln!(text, "{bad}Wrong{bad:#}\n{}\n", why.wrong);
-    let lesson = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
-    let _ = writeln!(text, "read   {lesson}\nhint   cargo checker hint {}", check.id);
+    let _ = writeln!(text, "read   {}\nhint   cargo checker hint {}", check.lesson(), check.id);
+    let _ = writeln!(text, "all    lessons/contract.md");
     let _ = anstream::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -14,9 +15,12 @@ use super::{
     with_spinner,
 };
 use crate::grade::{self, Graded, Outcome};
+use crate::place;
 use crate::plan::{self, Plan};
+use crate::report::human::Layout;
 use crate::report::json::Totals;
-use crate::report::{brief, human, json, timings};
+use crate::report::tally::Tally;
+use crate::report::{brief, html, human, json, timings};
 use crate::state;
 use checks::Check;
 use harness::exercise::Target;
@@ -29,18 +33,27 @@ pub(super) struct GradeArgs {
     /// The servers to grade
     #[arg(long, value_enum, default_value_t = TargetArg::Day1)]
     target: TargetArg,
-    /// Grade this program instead, in any language, against one exercise
+    /// Grade this program instead, in any language, against one exercise: see lessons/contract.md
     #[arg(long, value_name = "CMD ARGS", conflicts_with = "target")]
     command: Option<String>,
     /// Show all failures, not only the first of the first unfinished exercise
     #[arg(long)]
     all: bool,
+    /// Show the contract's row of each failure as well
+    #[arg(long)]
+    verbose: bool,
     /// The format of the verdicts
     #[arg(long, value_enum, default_value_t = Verdicts::Human)]
     format: Verdicts,
     /// Repeat a run: all payloads, sizes and numbers of clients follow from its seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Grade this many times, each time with another seed, and count the failures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..), conflicts_with_all = ["format", "html", "all"])]
+    repeat: Option<u16>,
+    /// Also write a page with all failures, which needs no network
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
     /// Show where the time went
     #[arg(long)]
     timings: bool,
@@ -92,6 +105,9 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return error.exit(),
     };
+    if let Some(runs) = args.repeat {
+        return repeat(&plan, runs).await;
+    }
     let target = plan.target;
     let spared = plan.with_known_uptime();
     let built = began.elapsed();
@@ -101,6 +117,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         let _ = state::remember(&graded);
     }
     let totals = Totals::of(&graded);
+    let layout = Layout { verbose: args.verbose, ..Layout::default() };
     let mut out = anstream::stdout().lock();
     let written = match args.format {
         Verdicts::Json => {
@@ -108,10 +125,12 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
                 .expect("results can be written as JSON");
             writeln!(out, "{text}")
         }
-        Verdicts::Human if !args.all => write!(out, "{}", brief::report(&graded, target, seed)),
+        Verdicts::Human if !args.all => {
+            write!(out, "{}", brief::report(&graded, target, seed, layout))
+        }
         Verdicts::Human => {
             let failures = graded.iter().filter_map(|graded| match &graded.outcome {
-                Outcome::Failed(report) => Some(human::failure(graded, report)),
+                Outcome::Failed(report) => Some(human::failure_in(graded, report, layout)),
                 _ => None,
             });
             let failures: Vec<String> = failures.collect();
@@ -134,6 +153,11 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
             }
         }
     };
+    if let Some(path) = &args.html
+        && let Err(message) = place::write(path, &html::page(&graded, seed))
+    {
+        return complain(UNKNOWN, message);
+    }
     if args.timings {
         let mut err = anstream::stderr().lock();
         let _ = write!(err, "\n{}", timings::table(&graded, built, began.elapsed(), &spared));
@@ -153,6 +177,25 @@ fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result
     }
     let programs = BTreeMap::from([(exercise, Ok(commanded(command)?))]);
     Ok(Plan { checks, programs, target: None, seed })
+}
+
+/// Grades with one seed after the other, and counts the failures of each check.
+async fn repeat(plan: &Plan, runs: u16) -> ExitCode {
+    let mut tally = Tally::new(plan.checks.iter().map(|check| check.id));
+    let mut code = 0;
+    for run in 0..u64::from(runs) {
+        let seed = plan.seed.wrapping_add(run);
+        progress(&format!("run {} of {runs} …", run + 1));
+        let graded = grade::grade_all(Plan { seed, ..plan.clone() }).await;
+        code = match (code, Totals::of(&graded).exit_code()) {
+            (1, _) | (_, 1) => 1,
+            (before, now) => before.max(now),
+        };
+        tally.add(&graded, seed);
+    }
+    progress("");
+    let _ = write!(anstream::stdout(), "{tally}");
+    ExitCode::from(code)
 }
 
 /// Grades, and shows the progress on a terminal.

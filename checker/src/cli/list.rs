@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use crate::skeleton;
 use crate::state::{self, Remembered};
 use harness::exercise::{Exercise, Target};
 
@@ -56,8 +55,7 @@ pub(super) fn run(args: ListArgs) -> ExitCode {
                 "failed" => AnsiColor::Red.on_default().bold(),
                 _ => DIM,
             };
-            let heading = skeleton::lesson(check.id).unwrap_or_default();
-            let heading = heading.strip_prefix("lessons/").unwrap_or(&heading);
+            let heading = check.lesson().trim_start_matches("lessons/");
             let (id, points) = (check.id, check.points());
             let _ = writeln!(
                 out,

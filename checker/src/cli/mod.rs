@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod grade;
 pub mod hint;
+mod journal;
 mod list;
 pub mod live;
 mod museum;
@@ -21,6 +22,7 @@ use thiserror::Error;
 
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::plan;
+use baseline::transports::remote::RemoteError;
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
@@ -64,6 +66,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List exercises and checks with their last verdicts, points and lessons
     List(list::ListArgs),
+    /// Keep a journal of grades and hints on this machine: show it, switch it, delete it
+    Journal(journal::JournalArgs),
+    /// Summarise the journal: how long each TODO took, and the answers to the quizzes
+    Report,
     /// Put an exercise back to its skeleton; your file is kept beside it
     Reset(reset::ResetArgs),
     /// Print a completion script for your shell
@@ -87,18 +93,21 @@ enum Command {
     /// Exit codes: 0 all passed, 1 a check failed, 2 invalid command line, 3 a check has no
     /// verdict.
     Soak(soak::SoakArgs),
-    /// Play with a server on a page: see the wire live, and pull the cable
-    ///
-    /// Exit codes: 2 invalid command line, 3 cannot listen.
-    Play(live::PlayArgs),
+    /// Play with a server on a page: see each frame live, and pull the cable
+    #[command(disable_help_flag = true)]
+    Play(live::ToolArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
-    ///
-    /// Exit codes: 2 invalid command line, 3 cannot listen.
-    Polling(live::PollingArgs),
+    #[command(disable_help_flag = true)]
+    Polling(live::ToolArgs),
+    /// Ask the questions of a lesson, from 1 to 5
+    #[command(disable_help_flag = true)]
+    Quiz(live::ToolArgs),
+    /// Find the fault of a server that breaks one row of the contract
+    #[command(disable_help_flag = true)]
+    Guess(live::ToolArgs),
     /// Race push against polling, on your own broadcast server
-    ///
-    /// Exit codes: 0 measured, 1 the server failed, 2 invalid command line, 3 not measured.
-    Race(live::RaceArgs),
+    #[command(disable_help_flag = true)]
+    Race(live::ToolArgs),
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -162,20 +171,26 @@ async fn run(command: Command) -> ExitCode {
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
+        Command::Journal(args) => journal::run(args),
+        Command::Report => journal::report(),
         Command::Reset(args) => reset::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Museum(args) => museum::run(args).await,
         Command::Mistakes(_) => live::hand_over("mistakes").await,
+        Command::Quiz(_) => live::hand_over("quiz").await,
+        Command::Guess(_) => live::hand_over("guess").await,
         Command::Soak(args) => soak::run(args).await,
-        Command::Play(_) | Command::Polling(_) | Command::Race(_) => {
-            live::hand_over("playground").await
-        }
+        Command::Play(_) => live::hand_over("play").await,
+        Command::Polling(_) | Command::Race(_) => live::hand_over("race").await,
     }
 }
 
 /// Finds the exercise with this name, for clap.
-fn exercise(name: &str) -> Result<Exercise, String> {
-    Exercise::named(name).ok_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
+pub fn exercise(name: &str) -> Result<Exercise, String> {
+    Exercise::named(name).ok_or_else(|| {
+        did_you_mean(name, Exercise::ALL.into_iter().map(Exercise::name))
+            .unwrap_or_else(|| "exercises are echo, heartbeat and broadcast".to_string())
+    })
 }
 
 /// Finds the check with this id, or suggests one.
@@ -187,14 +202,37 @@ fn check(id: &str) -> Result<&'static Check, String> {
                  which `cargo checker list {exercise}` shows"
             );
         }
-        let close = checks::all().into_iter().find(|check| check.id.ends_with(&format!("::{id}")));
-        match close {
-            Some(check) => format!("there is no check `{id}`; did you mean {}?", check.id),
-            None => format!(
-                "there is no check `{id}`; `cargo checker list` names them all, as in echo::reply"
-            ),
-        }
+        let help = did_you_mean(id, checks::all().into_iter().map(|check| check.id));
+        let help = help.unwrap_or_else(|| {
+            "`cargo checker list` names them all, as in echo::reply".to_string()
+        });
+        format!("there is no check `{id}`; {help}")
     })
+}
+
+/// The least similarity of a name that is suggested: two letters of four may have changed places.
+const SIMILAR: f64 = 0.7;
+
+/// Suggests the name that is most like this word, if one is.
+///
+/// The name of a check without its exercise is enough: `close` means `echo::close`.
+fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> Option<String> {
+    let last = |name: &'static str| name.rsplit("::").next().unwrap_or(name);
+    let similarity = |name: &'static str| {
+        let whole = strsim::normalized_damerau_levenshtein(word, name);
+        whole.max(strsim::normalized_damerau_levenshtein(word, last(name)))
+    };
+    let similar = names.map(|name| (similarity(name), name));
+    // Of equal names the first one counts, which is the easier exercise.
+    let (similarity, name) =
+        similar.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+    (similarity >= SIMILAR).then(|| format!("did you mean `{name}`?"))
+}
+
+/// Returns the names of all exercises and checks.
+fn all_names() -> impl Iterator<Item = &'static str> {
+    let exercises = Exercise::ALL.into_iter().map(Exercise::name);
+    exercises.chain(checks::all().into_iter().map(|check| check.id))
 }
 
 /// Returns the checks that these words select, with their prerequisites.
@@ -202,13 +240,11 @@ fn check(id: &str) -> Result<&'static Check, String> {
 /// Prints an error and returns its exit code if a word selects nothing.
 fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
     plan::select(words).map_err(|word| {
-        complain(
-            USAGE,
-            format!(
-                "there is no exercise or check `{word}`; \
-                 exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
-            ),
-        )
+        let help = did_you_mean(&word, all_names()).unwrap_or_else(|| {
+            "exercises are echo, heartbeat and broadcast, checks are named like echo::reply"
+                .to_string()
+        });
+        complain(USAGE, format!("there is no exercise or check `{word}`; {help}"))
     })
 }
 
@@ -229,18 +265,24 @@ pub struct CliError {
 }
 
 impl CliError {
-    fn new(code: u8, message: impl ToString) -> Self {
+    /// Makes an error with this exit code.
+    pub fn new(code: u8, message: impl ToString) -> Self {
         CliError { code, message: message.to_string() }
     }
 
-    fn exit(&self) -> ExitCode {
+    /// Prints the error to stderr and returns its exit code.
+    pub fn exit(&self) -> ExitCode {
         complain(self.code, &self.message)
     }
 }
 
-impl From<CliError> for (u8, String) {
-    fn from(error: CliError) -> Self {
-        (error.code, error.message)
+impl From<RemoteError> for CliError {
+    fn from(error: RemoteError) -> Self {
+        let code = match error {
+            RemoteError::Scheme(_) => USAGE,
+            RemoteError::Host { .. } => UNKNOWN,
+        };
+        CliError::new(code, error)
     }
 }
 

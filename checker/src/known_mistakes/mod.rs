@@ -1,8 +1,10 @@
-//! Recognises known mistakes: exercises that fail exactly as one fault of the museum does.
+//! Recognises known mistakes: exercises that fail exactly as one server of the museum or of the
+//! catalogue of mistakes does.
 //!
-//! The report then shows the teacher's explanation of that fault. It must never mislead. So a
-//! mistake is recognised only if every check of the exercise has a verdict, exactly the fault's
-//! checks failed, each in the same way, and no other fault of the museum fails in that way.
+//! The report then shows the explanation of that server's fault. A wrong explanation costs more
+//! than none. So a mistake is recognised only if every check of the exercise has a verdict, exactly
+//! the same checks failed with the same causes, and no other server fails in that way.
+//! `cargo checker mistakes --signatures` measures the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,17 +12,17 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::grade::{Graded, Outcome};
-use crate::report::words::words;
 use harness::exercise::Exercise;
+use harness::failure::Cause;
 use harness::verdict::{Failure, FailureKind};
 
 /// A description of each failure, by the check's id.
 pub type Signature = BTreeMap<String, String>;
 
-/// A fault of the museum and how it fails.
+/// A wrong server and how it fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownMistake {
-    /// The fault's name.
+    /// Its name.
     pub name: String,
     /// The exercise that it would solve without the fault.
     pub exercise: String,
@@ -34,46 +36,65 @@ static TABLE: LazyLock<Vec<KnownMistake>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("signatures.json")).expect("the table was written as JSON")
 });
 
-/// Returns all known mistakes, as measured by `cargo checker museum --signatures`.
+/// Returns all known mistakes.
 pub fn table() -> &'static [KnownMistake] {
     &TABLE
 }
 
-/// Describes a failure by its kind, headline and result, without the parts that vary between runs.
-fn describe(failure: &Failure) -> String {
-    let words = words(failure);
-    let got = if words.literal {
-        difference(&words.expected, &words.got)
-    } else {
-        remove_variable_parts(&words.got)
+/// Describes a failure by its kind, and by the variants and fields of its cause, without the parts
+/// that vary between runs. Returns `None` for a failure without a cause.
+fn fingerprint(failure: &Failure) -> Option<String> {
+    let every = if failure.every_client { " for every client" } else { "" };
+    let fields = match failure.cause.as_ref()? {
+        Cause::WrongText { awaited, expected, got } => {
+            let awaited = stable_fields(&format!("{awaited:?}"));
+            format!("WrongText of {awaited} ({})", difference(expected, got))
+        }
+        cause => stable_fields(&format!("{cause:?}")),
     };
-    format!("{:?}: {} ({got})", failure.kind, remove_variable_parts(&words.headline))
+    Some(format!("{:?} {fields}{every}", failure.kind))
 }
 
-/// Removes quotations, measurements and the numbers of messages out of order, which are chance.
+/// Removes texts, payloads, times and counts from the `Debug` output of a cause.
 ///
-/// Other numbers stay: a 404 is not a 200.
-fn remove_variable_parts(sentence: &str) -> String {
-    let unquoted: String = sentence.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
-    let words: Vec<&str> = unquoted.split(' ').collect();
-    let measured = |n: usize| {
-        words.get(n + 1).is_some_and(|unit| {
-            let unit = unit.trim_end_matches(|c: char| !c.is_alphabetic());
-            ["ms", "s", "MiB", "KiB", "intervals", "messages", "bytes"].contains(&unit)
-        })
-    };
-    // "message 65 of 130" shows the length of a queue. Two messages that changed places show
-    // nothing.
-    let out_of_order =
-        |n: usize| n > 0 && words[n - 1] == "message" && words.get(n + 1) != Some(&"of");
-    let number =
-        |word: &str| word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
-    let chance = |n: usize| measured(n) || out_of_order(n);
-    let stable = words
-        .iter()
-        .enumerate()
-        .map(|(n, word)| if number(word) && chance(n) { "#" } else { *word });
-    stable.collect::<Vec<_>>().join(" ")
+/// The number in `Some(1000)` stays: a close code is no chance.
+fn stable_fields(debug: &str) -> String {
+    let mut out = String::new();
+    let mut chars = debug.chars().peekable();
+    let mut in_list = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                let mut is_escaped = false;
+                let empty = chars.peek() == Some(&'"');
+                for c in chars.by_ref() {
+                    if c == '"' && !is_escaped {
+                        break;
+                    }
+                    is_escaped = c == '\\' && !is_escaped;
+                }
+                out.push_str(if empty { "\"\"" } else { "\"…\"" });
+            }
+            '[' => {
+                in_list = true;
+                out.push_str(if chars.peek() == Some(&']') { "[" } else { "[…" });
+            }
+            ']' => {
+                in_list = false;
+                out.push(']');
+            }
+            _ if in_list => {}
+            c if c.is_ascii_digit() && !out.ends_with(char::is_alphanumeric) => {
+                let mut number = c.to_string();
+                while let Some(more) = chars.next_if(|c| c.is_ascii_digit() || ".µ".contains(*c)) {
+                    number.push(more);
+                }
+                out.push_str(if out.ends_with("Some(") { &number } else { "#" });
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A difference without a more precise description.
@@ -122,11 +143,10 @@ pub fn signature(graded: &[Graded], exercise: Exercise) -> Option<Signature> {
     let mut signature = Signature::new();
     for graded in of_exercise {
         match &graded.outcome {
-            Outcome::Failed(report) if report.failure.kind == FailureKind::NotStarted => {
-                return None;
-            }
+            // A panic explains more than any resemblance.
+            Outcome::Failed(report) if !report.panic.is_empty() => return None,
             Outcome::Failed(report) => {
-                signature.insert(graded.check.id.to_string(), describe(&report.failure));
+                signature.insert(graded.check.id.to_string(), fingerprint(&report.failure)?);
             }
             Outcome::Inconclusive(_) => return None,
             Outcome::Passed | Outcome::Blocked(_) => {}
@@ -149,7 +169,7 @@ pub fn with_signature(signature: &Signature, exercise: Exercise) -> Option<&'sta
 }
 
 /// Selects the faults that failed in the same way in each round, and in a way that no other did.
-pub(crate) fn unique(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
+pub fn unique(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
     let Some(first) = rounds.first() else { return Vec::new() };
     let mut selected: Vec<KnownMistake> = Vec::new();
     for fault in first {
@@ -165,9 +185,7 @@ pub(crate) fn unique(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
             .values()
             .any(|failure| failure.starts_with(&format!("{:?}", FailureKind::WrongTiming)));
         // A text that differs in no known way has many possible causes, too.
-        let vague = fault.signature.values().any(|failure| {
-            failure.contains(" differs from ") && failure.ends_with(&format!("({OTHER})"))
-        });
+        let vague = fault.signature.values().any(|failure| failure.contains(&format!("({OTHER})")));
         if stable && unique && !timed && !vague {
             selected.push(fault.clone());
         }
@@ -176,7 +194,7 @@ pub(crate) fn unique(rounds: &[Vec<KnownMistake>]) -> Vec<KnownMistake> {
 }
 
 /// Returns each signature of a fault with the names of all faults that share it.
-pub(crate) fn lookalikes<'a>(
+pub fn lookalikes<'a>(
     rounds: &'a [Vec<KnownMistake>],
     fault: &KnownMistake,
 ) -> BTreeMap<&'a Signature, BTreeSet<&'a str>> {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::human::{self, BAD, DIM, GOOD, STRONG, write_row};
+use super::human::{self, BAD, DIM, GOOD, Layout, STRONG, write_row};
 use super::json::Totals;
 use crate::grade::{Graded, Outcome, Report};
 use crate::known_mistakes;
@@ -99,23 +99,17 @@ pub fn overview(graded: &[Graded]) -> String {
 }
 
 /// Renders the whole report.
-pub fn report(graded: &[Graded], target: Option<Target>, seed: u64) -> String {
+pub fn report(graded: &[Graded], target: Option<Target>, seed: u64, layout: Layout) -> String {
     let mut out = overview(graded);
     let Some((failed, report)) = first_failure(graded) else {
         return out + &human::next_step(graded, target, seed);
     };
-    out.push_str(&human::failure(failed, report));
+    out.push_str(&human::failure_in(failed, report, layout));
     out.push('\n');
-    out + &closing(graded, failed, report, target, seed)
+    out + &closing(graded, failed, target, seed)
 }
 
-fn closing(
-    graded: &[Graded],
-    failed: &Graded,
-    report: &Report,
-    target: Option<Target>,
-    seed: u64,
-) -> String {
+fn closing(graded: &[Graded], failed: &Graded, target: Option<Target>, seed: u64) -> String {
     let totals = Totals::of(graded);
     let (id, exercise) = (failed.check.id, failed.check.exercise);
     let mut out = String::new();
@@ -132,9 +126,6 @@ fn closing(
     out.push_str(&looks_like(graded, exercise));
     if let Some(target) = target {
         write_row(&mut out, "edit", &exercise.source(target));
-    }
-    if report.failure.kind != FailureKind::NotStarted {
-        write_row(&mut out, "stuck?", &format!("cargo checker hint {id}"));
     }
     if others > 0 {
         write_row(&mut out, "all of it", "cargo checker grade --all");

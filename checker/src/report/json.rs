@@ -55,9 +55,9 @@ pub struct CheckRecord<'a> {
     pub got: Option<&'a str>,
     /// The conversation.
     pub transcript: &'a [TranscriptLine],
-    /// Advice on how to fix it.
+    /// A question that leads to the error, or the next step if the server did not run.
     pub hint: Option<&'a str>,
-    /// The page to read.
+    /// The section to read: page and anchor.
     pub lesson: &'static str,
 }
 
@@ -129,7 +129,7 @@ fn check(graded: &Graded) -> CheckRecord<'_> {
         got: None,
         transcript: &[],
         hint: None,
-        lesson: graded.check.lesson,
+        lesson: graded.check.lesson(),
     };
     match &graded.outcome {
         Outcome::Passed => {}
@@ -139,7 +139,7 @@ fn check(graded: &Graded) -> CheckRecord<'_> {
             result.expected = Some(&report.words.expected);
             result.got = Some(&report.words.got);
             result.transcript = &report.transcript;
-            result.hint = Some(&report.hint);
+            result.hint = Some(&report.next);
         }
         Outcome::Blocked(by) => {
             result.outcome = "blocked";

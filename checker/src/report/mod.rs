@@ -1,8 +1,10 @@
 //! Renders verdicts: one file for each format.
 
 pub mod brief;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod matrix;
+pub mod tally;
 pub mod timings;
 pub mod words;

@@ -15,6 +15,12 @@ pub(crate) enum Key {
     Lesson,
     /// Switch between all failures and the first.
     All,
+    /// Return from a hint or a lesson to the report.
+    Back,
+    /// Scroll by this many lines.
+    Lines(isize),
+    /// Scroll by this many pages.
+    Pages(isize),
     /// Grade again.
     Again,
     /// Quit.
@@ -71,6 +77,11 @@ fn key(event: &Event) -> Option<Key> {
             (KeyCode::Char('l'), false) => Some(Key::Lesson),
             (KeyCode::Char('a'), false) => Some(Key::All),
             (KeyCode::Char('r'), false) => Some(Key::Again),
+            (KeyCode::Char('b') | KeyCode::Esc | KeyCode::Backspace, false) => Some(Key::Back),
+            (KeyCode::Down | KeyCode::Char('j'), false) => Some(Key::Lines(1)),
+            (KeyCode::Up | KeyCode::Char('k'), false) => Some(Key::Lines(-1)),
+            (KeyCode::PageDown | KeyCode::Char(' '), false) => Some(Key::Pages(1)),
+            (KeyCode::PageUp, false) => Some(Key::Pages(-1)),
             _ => None,
         },
         _ => None,

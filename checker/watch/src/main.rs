@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 async fn run(args: WatchArgs) -> ExitCode {
     let exercises = args.exercise.map_or_else(|| Exercise::ALL.to_vec(), |exercise| vec![exercise]);
     let session = Session::new(exercises, args.seed.unwrap_or_else(fresh_seed));
-    match session.run(|check| hint::next_hint(check, false)).await {
+    match session.run(|check, width| hint::next_hint(check, false, width)).await {
         Ok(()) => {
             println!();
             ExitCode::SUCCESS

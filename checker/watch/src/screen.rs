@@ -11,8 +11,14 @@ use crossterm::terminal::{Clear, ClearType, size};
 
 const DIM: Style = Style::new().dimmed();
 
-/// The last line, with the keys.
-const KEYS: &str = "h hint  l lesson  a all  r run again  q quit";
+/// The keys, below a report.
+pub(crate) const KEYS: &str = "h hint  l lesson  a all  r run again  q quit";
+/// The keys, below a hint or a lesson.
+pub(crate) const KEYS_OF_TEXT: &str = "b back  h next hint  l lesson  r run again  q quit";
+/// The size of a screen that does not tell its size.
+const DEFAULT_SIZE: (u16, u16) = (80, 24);
+/// The greatest width of a report.
+const WIDEST: usize = 100;
 
 /// Standard output: a terminal, or a log.
 pub(crate) struct Screen {
@@ -20,17 +26,47 @@ pub(crate) struct Screen {
     pub(crate) interactive: bool,
     colours: bool,
     last: String,
+    /// The first line of the body that is shown.
+    scroll: usize,
+    /// The number of lines of the body that were shown last.
+    page: usize,
 }
 
 impl Screen {
     /// Creates the screen, with or without a terminal.
     pub(crate) fn new(interactive: bool) -> Self {
         let colours = AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        Screen { interactive, colours, last: String::new() }
+        Screen { interactive, colours, last: String::new(), scroll: 0, page: 1 }
     }
 
-    /// Draws `body` above `status`. Unless `whole`, the body is cut to fit the terminal.
-    pub(crate) fn show(&mut self, body: &str, status: &str, whole: bool) {
+    /// Returns the number of columns for a text.
+    pub(crate) fn width(&self) -> usize {
+        if self.interactive { dimensions().0.min(WIDEST) } else { DEFAULT_SIZE.0.into() }
+    }
+
+    /// Returns whether this body fits above this status and these keys.
+    pub(crate) fn fits(&self, body: &str, status: &str, keys: &str) -> bool {
+        let (columns, rows) = dimensions();
+        !self.interactive || lines(body, columns).len() + below(status, keys, columns).len() <= rows
+    }
+
+    /// Scrolls by pages; a negative number scrolls up.
+    pub(crate) fn scroll_pages(&mut self, pages: isize) {
+        self.scroll_lines(pages.saturating_mul(self.page.saturating_sub(1).max(1) as isize));
+    }
+
+    /// Scrolls by lines; a negative number scrolls up.
+    pub(crate) fn scroll_lines(&mut self, lines: isize) {
+        self.scroll = self.scroll.saturating_add_signed(lines);
+    }
+
+    /// Scrolls to the first line.
+    pub(crate) fn scroll_to_top(&mut self) {
+        self.scroll = 0;
+    }
+
+    /// Draws `body` above `status` and `keys`. A body that does not fit can be scrolled.
+    pub(crate) fn show(&mut self, body: &str, status: &str, keys: &str) {
         if !self.interactive {
             // A log contains each state once.
             let text = format!("{body}{status}");
@@ -40,14 +76,27 @@ impl Screen {
             }
             return;
         }
-        let (columns, rows) = size().unwrap_or((80, 24));
-        let (columns, rows) = (usize::from(columns).max(1), usize::from(rows));
-        let room = rows.saturating_sub(height(status, columns) + 2);
-        let body = if whole { body.to_string() } else { cut(body, columns, room) };
+        let (columns, rows) = dimensions();
+        let body = lines(body, columns);
+        let below = below(status, keys, columns);
+        let mut room = rows.saturating_sub(below.len());
+        let mut indicator = None;
+        if body.len() > room {
+            room = room.saturating_sub(1).max(1);
+            self.scroll = self.scroll.min(body.len() - room);
+            let last = self.scroll + room;
+            let text = format!("lines {}-{last} of {}, ↓ ↑ scroll", self.scroll + 1, body.len());
+            indicator = Some(format!("{DIM}{text}{DIM:#}"));
+        } else {
+            self.scroll = 0;
+        }
+        self.page = room;
+        let shown = body.into_iter().skip(self.scroll).take(room);
+        let text: Vec<String> = shown.chain(indicator).chain(below).collect();
         // Queued, not flushed, because a screen that is empty for a moment flickers.
         let _ = queue!(io::stdout(), Clear(ClearType::All), MoveTo(0, 0));
         // In raw mode a line feed does not return to the first column.
-        self.print(&format!("{body}{status}\n{DIM}{KEYS}{DIM:#}"), "\r\n");
+        self.print(&text.join("\n"), "\r\n");
     }
 
     fn print(&self, text: &str, line_end: &str) {
@@ -58,31 +107,28 @@ impl Screen {
     }
 }
 
-/// Returns the number of rows that the terminal needs for a line.
-fn rows(line: &str, columns: usize) -> usize {
-    strip_str(line).to_string().chars().count().div_ceil(columns).max(1)
+/// Returns the columns and rows of the terminal.
+fn dimensions() -> (usize, usize) {
+    let (columns, rows) = size().unwrap_or(DEFAULT_SIZE);
+    (usize::from(columns).max(1), usize::from(rows))
 }
 
-fn height(text: &str, columns: usize) -> usize {
-    text.lines().map(|line| rows(line, columns)).sum()
+/// Returns the lines of the status and of the keys.
+fn below(status: &str, keys: &str, columns: usize) -> Vec<String> {
+    // A key and its name stay on one line.
+    let keys = keys.replace("  ", "\n").replace(' ', "\u{a0}").replace('\n', "  ");
+    let keys = lines(&keys, columns)
+        .into_iter()
+        .map(|line| format!("{DIM}{}{DIM:#}", line.replace('\u{a0}', " ")));
+    lines(status, columns).into_iter().chain(keys).collect()
 }
 
-/// Keeps the lines that fit, and adds the number of lines left out.
-fn cut(text: &str, columns: usize, room: usize) -> String {
-    if height(text, columns) <= room {
-        return text.to_string();
-    }
-    let mut kept = String::new();
-    let mut used = 1;
-    let mut lines = text.lines();
-    for line in lines.by_ref() {
-        used += rows(line, columns);
-        if used > room {
-            break;
-        }
-        kept.push_str(line);
-        kept.push('\n');
-    }
-    let left = text.lines().count() - kept.lines().count();
-    format!("{kept}{DIM}… {left} more lines: press a, or make the window higher{DIM:#}\n")
+/// Wraps a text between words.
+fn lines(text: &str, columns: usize) -> Vec<String> {
+    let options =
+        textwrap::Options::new(columns).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    text.lines()
+        .flat_map(|line| textwrap::wrap(line, &options))
+        .map(|line| line.into_owned())
+        .collect()
 }

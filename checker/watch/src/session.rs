@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crate::files::{Saved, saves};
 use crate::keys::{Key, Keyboard};
 use crate::round::{Round, RoundEvent};
-use crate::screen::Screen;
+use crate::screen::{KEYS, KEYS_OF_TEXT, Screen};
 use checker::grade::{Graded, Outcome, Report};
+use checker::report::human::Layout;
 use checker::report::{brief, human};
 use checker::skeleton;
 use checker::state;
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     rounds: u32,
     /// The progress or the result of the last round.
     remark: String,
+    /// The start of the running build.
+    building: Instant,
 }
 
 impl Session {
@@ -63,39 +66,59 @@ impl Session {
             saved: None,
             rounds: 0,
             remark: String::new(),
+            building: Instant::now(),
         }
     }
 
     /// Runs until `q` is pressed; `hint` returns the next hint for a check.
-    pub(crate) async fn run(mut self, hint: fn(&Check) -> String) -> std::io::Result<()> {
+    pub(crate) async fn run(mut self, hint: fn(&Check, usize) -> String) -> std::io::Result<()> {
         let (_keyboard, mut keys) = Keyboard::open()?.unzip();
         self.screen = Screen::new(keys.is_some());
         let mut saved = saves(self.exercises.clone());
         self.begin(self.exercises.clone(), None);
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             self.draw();
+            let builds = self.screen.interactive && self.builds();
             tokio::select! {
+                _ = seconds.tick(), if builds => {}
                 Some(save) = saved.recv() => self.save(save),
                 Some(event) = next_event(&mut self.round) => self.apply(event),
                 Some(key) = next_key(&mut keys) => match key {
                     Key::Quit => return Ok(()),
                     Key::Resized => {}
                     Key::Again => self.begin(self.exercises.clone(), None),
-                    Key::All if self.view == View::All => self.view = View::First,
-                    Key::All => self.view = View::All,
+                    Key::Lines(lines) => self.screen.scroll_lines(lines),
+                    Key::Pages(pages) => self.screen.scroll_pages(pages),
+                    Key::All if self.view == View::All => self.turn_to(View::First),
+                    Key::All => self.turn_to(View::All),
+                    Key::Back => self.turn_to(View::First),
                     Key::Hint => {
-                        self.view = View::Text(self.first_open().map_or_else(nothing_open, hint));
+                        let width = self.screen.width();
+                        let hint = self.first_open().map(|check| hint(check, width));
+                        self.turn_to(View::Text(hint.unwrap_or_else(nothing_open)));
                     }
                     Key::Lesson => {
-                        self.view = View::Text(self.first_open().map_or_else(nothing_open, lesson));
+                        let lesson = self.first_open().map_or_else(nothing_open, lesson);
+                        self.turn_to(View::Text(lesson));
                     }
                 },
             }
         }
     }
 
+    fn turn_to(&mut self, view: View) {
+        self.view = view;
+        self.screen.scroll_to_top();
+    }
+
+    fn builds(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.built.is_none())
+    }
+
     fn save(&mut self, save: Saved) {
-        self.view = View::First;
+        self.turn_to(View::First);
         self.focus = save.exercises.first().copied();
         self.begin(save.exercises.clone(), Some(save));
     }
@@ -104,7 +127,8 @@ impl Session {
     fn begin(&mut self, exercises: Vec<Exercise>, saved: Option<Saved>) {
         self.saved = saved;
         let Some(round) = &self.round else {
-            self.remark = "building …".to_string();
+            self.building = Instant::now();
+            self.remark = self.building(&exercises);
             self.round = Some(Round::start(exercises, self.seed));
             return;
         };
@@ -116,6 +140,18 @@ impl Session {
         self.later.dedup();
         self.urgent = exercises;
         self.remark = "saved again, building …".to_string();
+    }
+
+    /// Says what is built. The first build compiles the libraries as well.
+    fn building(&self, exercises: &[Exercise]) -> String {
+        if self.rounds > 0 || !self.verdicts.is_empty() {
+            return "building …".to_string();
+        }
+        let names: Vec<&str> = exercises.iter().map(|exercise| exercise.name()).collect();
+        format!(
+            "building {} and its libraries (the first time this takes up to two minutes) …",
+            names.join(", ")
+        )
     }
 
     fn apply(&mut self, event: RoundEvent) {
@@ -133,8 +169,12 @@ impl Session {
             }
             RoundEvent::Verdict(graded) => {
                 self.verdicts.insert(graded.check.id, *graded);
+                let open =
+                    self.all().into_iter().find(|check| !self.verdicts.contains_key(check.id));
+                let waiting =
+                    open.map(|check| format!(", waiting for {}", check.id)).unwrap_or_default();
                 self.remark = self.with_previous(&format!(
-                    "grading … {} of {}",
+                    "grading … {} of {}{waiting}",
                     self.verdicts.len(),
                     self.all().len()
                 ));
@@ -225,26 +265,42 @@ impl Session {
         // A log contains the start and the result of a round, but not each verdict.
         if let Some(round) = self.round.as_ref().filter(|_| !self.screen.interactive) {
             if round.built.is_none() {
-                self.screen.show("", &format!("{}\n", self.remark), false);
+                self.screen.show("", &format!("{}\n", self.remark), KEYS);
             }
             return;
         }
         let graded = self.graded();
+        let seconds = self.building.elapsed().as_secs();
+        let elapsed = match self.builds() && self.screen.interactive && seconds > 0 {
+            true => format!(" {seconds} s"),
+            false => String::new(),
+        };
+        let status = format!("{}{}{elapsed}\n", brief::bars(&graded), self.remark);
+        let keys = if matches!(self.view, View::Text(_)) { KEYS_OF_TEXT } else { KEYS };
+        let layout = Layout { width: self.screen.width(), ..Layout::default() };
+        let mut body = self.body(&graded, layout);
+        if self.view == View::First && !self.screen.fits(&body, &status, keys) {
+            body = self.body(&graded, Layout { compact: true, ..layout });
+        }
+        self.screen.show(&body, &status, keys);
+    }
+
+    fn body(&self, graded: &[Graded], layout: Layout) -> String {
         let mut body = match &self.view {
             View::Text(text) => text.clone(),
-            View::First => match self.failure(&graded) {
+            View::First => match self.failure(graded) {
                 Some((failed, report)) => {
                     let edit =
                         format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
                     // A known mistake is recognised by all verdicts, so only at the end.
                     let over = graded.len() == self.all().len();
-                    let familiar = over.then(|| brief::looks_like(&graded, failed.check.exercise));
-                    human::failure(failed, report) + &familiar.unwrap_or_default() + &edit
+                    let familiar = over.then(|| brief::looks_like(graded, failed.check.exercise));
+                    human::failure_in(failed, report, layout)
+                        + &familiar.unwrap_or_default()
+                        + &edit
                 }
-                None if graded.len() == self.all().len()
-                    && brief::unfinished(&graded).is_none() =>
-                {
-                    done(self.exercises.last().copied())
+                None if graded.len() == self.all().len() && brief::unfinished(graded).is_none() => {
+                    human::after_green(graded, "cargo checker watch")
                 }
                 None => {
                     let unknown = graded
@@ -256,7 +312,9 @@ impl Session {
             View::All => graded
                 .iter()
                 .filter_map(|graded| match &graded.outcome {
-                    Outcome::Failed(report) => Some(human::failure(graded, report) + "\n"),
+                    Outcome::Failed(report) => {
+                        Some(human::failure_in(graded, report, layout) + "\n")
+                    }
                     _ => None,
                 })
                 .collect(),
@@ -264,8 +322,7 @@ impl Session {
         if !body.is_empty() && !body.ends_with("\n\n") {
             body.push('\n');
         }
-        let status = format!("{}{}\n", brief::bars(&graded), self.remark);
-        self.screen.show(&body, &status, self.view == View::All);
+        body
     }
 }
 
@@ -287,18 +344,8 @@ fn nothing_open() -> String {
     "Nothing is open here.\n".to_string()
 }
 
-/// Renders the next step after this exercise.
-fn done(exercise: Option<Exercise>) -> String {
-    let next = Exercise::ALL.into_iter().find(|next| Some(*next) > exercise);
-    let next = next.map_or_else(
-        || "That was the last exercise: read lessons/06-summary.md.".to_string(),
-        |next| format!("Next: read {}, then cargo checker watch {next}", next.lesson()),
-    );
-    format!("All checks passed.\n{next}\n")
-}
-
 /// Renders the section of the lesson about this check.
 fn lesson(check: &Check) -> String {
-    let place = skeleton::lesson(check.id).unwrap_or_else(|| check.lesson.to_string());
-    format!("{place}\n\n{}", skeleton::section(&place))
+    let place = check.lesson();
+    format!("{place}\n\n{}", skeleton::reflow(&skeleton::section(place)))
 }

@@ -9,5 +9,6 @@ pub mod measure;
 pub mod plan;
 pub mod proxy;
 pub mod relay;
+pub mod remote;
 pub mod server;
 pub mod socket;

@@ -1,4 +1,5 @@
-//! A TCP proxy between clients and a server. It counts bytes and can add a round trip time.
+//! A TCP proxy between clients and a server. It observes every byte, and can delay, throttle and
+//! hold back. It never loses or changes a byte, as TCP does not.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,14 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 
+/// Bytes that may be in flight in one direction. A sender with more has to wait.
+const WINDOW: usize = 256 * 1024;
+/// The most bytes of one read.
+const CHUNK: usize = 64 * 1024;
+/// Reads in a second while a client's rate is limited.
+const READS_PER_SECOND: u32 = 10;
 /// How long a refused connection is retried: some servers print their ready line before they
 /// listen.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
@@ -93,14 +100,16 @@ impl Proxy {
         let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
         let counting = counts.clone();
+        let link = Link { latency: distance.rtt / 2, ..Link::default() };
+        let link = watch::Sender::new(link).subscribe();
         let listening = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (server, counts, distance) =
-                    (server.clone(), counting.clone(), distance.clone());
+                let (server, counts) = (server.clone(), counting.clone());
+                let (link, clock) = (link.clone(), distance.clock.clone());
                 tokio::spawn(async move {
                     // If the server doesn't accept, the client sees its connection end.
                     if let Ok(far) = server.connect().await {
-                        let _ = forward_both_ways(near, far, &counts, distance).await;
+                        forward(Vec::new(), near, far, link, clock, counts).await;
                     }
                 });
             }
@@ -134,82 +143,199 @@ impl Drop for Proxy {
     }
 }
 
-async fn forward_both_ways(
+impl Observer for Arc<Counts> {
+    type Mark = ();
+
+    fn read(&self, direction: Direction, bytes: &[u8]) {
+        match direction {
+            Direction::Up => {
+                self.up.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+                self.changed.notify_waiters();
+            }
+            Direction::Down => drop(self.down.fetch_add(bytes.len() as u64, Ordering::SeqCst)),
+        }
+    }
+
+    fn ended(&self, _: Direction, _: End) {}
+
+    fn delivered(&self, (): ()) {}
+}
+
+/// The direction of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    Up,
+    /// From the server to the client.
+    Down,
+}
+
+/// How a sender ended its side of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It closed it (FIN).
+    Closed,
+    /// It reset the connection (RST).
+    Reset,
+}
+
+/// The properties of the link between a client and the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Holds all bytes back. The connections stay open.
+    pub cut: bool,
+    /// The time that a byte takes, each way.
+    pub latency: Duration,
+    /// The bytes that the client reads in a second; all there are if `None`.
+    pub read_rate: Option<u32>,
+}
+
+/// Observes the bytes of one connection.
+pub trait Observer: Send + Sync {
+    /// Identifies what was read, until it is delivered.
+    type Mark: Send;
+
+    /// Handles bytes that were read from their sender.
+    fn read(&self, direction: Direction, bytes: &[u8]) -> Self::Mark;
+
+    /// Handles the end of a sender's side.
+    fn ended(&self, direction: Direction, end: End) -> Self::Mark;
+
+    /// Handles the delivery of what was read.
+    fn delivered(&self, mark: Self::Mark);
+}
+
+/// Forwards bytes between a client and its server until both directions have ended. `head` was read
+/// from the client before.
+pub async fn forward(
+    head: Vec<u8>,
     near: TcpStream,
     far: TcpStream,
-    counts: &Arc<Counts>,
-    distance: Distance,
-) -> io::Result<()> {
-    near.set_nodelay(true)?;
-    far.set_nodelay(true)?;
+    link: watch::Receiver<Link>,
+    clock: Clock,
+    observer: impl Observer,
+) {
+    let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let opened = Instant::now();
+    // The TCP handshake takes one round trip before the first byte can leave.
+    let handshake = link.borrow().latency * 2;
+    let connection = Connection { link, clock, observer, reset: watch::Sender::new(false) };
     let (from_client, to_client) = near.into_split();
     let (from_server, to_server) = far.into_split();
-    let (counting_up, counting_down) = (counts.clone(), counts.clone());
-    let up = move |read| {
-        counting_up.up.fetch_add(read, Ordering::SeqCst);
-        counting_up.changed.notify_waiters();
-    };
-    let down = move |read| {
-        counting_down.down.fetch_add(read, Ordering::SeqCst);
-    };
-    if distance.rtt.is_zero() {
-        tokio::spawn(forward(from_client, to_server, up));
-        forward(from_server, to_client, down).await;
-    } else {
-        // The TCP handshake takes one round trip before the first byte can leave.
-        tokio::spawn(forward_delayed(
-            from_client,
-            to_server,
-            up,
-            opened + distance.rtt,
-            distance.clone(),
-        ));
-        forward_delayed(from_server, to_client, down, opened, distance).await;
-    }
-    Ok(())
+    tokio::join!(
+        connection.forward(Direction::Up, &head, from_client, to_server, opened + handshake),
+        connection.forward(Direction::Down, &[], from_server, to_client, opened),
+    );
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, count: impl Fn(u64)) {
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        count(read as u64);
-        if to.write_all(&buffer[..read]).await.is_err() {
-            return;
-        }
-    }
-    let _ = to.shutdown().await;
+struct Connection<O> {
+    link: watch::Receiver<Link>,
+    clock: Clock,
+    observer: O,
+    reset: watch::Sender<bool>,
 }
 
-/// Forwards bytes half a round trip later.
-async fn forward_delayed(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    count: impl Fn(u64),
-    not_before: Instant,
-    distance: Distance,
-) {
-    let (sent, mut travelling) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
-    let arriving = async move {
-        while let Some((moment, bytes)) = travelling.recv().await {
-            distance.clock.sleep_until(moment).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
+/// Bytes in flight, or the end of the stream if there are none.
+struct Chunk<M> {
+    due: Instant,
+    bytes: Vec<u8>,
+    mark: M,
+    _window: Option<OwnedSemaphorePermit>,
+}
+
+impl<O: Observer> Connection<O> {
+    async fn forward(
+        &self,
+        direction: Direction,
+        head: &[u8],
+        mut from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+        not_before: Instant,
+    ) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut reset = self.reset.subscribe();
+        let forwarding = async {
+            tokio::join!(
+                self.read(direction, head.chain(&mut from), sender, not_before),
+                self.write(&mut to, receiver)
+            );
+        };
+        let reset = tokio::select! {
+            () = forwarding => false,
+            _ = reset.wait_for(|reset| *reset) => true,
+        };
+        if reset {
+            let _ = (from.as_ref().set_zero_linger(), to.as_ref().set_zero_linger());
+            // A write half that is dropped would send a FIN first.
+            to.forget();
         }
-        let _ = to.shutdown().await;
-    };
-    let leaving = async move {
-        let mut buffer = vec![0; 16 * 1024];
+    }
+
+    async fn read(
+        &self,
+        direction: Direction,
+        mut from: impl AsyncRead + Unpin,
+        chunks: mpsc::UnboundedSender<Chunk<O::Mark>>,
+        not_before: Instant,
+    ) {
+        let window = Arc::new(Semaphore::new(WINDOW));
+        let mut buffer = vec![0; CHUNK];
         loop {
-            let read = from.read(&mut buffer).await.unwrap_or(0);
-            let moment = Instant::now().max(not_before) + distance.rtt / 2;
-            count(read as u64);
-            // The end of the stream is the end of the channel, and so is delayed like the bytes.
-            if read == 0 || sent.send((moment, buffer[..read].to_vec())).is_err() {
+            let rate = self.link.borrow().read_rate.filter(|_| direction == Direction::Down);
+            let most = rate.map_or(CHUNK, |rate| (rate / READS_PER_SECOND).max(1) as usize);
+            let most = most.min(CHUNK);
+            let Ok(mut permit) = window.clone().acquire_many_owned(most as u32).await else {
+                return;
+            };
+            let read = from.read(&mut buffer[..most]).await;
+            let due = Instant::now().max(not_before) + self.link.borrow().latency;
+            let Ok(read) = read else {
+                let mark = self.observer.ended(direction, End::Reset);
+                self.wait_until_connected().await;
+                self.observer.delivered(mark);
+                self.reset.send_replace(true);
+                return;
+            };
+            if read == 0 {
+                let mark = self.observer.ended(direction, End::Closed);
+                let _ = chunks.send(Chunk { due, bytes: Vec::new(), mark, _window: None });
                 return;
             }
+            let bytes = buffer[..read].to_vec();
+            let mark = self.observer.read(direction, &bytes);
+            drop(permit.split(most - read));
+            if chunks.send(Chunk { due, bytes, mark, _window: Some(permit) }).is_err() {
+                return;
+            }
+            if rate.is_some() {
+                tokio::time::sleep(Duration::from_secs(1) / READS_PER_SECOND).await;
+            }
         }
-    };
-    tokio::join!(arriving, leaving);
+    }
+
+    async fn write(
+        &self,
+        to: &mut OwnedWriteHalf,
+        mut chunks: mpsc::UnboundedReceiver<Chunk<O::Mark>>,
+    ) {
+        while let Some(chunk) = chunks.recv().await {
+            self.clock.sleep_until(chunk.due).await;
+            self.wait_until_connected().await;
+            if chunk.bytes.is_empty() {
+                let _ = to.shutdown().await;
+            } else if to.write_all(&chunk.bytes).await.is_err() {
+                self.reset.send_replace(true);
+                return;
+            }
+            self.observer.delivered(chunk.mark);
+        }
+    }
+
+    /// Waits while the link is cut.
+    async fn wait_until_connected(&self) {
+        if self.link.clone().wait_for(|link| !link.cut).await.is_err() {
+            // The link is gone for good. Its owner drops this connection.
+            std::future::pending::<()>().await;
+        }
+    }
 }

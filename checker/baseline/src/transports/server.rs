@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::plan::Contestant;
 use super::proxy::Endpoint;
 use super::relay;
+use super::remote::RemoteServer;
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::server::process::{Process, kill};
 use harness::server::usage::cpu_time;
@@ -25,7 +26,7 @@ use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
 pub enum Baseline {
     /// In this process. Their CPU time is unknown.
     Inside,
-    /// In processes of their own: `checker polling`, the program at this path.
+    /// In processes of their own: `polling`, a command of the program at this path.
     Program(PathBuf),
 }
 
@@ -35,14 +36,7 @@ pub enum PushServer {
     /// The server is started from this program.
     Program(Program),
     /// The server already runs elsewhere.
-    Far {
-        /// Its addresses.
-        endpoint: Endpoint,
-        /// The host and port of its URL.
-        host: String,
-        /// The path of its URL.
-        path: String,
-    },
+    Remote(RemoteServer),
 }
 
 /// A running server. It is stopped on drop.
@@ -56,7 +50,7 @@ enum Handle {
     Inside(JoinHandle<io::Result<()>>),
     Ours { id: u32, _process: Process },
     Server(Box<Server>),
-    Far,
+    Remote,
 }
 
 impl TransportServer {
@@ -90,12 +84,12 @@ impl TransportServer {
                     }
                 }
             }
-            PushServer::Far { endpoint, host, .. } => {
+            PushServer::Remote(RemoteServer { endpoint, host, .. }) => {
                 let refused = |error| {
                     CheckError::Inconclusive(format!("nothing answers at ws://{host}: {error}"))
                 };
                 endpoint.connect().await.map_err(refused)?;
-                Ok(TransportServer { endpoint: endpoint.clone(), handle: Handle::Far })
+                Ok(TransportServer { endpoint: endpoint.clone(), handle: Handle::Remote })
             }
         }
     }
@@ -153,7 +147,7 @@ impl TransportServer {
         match &self.handle {
             Handle::Ours { id, .. } => cpu(*id),
             Handle::Server(server) => cpu(server.id()),
-            Handle::Inside(_) | Handle::Far => None,
+            Handle::Inside(_) | Handle::Remote => None,
         }
     }
 
@@ -172,7 +166,7 @@ impl Drop for TransportServer {
         match &self.handle {
             Handle::Inside(serving) => serving.abort(),
             Handle::Ours { id, .. } => kill(*id),
-            Handle::Server(_) | Handle::Far => {}
+            Handle::Server(_) | Handle::Remote => {}
         }
     }
 }

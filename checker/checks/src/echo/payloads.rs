@@ -1,16 +1,62 @@
-//! Payloads: any text, any bytes, any length, any number of frames.
+//! The same holds for an empty message, multi-byte text, text that looks like markup or JSON,
+//! 64 KiB and 1 MiB, and a message in several fragments with a ping between them.
 
 use rand::RngExt;
 
-use super::talk::in_order;
-use super::{handshake, texts};
-use harness::client::{
-    Client, ClientEvent, RESPONSE_TIMEOUT, reply_to, request, timeout_on_busy_host,
-};
+use super::{ECHOES, handshake, texts};
+use crate::{Check, MINIMUM, check};
+use harness::client::{Client, ClientEvent, Expectation, reply, request};
 use harness::context::TestContext;
-use harness::verdict::{CheckError, CheckResult, FailureKind};
-use harness::wire::frame::{Control, Data, Frame, OpCode};
+use harness::evidence::MinimumEvidence;
+use harness::exercise::Exercise::Echo;
+use harness::failure::Cause;
+use harness::failure::echo::EchoCause;
+use harness::verdict::{CheckResult, FailureKind, ResultExt, judged_elsewhere};
+use harness::wire::frame::{Data, Frame, OpCode};
 use harness::wire::lossy;
+
+pub(super) const CHECK: Check = Check {
+    explained_by: &[
+        "echo::handshake",
+        "echo::welcome",
+        "echo::reply",
+        "echo::order",
+        "echo::concurrent",
+        "echo::ping",
+    ],
+    requires: ECHOES,
+    hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, \
+           whatever its length and content.",
+    lesson: "lessons/03-echo.md",
+    heavy: true,
+    minimum: MinimumEvidence { connections: 4, messages: 80, ..MINIMUM },
+    ..check("echo::payloads", Echo, include_str!("payloads.md"), |ctx| Box::pin(payloads(ctx)))
+};
+
+async fn payloads(ctx: &mut TestContext) -> CheckResult {
+    let mut client = ctx.join().await?;
+    for text in texts::of_all_kinds(&ctx.token()) {
+        client.exchange(&text).await?;
+    }
+    exchange_property_names(&mut client).await?;
+    exchange_all_lengths(ctx, &mut client).await?;
+    exchange_long_and_short(ctx, &mut client).await?;
+    exchange_fragments(ctx, &mut client).await?;
+    interleave_fragments(ctx, &mut client).await?;
+    receive_in_parts(ctx, &mut client).await?;
+    ctx.leave(client).await;
+    exchange_compressed(ctx).await
+}
+
+async fn exchange_property_names(client: &mut Client) -> CheckResult {
+    for name in texts::PROPERTY_NAMES {
+        client.exchange(name).await.explain(|noticed| {
+            let noticed = Box::new(noticed);
+            EchoCause::PropertyName { name, noticed }
+        })?;
+    }
+    Ok(())
+}
 
 /// The longest message that the contract requires, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 20;
@@ -33,51 +79,32 @@ const LENGTHS: [usize; 15] = [
     LONGEST_MESSAGE,
 ];
 
-pub(super) async fn payloads(ctx: &mut TestContext) -> CheckResult {
-    let mut client = ctx.join().await?;
-    let token = ctx.token();
-    for text in texts::of_all_kinds(&token) {
-        client.exchange(&text).await?;
-    }
-    for name in texts::PROPERTY_NAMES {
-        let heard = client.exchange(name).await;
-        heard.map_err(|error| {
-            let what =
-                format!("The text `{name}`, a property name in some languages, was not echoed.");
-            error
-                .headed(what)
-                .hint_for(FailureKind::Silence, NO_LOOKUP)
-                .hint_for(FailureKind::WrongMessage, NO_LOOKUP)
-        })?;
-    }
+/// Exchanges messages of these lengths, and a few more of the longest.
+///
+/// A limit on the length applies to each message. A limit on all bytes of a connection lets 1 MiB
+/// through, the longest message, and is mostly a small multiple of it. Each MiB takes about 25 ms
+/// of the processor.
+async fn exchange_all_lengths(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     for length in LENGTHS {
         let text = long_text(ctx, length);
-        exchange(&mut client, Data::Text, text.as_bytes()).await?;
+        exchange_long(client, &text).await?;
     }
-    more_in_all(ctx, &mut client, LENGTHS.iter().sum()).await?;
-    long_before_short(ctx, &mut client).await?;
-    for count in [2, 3, 7] {
-        fragments(ctx, &mut client, count).await?;
+    let (text, mut sent) = (long_text(ctx, LONGEST_MESSAGE), LENGTHS.iter().sum());
+    for _ in 0..3 {
+        sent += text.len();
+        exchange_long(client, &text).await.explain(|noticed| match noticed.kind() {
+            FailureKind::EndedEarly | FailureKind::Silence => {
+                EchoCause::ByteLimit { sent, noticed: Box::new(noticed) }.into()
+            }
+            _ => noticed,
+        })?;
     }
-    byte_by_byte(ctx, &mut client).await?;
-    long_in_fragments(ctx, &mut client).await?;
-    interleaved(ctx, &mut client).await?;
-    // A sender that streams may end a message with an empty fragment.
-    let hollow = in_pieces(Data::Text, token.as_bytes(), &[0, 3, 3, token.len()]);
-    hollow.into_iter().for_each(|frame| client.send(frame));
-    client.expect_text(&reply_to(&token), "the reply to a message with empty fragments").await?;
-    client.exchange(&token).await?;
-    ctx.leave(client).await;
-    compressed(ctx).await
+    Ok(())
 }
-
-/// The advice if the server interprets a text.
-const NO_LOOKUP: &str = "Look nothing up by the text of a message: in an object of JavaScript or \
-     Python, some names are there that you never put in.";
 
 /// Returns a text of this many bytes. Most characters have three or four bytes, so that any buffer
 /// is likely to end inside one.
-fn long_text(ctx: &mut TestContext, length: usize) -> String {
+pub(super) fn long_text(ctx: &mut TestContext, length: usize) -> String {
     // A random number for each character of the longest text would take a debug build longer than
     // the server.
     const THROWN: usize = 16 * 1024;
@@ -101,34 +128,35 @@ fn long_text(ctx: &mut TestContext, length: usize) -> String {
     text
 }
 
-/// Sends these bytes and waits for the reply, which is too long to show.
-async fn exchange(client: &mut Client, data: Data, bytes: &[u8]) -> CheckResult {
-    client.send(Frame::new(OpCode::Data(data), bytes));
-    let kind = if data == Data::Text { "a message" } else { "a binary message" };
-    long_reply(client, bytes, &format!("{kind} of {} bytes", bytes.len())).await
+/// Exchanges a long text. The reply is too long to show.
+async fn exchange_long(client: &mut Client, text: &str) -> CheckResult {
+    client.send_text(text);
+    expect_long_reply(client, text.as_bytes(), format!("a message of {} bytes", text.len())).await
 }
 
-/// Waits for the reply to a message of these bytes, which is too long to show.
-async fn long_reply(client: &mut Client, bytes: &[u8], message: &str) -> CheckResult {
-    let wanted = format!("the reply to {message}");
-    let received = client.next_except_heartbeats(&wanted).await?;
-    let ClientEvent::Text(heard) = &received.event else {
-        return Err(client.unexpected(&received, &wanted));
-    };
-    let expected = reply_to(&lossy(bytes));
-    if *heard == expected {
-        return Ok(());
-    }
-    let differs = heard
-        .bytes()
-        .zip(expected.bytes())
-        .position(|(a, b)| a != b)
-        .unwrap_or(heard.len().min(expected.len()));
-    let failure = client
-        .failure(FailureKind::WrongMessage, format!("{wanted} is not the message"))
-        .at(client.mark(&received));
-    let got = format!("{} bytes, the first difference at byte {differs}", heard.len());
-    Err(failure.expected(format!("{} bytes", expected.len()), got).into())
+/// Waits for the reply to these bytes, which is too long to show. `message` names the message.
+pub(super) async fn expect_long_reply(
+    client: &mut Client,
+    bytes: &[u8],
+    message: String,
+) -> CheckResult {
+    let expected = reply(&lossy(bytes)).named(format!("the reply to {message}"));
+    client.expect(expected).await.map(|_| ()).explain(|cause| match cause {
+        Cause::WrongText { awaited, expected, got } => EchoCause::WrongLongReply {
+            awaited,
+            expected: expected.len(),
+            got: got.len(),
+            first_difference: first_difference(&expected, &got),
+        }
+        .into(),
+        other => other,
+    })
+}
+
+/// Returns the first byte that differs.
+fn first_difference(a: &str, b: &str) -> usize {
+    let mut pairs = a.bytes().zip(b.bytes());
+    pairs.position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()))
 }
 
 /// Returns the frames of a message that is cut at these places.
@@ -143,109 +171,106 @@ pub(crate) fn in_pieces(data: Data, bytes: &[u8], cuts: &[usize]) -> Vec<Frame> 
     frames
 }
 
-async fn fragments(ctx: &mut TestContext, client: &mut Client, count: usize) -> CheckResult {
+/// A short message waits for the reply to a long one.
+async fn exchange_long_and_short(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
+    let (long, short) = (long_text(ctx, 200_000), ctx.token());
+    client.send_all([Frame::text(long.as_str()), Frame::text(short.as_str())]);
+    let long = expect_long_reply(client, long.as_bytes(), "a message of 200000 bytes".into()).await;
+    let both = match long {
+        Ok(()) => client.expect_reply(&short).await,
+        Err(error) => Err(error),
+    };
+    both.context("with a short message right after a long one")
+}
+
+async fn exchange_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
+    for count in [2, 3, 7] {
+        cut_within_characters(ctx, client, count).await?;
+    }
+    cut_into_bytes(ctx, client).await?;
+    cut_long_text(ctx, client).await?;
+    // A sender that streams may end a message with an empty fragment.
+    let text = ctx.token();
+    let frames = in_pieces(Data::Text, text.as_bytes(), &[0, 3, 3, text.len()]);
+    frames.into_iter().for_each(|frame| client.send(frame));
+    client.expect(reply(&text).named("the reply to a message with empty fragments")).await?;
+    client.exchange(&text).await
+}
+
+async fn cut_within_characters(
+    ctx: &mut TestContext,
+    client: &mut Client,
+    count: usize,
+) -> CheckResult {
     let text = format!("{} in pieces: 🦀🦀🦀🦀", ctx.token());
     let bytes = text.as_bytes();
     // The last cut goes through the middle of a character, which is legal.
     let mut cuts: Vec<usize> = (1..count - 1).map(|i| i * (bytes.len() - 4) / count).collect();
     cuts.push(bytes.len() - 2);
     let mut frames = in_pieces(Data::Text, bytes, &cuts);
-    frames.insert(1, Frame::new(OpCode::Control(Control::Ping), "in between"));
+    frames.insert(1, Frame::ping("in between"));
     frames.into_iter().for_each(|frame| client.send(frame));
-    client.expect_text(&reply_to(&text), "the reply to a message in fragments").await
+    client.expect(in_fragments(&text)).await.map(|_| ())
 }
 
 /// A message may have any number of fragments, and unsolicited pongs between them (section 5.5.3).
-async fn byte_by_byte(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
+async fn cut_into_bytes(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let text = long_text(ctx, 300);
     let mut frames = in_pieces(Data::Text, text.as_bytes(), &Vec::from_iter(1..text.len()));
-    frames.insert(text.len() / 2, Frame::new(OpCode::Control(Control::Pong), "unasked"));
+    frames.insert(text.len() / 2, Frame::pong("unasked"));
     client.send_all(frames);
-    let wanted = format!("the reply to a message of {0} bytes in {0} fragments", text.len());
-    client.expect_text(&reply_to(&text), &wanted).await
-}
-
-/// A short message waits for the reply to a long one.
-async fn long_before_short(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
-    let (long, short) = (long_text(ctx, 200_000), ctx.token());
-    let both = [long.as_str(), &short].map(|text| Frame::new(OpCode::Data(Data::Text), text));
-    client.send_all(both);
-    let amid =
-        |error: CheckError| error.context("a long message, and a short one right behind it: ");
-    long_reply(client, long.as_bytes(), "the long one").await.map_err(amid)?;
-    client.expect_reply(&short).await.map_err(amid)
-}
-
-/// A limit on the length applies to each message. A limit on all bytes of a connection lets 1 MiB
-/// through, the longest message, and is mostly a small multiple of it. Each MiB takes about 25 ms
-/// of the processor.
-async fn more_in_all(ctx: &mut TestContext, client: &mut Client, before: usize) -> CheckResult {
-    let text = long_text(ctx, LONGEST_MESSAGE);
-    for n in 1..=3 {
-        let heard = exchange(client, Data::Text, text.as_bytes()).await;
-        heard.map_err(|error| {
-            if !error.is(FailureKind::EndedEarly) && !error.is(FailureKind::Silence) {
-                return error;
-            }
-            let in_all = (before + n * text.len()) as f64 / f64::from(1 << 20);
-            let what = "The server stops serving a client after";
-            error.headed(format!("{what} {in_all:.1} MiB in messages of at most 1 MiB."))
-        })?;
-    }
-    Ok(())
+    let name = format!("the reply to {0} bytes in {0} fragments", text.len());
+    client.expect(reply(&text).named(name)).await.map(|_| ())
 }
 
 /// A fragmented message longer than a page of memory, from a sender that streams, with the next
 /// message directly after it.
-async fn long_in_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
+async fn cut_long_text(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let (text, next) = (long_text(ctx, 30_000), ctx.token());
     let step = ctx.rng.random_range(900..1_500);
     let cuts: Vec<usize> = (step..text.len()).step_by(step).collect();
     let mut frames = in_pieces(Data::Text, text.as_bytes(), &cuts);
-    frames.insert(frames.len() / 2, Frame::new(OpCode::Control(Control::Ping), "half of it"));
-    let message = format!("a message of {} bytes in {} fragments", text.len(), cuts.len() + 1);
-    client
-        .send_all(frames.into_iter().chain([Frame::new(OpCode::Data(Data::Text), next.as_str())]));
-    long_reply(client, text.as_bytes(), &message).await?;
-    client
-        .expect_reply(&next)
-        .await
-        .map_err(|error| error.context("right behind a message in fragments, "))
+    frames.insert(frames.len() / 2, Frame::ping("half of it"));
+    frames.push(Frame::text(next.as_str()));
+    client.send_all(frames);
+    let name = format!("{} bytes in {} fragments", text.len(), cuts.len() + 1);
+    expect_long_reply(client, text.as_bytes(), name).await?;
+    client.expect_reply(&next).await.context("right after a message in fragments")
 }
 
 /// Fragments of several clients must not be mixed up.
-async fn interleaved(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
+async fn interleave_fragments(ctx: &mut TestContext, client: &mut Client) -> CheckResult {
     let mut other = ctx.join().await?;
     let texts = ctx.tokens(2);
     let mut frames = in_pieces(Data::Text, texts[0].as_bytes(), &[3]);
     let rest = frames.split_off(1);
     client.send_all(frames);
-    let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
-    let theirs = async {
+    client.flush().await;
+    let both = async {
         other.exchange(&ctx.token()).await?;
         other.send_all(in_pieces(Data::Text, texts[1].as_bytes(), &[5]));
-        other.expect_text(&reply_to(&texts[1]), "the reply to a message in fragments").await?;
+        other.expect(in_fragments(&texts[1])).await?;
         client.send_all(rest);
-        client.expect_text(&reply_to(&texts[0]), "the reply to a message in fragments").await
+        client.expect(in_fragments(&texts[0])).await
     };
-    theirs.await.map_err(|error| {
-        error.context("two clients send fragments at the same time: ").show_all_clients()
-    })?;
-    in_several_reads(ctx, &mut other).await?;
+    both.await.context("while two clients send fragments at the same time").show_all_clients()?;
     ctx.leave(other).await;
     Ok(())
 }
 
+fn in_fragments(text: &str) -> Expectation {
+    reply(text).named("the reply to a message in fragments")
+}
+
 /// TCP has no frames: a frame may come a few bytes at a time, its header too.
-async fn in_several_reads(ctx: &mut TestContext, other: &mut Client) -> CheckResult {
+async fn receive_in_parts(ctx: &mut TestContext, other: &mut Client) -> CheckResult {
     // This client answers no pings, because a pong would come in the middle of its frame.
-    let mut client = ctx.join_mute().await?;
+    let mut client = ctx.client().no_pongs().join().await?;
     let text = ctx.token();
-    let mut rest =
-        Frame::new(OpCode::Data(Data::Text), text.as_str()).masked(ctx.rng.random()).encode();
+    let mut rest = Frame::text(text.as_str()).masked(ctx.rng.random()).encode();
     for length in [1, 2, 6] {
         client.send_bytes(rest.drain(..length).collect());
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 4, client.wait_until_sent(0)).await;
+        client.flush().await;
         // A server that has answered other clients twice has had its turn, and read what came
         // before.
         for _ in 0..2 {
@@ -253,144 +278,52 @@ async fn in_several_reads(ctx: &mut TestContext, other: &mut Client) -> CheckRes
         }
     }
     client.send_bytes(rest);
-    let heard = client.expect_reply(&text).await;
-    heard.map_err(|error| error.context("a frame that comes a few bytes at a time: "))?;
+    client.expect_reply(&text).await.context("with a frame that comes a few bytes at a time")?;
     ctx.leave(client).await;
     Ok(())
 }
 
 /// A server that accepts compression gets compressed messages, from every browser. Its reply may be
 /// compressed too, and is not read.
-async fn compressed(ctx: &mut TestContext) -> CheckResult {
+async fn exchange_compressed(ctx: &mut TestContext) -> CheckResult {
     let mut client = ctx.open().await?;
-    let key = handshake::chance_key(ctx);
+    let key = handshake::random_key(ctx);
     client.send_bytes(request(&key, &[handshake::DEFLATE]).into_bytes());
-    // `echo::handshake` judges the response.
-    let Ok(head) = client.response().await else { return Ok(()) };
-    let accepts = head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
-        name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
-            && value.contains("permessage-deflate")
-    });
-    if accepts {
-        let token = ctx.token();
-        client.send(stored(&token));
-        for wanted in ["the welcome", "the reply to a compressed message"] {
-            let heard = client.next_except_heartbeats(wanted).await;
-            let heard = heard.and_then(|received| match received.event {
-                ClientEvent::Close(_) | ClientEvent::End(_) => {
-                    Err(client.unexpected(&received, wanted))
-                }
-                _ => Ok(()),
-            });
-            heard.map_err(|error| {
-                let what =
-                    "The server accepted compression and sent no reply to a compressed message.";
-                let error = error.headed(what);
-                error
-                    .hint_for(FailureKind::EndedEarly, NOT_SPOKEN)
-                    .hint_for(FailureKind::Silence, NOT_SPOKEN)
-            })?;
-        }
+    let Some(head) = judged_elsewhere(client.response().await)? else { return Ok(()) };
+    if accepts_compression(&head) {
+        client.send(compress(&ctx.token()));
+        let replied = async {
+            expect_any(&mut client, "the welcome").await?;
+            expect_any(&mut client, "the reply to a compressed message").await
+        };
+        let noticed = |noticed| EchoCause::UnsupportedCompression { noticed: Box::new(noticed) };
+        replied.await.explain(noticed)?;
     }
     ctx.leave(client).await;
     Ok(())
 }
 
-/// The advice if the server accepted an extension that it does not support.
-const NOT_SPOKEN: &str = "Accept no extension that you don't speak: leave \
-     `Sec-WebSocket-Extensions` out of the answer, whatever the client offers.";
+fn accepts_compression(head: &str) -> bool {
+    head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
+        name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
+            && value.contains("permessage-deflate")
+    })
+}
+
+/// Waits for any event that does not end the connection.
+async fn expect_any(client: &mut Client, wanted: &str) -> CheckResult {
+    let received = client.next_except_heartbeats(wanted).await?;
+    match received.event {
+        ClientEvent::Close(_) | ClientEvent::End(_) => Err(client.unexpected(&received, wanted)),
+        _ => Ok(()),
+    }
+}
 
 /// Returns a compressed text message: one stored block, without the four bytes that end a message
 /// (RFC 7692, section 7.2.3.3).
-fn stored(text: &str) -> Frame {
-    let length = u16::try_from(text.len()).expect("a short one");
+fn compress(text: &str) -> Frame {
+    let length = u16::try_from(text.len()).expect("a short text");
     let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
     let block = [&[0], lengths.as_slice(), text.as_bytes(), &[0]].concat();
-    Frame { reserved_bits: true, ..Frame::new(OpCode::Data(Data::Text), block) }
-}
-
-pub(super) async fn binary(ctx: &mut TestContext) -> CheckResult {
-    let mut client = ctx.join().await?;
-    let token = ctx.token().into_bytes();
-    let with = |tail: &[u8]| [&token, tail].concat();
-    let noise: Vec<u8> = (0..64).map(|_| ctx.rng.random()).collect();
-    let samples = [
-        token.clone(),
-        Vec::new(),
-        with("žluťoučký 🦀".as_bytes()),
-        with(b"\xff\xfe"),
-        // Some decoders take this for a byte order mark. Here it is a character of three bytes.
-        [b"\xef\xbb\xbf", token.as_slice()].concat(),
-        with(b"\xc3("),
-        with(b"\xf0\x9f\xa6 cut \xe2\x82"),
-        with(b"\xed\xa0\x80 surrogate \xc0\xaf overlong"),
-        noise,
-    ];
-    for bytes in samples {
-        let expected = reply_to(&String::from_utf8_lossy(&bytes));
-        client.send(Frame::new(OpCode::Data(Data::Binary), bytes));
-        client.expect_text(&expected, "the reply to a binary message").await?;
-    }
-    client.exchange(&ctx.token()).await?;
-    // Between texts, in order.
-    let texts = ctx.tokens(9);
-    let kinds = [Data::Text, Data::Binary, Data::Text].into_iter().cycle();
-    client.send_all(
-        texts.iter().zip(kinds).map(|(text, kind)| Frame::new(OpCode::Data(kind), text.as_str())),
-    );
-    let heard = in_order(&mut client, &texts).await;
-    heard.map_err(|error| error.context("text and binary messages in turn: "))?;
-    ctx.leave(client).await;
-    long_binary(ctx).await?;
-    binary_in_fragments(ctx).await
-}
-
-/// Valid text in a binary message is complete to the last character, at any length.
-async fn long_binary(ctx: &mut TestContext) -> CheckResult {
-    let length = ctx.rng.random_range(65_537..131_072);
-    let mut bytes = long_text(ctx, length).into_bytes();
-    let Some(mut client) =
-        answered(ctx, vec![Frame::new(OpCode::Data(Data::Text), bytes.as_slice())]).await?
-    else {
-        return Ok(());
-    };
-    exchange(&mut client, Data::Binary, &bytes).await?;
-    // The same for the text around an invalid byte.
-    let odd = ctx.rng.random_range(0..length);
-    bytes[odd] = 0xFF;
-    exchange(&mut client, Data::Binary, &bytes).await?;
-    ctx.leave(client).await;
-    Ok(())
-}
-
-/// The cuts go through characters: invalid text in one fragment is valid in the message.
-async fn binary_in_fragments(ctx: &mut TestContext) -> CheckResult {
-    let text = format!("🦀{}🦀{}🦀", ctx.token(), ctx.token());
-    let cuts = [1, text.len() / 2, text.len() - 2];
-    let text = text.into_bytes();
-    let Some(mut client) = answered(ctx, in_pieces(Data::Text, &text, &cuts)).await? else {
-        return Ok(());
-    };
-    for tail in [b"".as_slice(), b"\xe2\x82"] {
-        let bytes = [&text, tail].concat();
-        in_pieces(Data::Binary, &bytes, &cuts).into_iter().for_each(|frame| client.send(frame));
-        let expected = reply_to(&String::from_utf8_lossy(&bytes));
-        client.expect_text(&expected, "the reply to a binary message in fragments").await?;
-    }
-    ctx.leave(client).await;
-    Ok(())
-}
-
-/// Sends a text in these frames from a new client, and returns the client if the reply was right. A
-/// server that gets the text wrong fails another check, and is not judged by the binary message.
-async fn answered(ctx: &mut TestContext, frames: Vec<Frame>) -> CheckResult<Option<Client>> {
-    let mut client = ctx.join().await?;
-    let bytes = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
-    let text = String::from_utf8(bytes).expect("the frames of a text message");
-    client.send_all(frames);
-    match client.expect_text(&reply_to(&text), "the reply to a text message").await {
-        Ok(()) => Ok(Some(client)),
-        Err(CheckError::Failed(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Frame { reserved_bits: true, ..Frame::text(block) }
 }

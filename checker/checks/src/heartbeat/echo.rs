@@ -40,18 +40,18 @@ async fn still_echo(ctx: &mut TestContext) -> CheckResult {
 }
 
 async fn echo_rows(ctx: &mut TestContext, answered: Instant) -> CheckResult {
-    echo::talk::welcome(ctx).await?;
+    echo::welcome::welcome(ctx).await?;
     let mut client = ctx.join().await?;
     // The check of the echo itself needs more than one simple message.
     for text in [format!(" {} ", ctx.token()), String::new(), ctx.token()] {
         client.exchange(&text).await?;
     }
     echo::handshake::in_all_ways(ctx).await?;
-    echo::talk::order(ctx).await?;
-    echo::talk::concurrent(ctx).await?;
+    echo::order::order(ctx).await?;
+    echo::concurrent::concurrent(ctx).await?;
     let when = ctx.wait_for_uptime(answered).await;
     client.exchange(&ctx.token()).await.context(when)?;
-    echo::ends::close_after(ctx, 8).await
+    echo::close::close_after(ctx, 8).await
 }
 
 /// A server may send a ping that is not due for a minute, and drop a client because a busy machine

@@ -1,27 +1,24 @@
 //! Classroom 50: `result.json` of schema `classroom50/result/v1`, see
 //! <https://github.com/foundation50/classroom50/wiki/Advanced-Autograding>.
 //!
-//! Owner, dates and the type of the assignment are stamped by its runner; the rest it hands over in the environment.
+//! The runner adds owner, dates and the type of the assignment. It passes the rest in the
+//! environment.
 
 use serde_json::{Value, json};
 
+use super::FormatError;
 use crate::model::{Status, Submission};
 
-pub(crate) fn result(result: &Submission) -> Result<Value, String> {
+pub(crate) fn result(result: &Submission) -> Result<Value, FormatError> {
     if result.status != Status::Graded {
-        return Err(format!(
-            "{} was not graded, and Classroom 50 knows no result without tests",
-            result.name
-        ));
+        return Err(FormatError::NotGraded(result.name.clone()));
     }
-    let said = |name: &str| {
+    let variable = |name: &'static str| {
         let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-        value.ok_or_else(|| {
-            format!("{name} is not set: Classroom 50's runner sets it for its autograder")
-        })
+        value.ok_or(FormatError::NotSet(name))
     };
-    let commit = said("COMMIT_URL")?;
-    let review = said("REVIEW_URL").unwrap_or_else(|_| commit.clone());
+    let commit = variable("COMMIT_URL")?;
+    let review = variable("REVIEW_URL").unwrap_or_else(|_| commit.clone());
     let tests: Vec<Value> = result
         .checks()
         .map(|check| {
@@ -35,13 +32,13 @@ pub(crate) fn result(result: &Submission) -> Result<Value, String> {
         .collect();
     Ok(json!({
         "schema": "classroom50/result/v1",
-        "classroom": said("CLASSROOM")?,
-        "assignment": said("ASSIGNMENT")?,
-        "submission": said("SUBMISSION_TAG")?,
+        "classroom": variable("CLASSROOM")?,
+        "assignment": variable("ASSIGNMENT")?,
+        "submission": variable("SUBMISSION_TAG")?,
         "commit": commit,
-        "release": said("RELEASE_URL")?,
+        "release": variable("RELEASE_URL")?,
         "review": review,
-        "datetime": said("SUBMITTED_AT").unwrap_or_else(|_| now()),
+        "datetime": variable("SUBMITTED_AT").unwrap_or_else(|_| now()),
         "score": result.points,
         "max-score": result.max_points,
         "tests": tests,
@@ -55,7 +52,7 @@ fn now() -> String {
         .unwrap_or_default()
         .as_secs();
     let (days, second) = (since / 86_400, since % 86_400);
-    // The civil calendar, counted from 1 March 2000, so that a leap day ends a year.
+    // Days since 1 March 2000, so that a leap day ends a year.
     let day = days - 11_017;
     let (era, day) = (day / 146_097, day % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

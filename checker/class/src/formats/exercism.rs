@@ -11,7 +11,7 @@ const MESSAGE: usize = 65_535;
 pub(crate) fn results(result: &Submission) -> Value {
     let no_program = |check: &Check| check.summary.ends_with("does not compile");
     let broken =
-        result.checks().filter(|check| no_program(check)).map(Check::told).collect::<Vec<_>>();
+        result.checks().filter(|check| no_program(check)).map(Check::describe).collect::<Vec<_>>();
     let passed = result.totals.passed;
     if result.status != Status::Graded || (passed == 0 && !broken.is_empty()) {
         // Status `error` is for what did not run at all.
@@ -26,7 +26,7 @@ pub(crate) fn results(result: &Submission) -> Value {
                 "failed" => "fail",
                 _ => "error",
             };
-            let message = (!check.passed()).then(|| check.told());
+            let message = (!check.passed()).then(|| check.describe());
             let code = checks::find(&check.id).map_or("", |check| check.row());
             json!({ "name": check.id, "status": status, "message": message, "output": null, "test_code": code, "task_id": task })
         })

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::model::Submission;
 
-/// How it stands, in one sentence.
+/// Points and verdicts in one sentence.
 pub(crate) fn sentence(result: &Submission) -> String {
     let totals = result.totals;
     format!(
@@ -20,11 +20,14 @@ pub(crate) fn sentence(result: &Submission) -> String {
     )
 }
 
-/// What goes to the file that `GITHUB_STEP_SUMMARY` names.
+/// The text for the file that `GITHUB_STEP_SUMMARY` names.
 pub(crate) fn summary(result: &Submission) -> String {
     let mut out = format!("## {}\n\n{}\n\n", cell(&result.name), cell(&sentence(result)));
     if let Some(reason) = &result.reason {
         let _ = writeln!(out, "{}: {}\n", result.status.name(), cell(reason));
+    }
+    if !result.sandbox.is_empty() {
+        let _ = writeln!(out, "Sandbox: {}.\n", result.walls());
     }
     if result.exercises.is_empty() {
         return out;
@@ -48,7 +51,7 @@ pub(crate) fn summary(result: &Submission) -> String {
     out
 }
 
-/// A line an error; GitHub shows them at the file.
+/// A line for each error. GitHub shows them beside the file.
 pub(crate) fn annotations(result: &Submission) -> String {
     let mut out = String::new();
     for exercise in &result.exercises {
@@ -58,7 +61,7 @@ pub(crate) fn annotations(result: &Submission) -> String {
                 out,
                 "::error file=day1/{}/src/main.rs,title={title}::{}",
                 exercise.name,
-                data(&check.told())
+                data(&check.describe())
             );
         }
     }
@@ -68,7 +71,7 @@ pub(crate) fn annotations(result: &Submission) -> String {
     out
 }
 
-/// Text that stays in its cell, and is no HTML.
+/// Text that stays in its cell and is no HTML.
 fn cell(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|");
     text.split_whitespace().collect::<Vec<_>>().join(" ")

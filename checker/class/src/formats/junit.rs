@@ -1,12 +1,13 @@
-//! JUnit XML: a suite an exercise, a case a check.
+//! JUnit XML: a suite for each exercise, a case for each check.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::FormatError;
 use crate::model::{Check, Submission};
 
-pub(crate) fn report(result: &Submission) -> Result<String, String> {
+pub(crate) fn report(result: &Submission) -> Result<String, FormatError> {
     let mut report = Report::new(legal(&result.name));
     for exercise in &result.exercises {
         let mut suite = TestSuite::new(exercise.name.as_str());
@@ -22,11 +23,12 @@ pub(crate) fn report(result: &Submission) -> Result<String, String> {
         suite.add_test_case(TestCase::new("it can be graded", status));
         report.add_test_suite(suite);
     }
-    let xml = report.to_string().map_err(|error| format!("no JUnit XML: {error}"))?;
+    let xml = report.to_string()?;
     Ok(without_sum_of_skipped(&xml))
 }
 
-/// quick-junit counts what was skipped in the root element too, for which Jenkins' schema has no attribute.
+/// Removes the sum of skipped cases from the root element: the schema of Jenkins has no such
+/// attribute.
 fn without_sum_of_skipped(xml: &str) -> String {
     let Some(root) = xml.find("<testsuites") else { return xml.to_string() };
     let end = xml[root..].find('>').map_or(xml.len(), |end| root + end);
@@ -49,7 +51,7 @@ fn case(exercise: &str, check: &Check) -> TestCase {
         status.set_message(legal(&check.summary));
     }
     if check.outcome == "failed" {
-        status.set_type("contract").set_description(legal(&check.told()));
+        status.set_type("contract").set_description(legal(&check.describe()));
     }
     let name = check.id.split_once("::").map_or(check.id.as_str(), |(_, name)| name);
     let mut case = TestCase::new(name, status);

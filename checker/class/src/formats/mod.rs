@@ -1,4 +1,4 @@
-//! What platforms want to read, each written from the one result model.
+//! The formats of platforms, each written from the one result model.
 
 mod classroom50;
 mod exercism;
@@ -9,9 +9,23 @@ mod prairielearn;
 
 use clap::ValueEnum;
 use serde_json::Value;
+use thiserror::Error;
 
 use crate::classfiles;
 use crate::model::Submission;
+
+/// Why a result has no place in a format.
+#[derive(Debug, Error)]
+pub(crate) enum FormatError {
+    #[error("{0} was not graded, and Classroom 50 knows no result without tests")]
+    NotGraded(String),
+    #[error("{0} is not set: Classroom 50's runner sets it for its autograder")]
+    NotSet(&'static str),
+    #[error("no JUnit XML: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
+    #[error("no table: {0}")]
+    Csv(#[from] csv::Error),
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -21,7 +35,7 @@ pub(crate) enum Format {
     Classroom50,
     /// JUnit XML
     Junit,
-    /// A table with a line a check
+    /// A table with a line for each check
     Csv,
     /// PrairieLearn's results.json
     Prairielearn,
@@ -49,15 +63,12 @@ impl Format {
     }
 
     /// The result in this format.
-    ///
-    /// # Errors
-    /// What keeps it from being written.
-    pub(crate) fn write(self, result: &Submission) -> Result<String, String> {
+    pub(crate) fn write(self, result: &Submission) -> Result<String, FormatError> {
         Ok(match self {
             Format::Gradescope => pretty(&gradescope::results(result)),
             Format::Classroom50 => pretty(&classroom50::result(result)?),
             Format::Junit => junit::report(result)?,
-            Format::Csv => checks(result).map_err(|error| error.to_string())?,
+            Format::Csv => checks(result)?,
             Format::Prairielearn => pretty(&prairielearn::results(result)),
             Format::Exercism => pretty(&exercism::results(result)),
             Format::GithubSummary => github::summary(result),
@@ -70,7 +81,7 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// A line a check.
+/// A table with a line for each check.
 fn checks(result: &Submission) -> Result<String, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["submission", "check", "outcome", "points", "max_points", "summary"])?;

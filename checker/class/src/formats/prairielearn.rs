@@ -1,4 +1,5 @@
-//! PrairieLearn: an external grader's `results.json`, see <https://docs.prairielearn.com/externalGrading/>.
+//! PrairieLearn: an external grader's `results.json`, see
+//! <https://docs.prairielearn.com/externalGrading/>.
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ pub(crate) fn results(result: &Submission) -> Value {
         return json!({ "gradable": false, "format_errors": [reason] });
     }
     if result.totals.unknown > 0 {
-        // Not the student's fault: it costs no attempt.
+        // It is not the fault of the student, and costs no attempt.
         let words = format!(
             "{} checks could not be judged on this machine; submit again",
             result.totals.unknown
@@ -25,7 +26,7 @@ pub(crate) fn results(result: &Submission) -> Value {
                 "points": check.points,
                 "max_points": check.max_points,
                 "message": check.summary,
-                "output": if check.passed() { String::new() } else { check.told() },
+                "output": if check.passed() { String::new() } else { check.describe() },
             })
         })
         .collect();

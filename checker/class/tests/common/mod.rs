@@ -1,7 +1,10 @@
-//! What the tests of `class` share.
+//! Shared by the tests of `class`.
 
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
+
+#[cfg(target_os = "linux")]
+pub(crate) mod grader;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +24,7 @@ pub(crate) fn root() -> PathBuf {
     dir.expect("this package lies in checker/class").to_path_buf()
 }
 
-/// The source of the reference's server.
+/// The source of the solution's server.
 pub(crate) fn reference(exercise: &str) -> String {
     std::fs::read_to_string(root().join(format!("solutions/{exercise}/src/main.rs")))
         .expect("the reference")
@@ -36,7 +39,7 @@ pub(crate) fn put(submission: &Path, exercise: &str, text: &str) {
 
 /// The `result.json` of one submission.
 pub(crate) fn result(out: &Path, name: &str) -> Value {
-    let file = out.join(name).join("result.json");
+    let file = out.join("submissions").join(name).join("result.json");
     let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_slice(&text).expect("JSON")
 }
@@ -49,7 +52,7 @@ pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result:#}"))
 }
 
-/// How many checks of this exercise came out so.
+/// The number of checks of this exercise with this outcome.
 pub(crate) fn count(result: &Value, exercise: &str, outcome: &str) -> usize {
     let exercises = result["exercises"].as_array().expect("exercises");
     let checks = exercises
@@ -59,8 +62,8 @@ pub(crate) fn count(result: &Value, exercise: &str, outcome: &str) -> usize {
     checks.flatten().filter(|check| check["outcome"] == outcome).count()
 }
 
-/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing
-/// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
+/// Skips a part of the proof. The message goes past the test harness, which hides the output of a
+/// passing test. A build machine (`CI` is set) skips nothing, and fails.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
     let _ = std::io::Write::write_all(

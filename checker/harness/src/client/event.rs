@@ -41,6 +41,14 @@ pub struct Received {
 }
 
 impl Received {
+    /// Returns the text, if it is a text message.
+    pub fn text(&self) -> Option<&str> {
+        match &self.event {
+            ClientEvent::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Estimates the memory that the event takes, in bytes.
     pub(super) fn size(&self) -> usize {
         let payload = match &self.event {

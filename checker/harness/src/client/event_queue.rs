@@ -11,6 +11,9 @@ use crate::evidence::Evidence;
 /// The client stops reading when this many bytes are queued. No check needs as many, and the memory
 /// for a server that sends without end stays bounded.
 const ROOM: usize = 8 << 20;
+/// A client that the check has dropped stops reading after this many events. It may stay connected,
+/// so the limit is three times what the longest check sends to one client.
+const MOST_EVENTS: usize = 100_000;
 
 #[derive(Default)]
 struct Backlog {
@@ -22,6 +25,7 @@ struct Backlog {
 pub(super) struct EventSender {
     received: mpsc::UnboundedSender<Received>,
     backlog: Arc<Backlog>,
+    events: usize,
 }
 
 /// The receiving half, held by the check.
@@ -37,26 +41,29 @@ pub(super) fn events(evidence: Arc<Evidence>) -> (EventSender, EventQueue) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let backlog = Arc::<Backlog>::default();
     (
-        EventSender { received: sender, backlog: backlog.clone() },
+        EventSender { received: sender, backlog: backlog.clone(), events: 0 },
         EventQueue { received: receiver, backlog, evidence },
     )
 }
 
 impl EventSender {
-    pub(super) fn send(&self, received: Received) {
+    pub(super) fn send(&mut self, received: Received) {
+        self.events += 1;
         self.backlog.bytes.fetch_add(received.size(), Ordering::Relaxed);
         // Fails if the check has ended before the connection.
         let _ = self.received.send(received);
     }
 
-    /// Waits until the queue has room.
-    pub(super) async fn wait_for_room(&self) {
+    /// Waits until the queue has room. Returns `false` if the check has dropped the client and the
+    /// server still sends more than any check needs.
+    pub(super) async fn wait_for_room(&self) -> bool {
         while self.backlog.bytes.load(Ordering::Relaxed) > ROOM {
             tokio::select! {
                 () = self.backlog.taken.notified() => {}
-                () = self.received.closed() => return,
+                () = self.received.closed() => break,
             }
         }
+        !self.received.is_closed() || self.events <= MOST_EVENTS
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use super::{
-    Client, ClientEvent, RESPONSE_TIMEOUT, Received, describe, reply, timeout_on_busy_host,
-};
+use super::{Client, ClientEvent, RESPONSE_TIMEOUT, Received, reply, timeout_on_busy_host};
 use crate::failure::{Awaited, Cause, Instead};
-use crate::verdict::{CheckError, CheckResult, Failure, FailureKind};
-use crate::wire::transcript::{Highlight, quoted};
+use crate::verdict::{CheckError, CheckResult};
+use crate::wire::transcript::Highlight;
 
 impl Client {
     /// Waits for the next event. `wanted` names the awaited event in the failure.
@@ -20,13 +18,8 @@ impl Client {
                 self.frame = received.frame;
                 Ok(received)
             }
-            Some(None) => Err(self
-                .failure(
-                    FailureKind::EndedEarly,
-                    format!("the connection is over, and {wanted} never came"),
-                )
-                .into()),
-            None => Err(self.timed_out(wanted)),
+            Some(None) => Err(self.missing(named(wanted), Instead::Ended)),
+            None => Err(self.timed_out(named(wanted))),
         }
     }
 
@@ -56,23 +49,19 @@ impl Client {
         // Heartbeats alone must not extend the timeout.
         match timeout_on_busy_host(RESPONSE_TIMEOUT, waiting).await {
             Some(result) => result,
-            None => Err(self.timed_out(wanted)),
+            None => Err(self.timed_out(named(wanted))),
         }
     }
 
     /// Waits for the head of the HTTP response.
     pub async fn response(&mut self) -> CheckResult<String> {
-        let received = self.next("the answer to the upgrade request").await?;
-        match received.event {
-            ClientEvent::Head(head) => Ok(head),
-            event => Err(self
-                .failure(
-                    FailureKind::Handshake,
-                    "the upgrade request was not answered with an HTTP response",
-                )
-                .expected("HTTP/1.1 101 Switching Protocols", describe(&event))
-                .at(Highlight::Last { connection: self.number() })
-                .into()),
+        match timeout_on_busy_host(RESPONSE_TIMEOUT, self.next_event()).await {
+            Some(Some(Received { event: ClientEvent::Head(head), .. })) => Ok(head),
+            Some(Some(received)) => {
+                Err(self.missing(Awaited::UpgradeResponse, Instead::Sent(received.event)))
+            }
+            Some(None) => Err(self.missing(Awaited::UpgradeResponse, Instead::Ended)),
+            None => Err(self.timed_out(Awaited::UpgradeResponse)),
         }
     }
 
@@ -83,44 +72,6 @@ impl Client {
             ClientEvent::Text(text) => Ok(text),
             _ => Err(self.unexpected(&received, wanted)),
         }
-    }
-
-    /// Waits for a text message that must equal `expected`; `wanted` names it in the failure.
-    pub async fn expect_text(&mut self, expected: &str, wanted: &str) -> CheckResult {
-        let received = self.next_except_heartbeats(wanted).await.map_err(|error| match error {
-            CheckError::Failed(mut failure) => {
-                failure.expected = format!("the text {}", quoted(expected));
-                CheckError::Failed(failure)
-            }
-            other => other,
-        })?;
-        match &received.event {
-            ClientEvent::Text(text) if text == expected => Ok(()),
-            ClientEvent::Text(text) => Err(self
-                .failure(
-                    FailureKind::WrongMessage,
-                    format!("a text came that differs from {wanted}"),
-                )
-                .literally(expected, text.as_str())
-                .at(self.mark(&received))
-                .into()),
-            _ => Err(self.unexpected(&received, wanted)),
-        }
-    }
-
-    /// Waits for the same text message `times` times in a row.
-    pub async fn expect_times(&mut self, times: usize, expected: &str) -> CheckResult {
-        for _ in 0..times {
-            match self.events.try_next() {
-                Some(Received { event: ClientEvent::Text(text), .. }) if text == expected => {}
-                Some(received) => {
-                    self.held_back.push_back(received);
-                    self.expect_text(expected, "one of many messages").await?;
-                }
-                None => self.expect_text(expected, "one of many messages").await?,
-            }
-        }
-        Ok(())
     }
 
     /// Waits for the reply to `message`.
@@ -226,11 +177,6 @@ impl Client {
 
     // Failures
 
-    /// Makes a failure that shows this client's conversation.
-    pub fn failure(&self, kind: FailureKind, summary: impl Into<String>) -> Failure {
-        Failure::new(kind, summary).about([self.number()])
-    }
-
     /// Returns the highlight for this event.
     pub fn mark(&self, received: &Received) -> Highlight {
         match received.event {
@@ -242,31 +188,21 @@ impl Client {
         }
     }
 
-    fn timed_out(&self, wanted: &str) -> CheckError {
-        self.failure(FailureKind::Silence, format!("the server stays silent: {wanted} never came"))
-            .expected(wanted, format!("nothing for {} s", RESPONSE_TIMEOUT.as_secs()))
-            .at(Highlight::Last { connection: self.number() })
-            .into()
+    fn timed_out(&self, awaited: Awaited) -> CheckError {
+        self.missing(awaited, Instead::Nothing(RESPONSE_TIMEOUT))
+    }
+
+    fn missing(&self, awaited: Awaited, instead: Instead) -> CheckError {
+        self.fails_after_last(Cause::Missing { awaited, instead })
     }
 
     /// Makes the failure for an event that came in place of the `wanted` one.
     pub fn unexpected(&self, received: &Received, wanted: &str) -> CheckError {
-        let got = describe(&received.event);
-        let (kind, summary) = match &received.event {
-            ClientEvent::End(_) => {
-                (FailureKind::EndedEarly, format!("the connection ended, and {wanted} never came"))
-            }
-            ClientEvent::Close(_) => {
-                (FailureKind::EndedEarly, format!("the server closed, and {wanted} never came"))
-            }
-            ClientEvent::Violation(what) => {
-                (FailureKind::Protocol, format!("the server broke the rules for frames: {what}"))
-            }
-            ClientEvent::Binary(_) => {
-                (FailureKind::WrongMessage, format!("a binary message came in place of {wanted}"))
-            }
-            _ => (FailureKind::Unexpected, format!("something else came in place of {wanted}")),
-        };
-        self.failure(kind, summary).expected(wanted, got).at(self.mark(received)).into()
+        let instead = Instead::Sent(received.event.clone());
+        self.fails(Cause::Missing { awaited: named(wanted), instead }, received)
     }
+}
+
+fn named(wanted: &str) -> Awaited {
+    Awaited::Named(wanted.to_string().into())
 }

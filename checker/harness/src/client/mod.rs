@@ -19,12 +19,15 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::event::{ClientEvent, Received, describe};
 use self::event_queue::{EventQueue, events};
-pub use self::expectation::{Expectation, close, pong, reply, welcome};
+pub use self::expectation::{
+    Expectation, any_close, any_text, close, close_without_code, pong, reply, text, welcome,
+};
 use self::read_task::ReadTask;
 use crate::evidence::Evidence;
+use crate::failure::{Cause, NotAccepted};
 use crate::loopback_probe;
-use crate::verdict::{CheckResult, Failure, FailureKind};
-use crate::wire::frame::{Control, Data, Frame, OpCode};
+use crate::verdict::{CheckError, CheckResult, Failure};
+use crate::wire::frame::Frame;
 use crate::wire::recorder::{Connection, Recorder, SocketOptions};
 use crate::wire::{Incoming, Outgoing};
 
@@ -45,12 +48,14 @@ pub fn reply_to(message: &str) -> String {
 pub async fn timeout_on_busy_host<T>(limit: Duration, event: impl Future<Output = T>) -> Option<T> {
     const TICK: Duration = Duration::from_millis(50);
     let ticks = (limit.as_millis() / TICK.as_millis()).max(1);
-    let timeout = async {
+    // A server that sends without end keeps `event` busy until tokio's cooperative budget is spent.
+    // A constrained timer would then never be ready.
+    let timeout = tokio::task::unconstrained(async {
         for _ in 0..ticks {
             tokio::time::sleep(TICK).await;
             loopback_probe::round_trip().await;
         }
-    };
+    });
     tokio::select! {
         biased;
         event = event => Some(event),
@@ -71,6 +76,8 @@ pub struct Client {
     hang_up: Arc<Notify>,
     /// The times of the pings that were passed over while waiting for another event.
     pub pings: Vec<Instant>,
+    /// The pongs that were passed over since the last awaited one.
+    pub pongs: Vec<Received>,
     frame: usize,
 }
 
@@ -84,20 +91,14 @@ impl Client {
         let (incoming, outgoing, connection) =
             match timeout_on_busy_host(RESPONSE_TIMEOUT, recorder.dial(options)).await {
                 Some(Ok(dialled)) => dialled,
-                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    return Err(
-                        not_accepting("the port in the ready line refuses connections").into()
-                    );
+                Some(Err(error)) => {
+                    return Err(match error.kind() {
+                        io::ErrorKind::ConnectionRefused => not_accepting(NotAccepted::Refused),
+                        io::ErrorKind::ConnectionReset => not_accepting(NotAccepted::Reset),
+                        _ => error.into(),
+                    });
                 }
-                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(
-                        not_accepting("the server resets a connection while it is made").into()
-                    );
-                }
-                Some(Err(error)) => return Err(error.into()),
-                None => {
-                    return Err(not_accepting("the server no longer accepts connections").into());
-                }
+                None => return Err(not_accepting(NotAccepted::TimedOut(RESPONSE_TIMEOUT))),
             };
         evidence.connections.fetch_add(1, Ordering::Relaxed);
         Ok(Self::on(incoming, outgoing, connection, evidence))
@@ -133,7 +134,8 @@ impl Client {
             reset.until_reset(writing).await;
             to_server.close();
         });
-        let task = ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone());
+        let task =
+            ReadTask::new(sender, outgoing.downgrade(), answers_pings.clone(), written.clone());
         tokio::spawn(task.run(connection.clone(), incoming));
         Client {
             connection,
@@ -145,6 +147,7 @@ impl Client {
             answers_pings,
             hang_up,
             pings: Vec::new(),
+            pongs: Vec::new(),
             frame: 0,
         }
     }
@@ -187,20 +190,25 @@ impl Client {
 
     /// Sends a text message.
     pub fn send_text(&mut self, text: impl Into<String>) {
-        self.send(Frame::new(OpCode::Data(Data::Text), text.into()));
+        self.send(Frame::text(text.into()));
+    }
+
+    /// Sends text messages in one write.
+    pub fn send_texts(&mut self, texts: &[String]) {
+        self.send_all(texts.iter().map(|text| Frame::text(text.as_str())));
     }
 
     /// Sends a close frame with this code and stops answering pings. A server need not read after
     /// its own close frame, and would answer a late pong with a reset.
     pub fn send_close(&mut self, code: u16, reason: &str) {
         self.stop_answering_pings();
-        self.send(close_frame(code, reason));
+        self.send(Frame::close(code, reason));
     }
 
     /// Sends a text message and a close frame in one write.
     pub fn send_last(&mut self, words: &str, code: u16) {
         self.stop_answering_pings();
-        self.send_all([Frame::new(OpCode::Data(Data::Text), words), close_frame(code, "")]);
+        self.send_all([Frame::text(words), Frame::close(code, "")]);
     }
 
     /// Returns a handle that sends for this client while another task reads.
@@ -216,10 +224,11 @@ impl Client {
             std::future::pending().await
         }
     }
-}
 
-fn close_frame(code: u16, reason: &str) -> Frame {
-    Frame::new(OpCode::Control(Control::Close), [&code.to_be_bytes(), reason.as_bytes()].concat())
+    /// Waits until the kernel has taken everything, or does not for a while.
+    pub async fn flush(&mut self) {
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT, self.wait_until_sent(0)).await;
+    }
 }
 
 /// Makes an upgrade request with this key (section 4.1) and these additional header lines.
@@ -247,11 +256,6 @@ impl FrameSender {
     }
 }
 
-fn not_accepting(summary: &str) -> Failure {
-    Failure::new(FailureKind::DoesNotStart, summary)
-        .expected("a server that accepts connections", "connection refused")
-        .hint(
-            "The port in the ready line must be the one of listener.local_addr(), \
-             and accept() must be called again after each connection.",
-        )
+fn not_accepting(how: NotAccepted) -> CheckError {
+    Failure::caused(Cause::NotAccepting(how)).into()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::event_queue::EventSender;
 use super::{ClientEvent, Received};
@@ -18,17 +18,25 @@ pub(super) struct ReadTask {
     events: EventSender,
     pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
     answers_pings: Arc<AtomicBool>,
+    /// The bytes of all pongs so far.
+    pong_bytes: u64,
+    /// The bytes of the client that the kernel has taken.
+    written: watch::Receiver<u64>,
     message: Option<(Data, Vec<u8>)>,
     frame: usize,
 }
+
+/// Pings are no longer answered when so many bytes of pongs wait for a server that doesn't read.
+const PONG_BACKLOG: u64 = 256 << 10;
 
 impl ReadTask {
     pub(super) fn new(
         events: EventSender,
         pongs: mpsc::WeakUnboundedSender<Vec<u8>>,
         answers_pings: Arc<AtomicBool>,
+        written: watch::Receiver<u64>,
     ) -> Self {
-        ReadTask { events, pongs, answers_pings, message: None, frame: 0 }
+        ReadTask { events, pongs, answers_pings, pong_bytes: 0, written, message: None, frame: 0 }
     }
 
     /// Reads until the connection ends.
@@ -36,7 +44,13 @@ impl ReadTask {
         let reading = async {
             loop {
                 match incoming.read(|item| self.receive(item)).await {
-                    Ok(true) => self.events.wait_for_room().await,
+                    Ok(true) if self.events.wait_for_room().await => {}
+                    // The check has dropped the client, and the server still sends without end.
+                    // Reading on would take the processor from the check's other clients.
+                    Ok(true) => {
+                        connection.abandon();
+                        return true;
+                    }
                     Ok(false) => return false,
                     Err(_) => return true,
                 }
@@ -78,10 +92,13 @@ impl ReadTask {
         }
         match frame.opcode {
             OpCode::Control(Control::Ping) => {
-                let answered = self.answers_pings.load(Ordering::Relaxed);
+                let answered = self.answers_pings.load(Ordering::Relaxed)
+                    && self.pong_bytes <= *self.written.borrow() + PONG_BACKLOG;
                 if answered && let Some(pongs) = self.pongs.upgrade() {
                     let pong = Frame::new(OpCode::Control(Control::Pong), frame.payload.clone());
-                    let _ = pongs.send(pong.masked(rand::random()).encode());
+                    let pong = pong.masked(rand::random()).encode();
+                    self.pong_bytes += pong.len() as u64;
+                    let _ = pongs.send(pong);
                 }
                 self.send_with(ClientEvent::Ping(frame.payload), answered);
             }

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::client::{
-    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, WELCOME, request, timeout_on_busy_host,
+    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, request, timeout_on_busy_host,
 };
 use crate::evidence::Evidence;
+use crate::failure::Cause;
 use crate::server::output::Output;
 use crate::server::{Environment, Program, Server, StartError};
 use crate::stall_monitor::StallMonitor;
@@ -37,13 +37,12 @@ pub struct TestContext {
     /// The source of all that is random in the check, repeatable by its seed.
     pub rng: StdRng,
     /// The heartbeat interval for checks that look at heartbeats.
-    pub beat: Duration,
+    beat: Duration,
     settings: Settings,
     /// How long the server had waited for a processor when the check began.
     waited: Option<Duration>,
     /// Clients stay connected until the check is over, unless it says that they leave.
     kept: Mutex<Vec<FrameSender>>,
-    holds_back: bool,
     lets_go: AtomicBool,
     /// How many clients have been welcomed.
     joined: AtomicUsize,
@@ -108,7 +107,6 @@ impl TestContext {
             beat: settings.beat,
             settings,
             kept: Mutex::default(),
-            holds_back: false,
             lets_go: AtomicBool::new(true),
             joined: AtomicUsize::new(0),
             aged: false,
@@ -162,15 +160,12 @@ impl TestContext {
         let started =
             Self::start_with(self.settings.clone(), interval, self.evidence.clone()).await;
         let new = started.map_err(|(error, _)| error)?;
-        *self = TestContext { holds_back: self.holds_back, aged: self.aged, ..new };
+        *self = TestContext { aged: self.aged, ..new };
         Ok(())
     }
 
-    /// Says that what other checks stand on is sound: they may begin while this one goes on.
-    pub fn gate_passed(&self) {
-        if self.holds_back {
-            return;
-        }
+    /// Lets the checks that require this one begin, while this one goes on.
+    pub fn pass_gate(&self) {
         self.settings.progress.send_if_modified(|progress| {
             let pending = *progress == Progress::Pending;
             if pending {
@@ -180,19 +175,26 @@ impl TestContext {
         });
     }
 
-    /// From now on [`TestContext::gate_passed`] does nothing, or works again: for a check made of others.
-    pub fn defer_gate(&mut self, hold: bool) {
-        self.holds_back = hold;
-    }
-
     // Clients
 
-    /// A TCP connection on which nothing was said yet.
-    ///
-    /// # Errors
-    /// When the server doesn't accept.
+    /// Opens a TCP connection and sends nothing.
     pub async fn open(&self) -> CheckResult<Client> {
-        self.open_with(SocketOptions::default()).await
+        self.client().open().await
+    }
+
+    /// Opens a connection and does the handshake.
+    pub async fn connect(&self) -> CheckResult<Client> {
+        self.client().connect().await
+    }
+
+    /// Connects and waits for the welcome, whatever its text is.
+    pub async fn join(&self) -> CheckResult<Client> {
+        self.client().join().await
+    }
+
+    /// Lets several clients join at the same time. Their connections are numbered in order.
+    pub async fn join_many(&self, count: usize) -> CheckResult<Vec<Client>> {
+        self.client().join_many(count).await
     }
 
     async fn open_with(&self, options: SocketOptions) -> CheckResult<Client> {
@@ -201,109 +203,26 @@ impl TestContext {
         Ok(client)
     }
 
-    /// A client that has been upgraded.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn connect(&self) -> CheckResult<Client> {
-        self.upgrade(self.open().await?).await
-    }
-
     async fn upgrade(&self, mut client: Client) -> CheckResult<Client> {
         client.send_bytes(request(&generate_key(), &[]).into_bytes());
         let head = client.response().await?;
         if head.split_whitespace().nth(1) != Some("101") {
-            let first = head.lines().next().unwrap_or_default().to_string();
-            let failure = client.failure(FailureKind::Handshake, "the upgrade was refused");
-            return Err(failure.expected("HTTP/1.1 101 Switching Protocols", first).into());
+            let status_line = head.lines().next().unwrap_or_default().to_string();
+            return Err(client.fails_after_last(Cause::UpgradeRefused { status_line }));
         }
         Ok(client)
     }
 
-    /// A client that has been upgraded and welcomed, in whatever words.
-    ///
-    /// # Errors
-    /// When the server refuses or the first message doesn't come.
-    pub async fn join(&self) -> CheckResult<Client> {
-        self.welcomed(self.connect().await?).await
-    }
-
-    /// A client that has joined, and has never answered a ping, not even one right at opening.
-    ///
-    /// # Errors
-    /// As [`TestContext::join`].
-    pub async fn join_mute(&self) -> CheckResult<Client> {
-        let client = self.open().await?;
-        client.stop_answering_pings();
-        self.welcomed(self.upgrade(client).await?).await
-    }
-
-    /// A client that has joined, and for which the systems hold back little: when it stops reading, the server feels it
-    /// after kilobytes and not megabytes.
-    ///
-    /// # Errors
-    /// As [`TestContext::join`].
-    pub async fn join_narrow(&self) -> CheckResult<Client> {
-        self.join_with_receive_buffer(8 * 1024).await
-    }
-
-    /// The same with a receive buffer of so many bytes. Linux lets the server's send buffer grow with what the client's
-    /// system acknowledges: up to 80 KB for one of 2 KiB, from 300 KB to 2 MB for one of 8 KiB.
-    ///
-    /// # Errors
-    /// As [`TestContext::join`].
-    pub async fn join_with_receive_buffer(&self, bytes: u32) -> CheckResult<Client> {
-        let options = SocketOptions { receive_buffer: Some(bytes), max_segment: Some(536) };
-        let client = self.open_with(options).await?;
-        self.welcomed(self.upgrade(client).await?).await
-    }
-
+    /// Waits for the welcome. `echo::welcome` judges its text.
     async fn welcomed(&self, mut client: Client) -> CheckResult<Client> {
         let received = client.next_except_heartbeats("the welcome").await?;
         match received.event {
-            // Its wording is another check's business.
             ClientEvent::Text(_) | ClientEvent::Binary(_) => {
                 self.joined.fetch_add(1, Relaxed);
                 Ok(client)
             }
-            _ => Err(client.unexpected(&received, &format!("the welcome {WELCOME:?}"))),
+            _ => Err(client.unexpected(&received, "the welcome")),
         }
-    }
-
-    /// Several clients that join at the same time.
-    ///
-    /// # Errors
-    /// As [`TestContext::join`].
-    pub async fn join_many(&self, count: usize) -> CheckResult<Vec<Client>> {
-        self.all_welcomed(self.open_many(count).await?).await
-    }
-
-    /// Several clients that join at the same time, and have never answered a ping.
-    ///
-    /// # Errors
-    /// As [`TestContext::join`].
-    pub async fn join_many_mute(&self, count: usize) -> CheckResult<Vec<Client>> {
-        let clients = self.open_many(count).await?;
-        clients.iter().for_each(Client::stop_answering_pings);
-        self.all_welcomed(clients).await
-    }
-
-    /// Connected one after the other, so that the numbers of their connections follow their order.
-    async fn open_many(&self, count: usize) -> CheckResult<Vec<Client>> {
-        let mut clients = Vec::with_capacity(count);
-        for _ in 0..count {
-            clients.push(self.open().await?);
-        }
-        Ok(clients)
-    }
-
-    async fn all_welcomed(&self, clients: Vec<Client>) -> CheckResult<Vec<Client>> {
-        try_join_all(
-            clients
-                .into_iter()
-                .map(|client| async { self.welcomed(self.upgrade(client).await?).await }),
-        )
-        .await
     }
 
     /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a

@@ -1,11 +1,15 @@
 //! Failures of a server, as data. The checker's `report` renders them in words.
 
+pub mod echo;
 pub mod heartbeat;
+pub mod room;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use self::echo::EchoCause;
 use self::heartbeat::HeartbeatCause;
+use self::room::RoomCause;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -31,7 +35,7 @@ pub enum Awaited {
     Ping,
     /// A pong with this payload.
     Pong(Vec<u8>),
-    /// A close frame, with this code if there is one.
+    /// The answer to a close frame, with this code if there is one.
     Close(Option<u16>),
     /// The end of the TCP connection.
     Disconnect,
@@ -46,6 +50,17 @@ pub enum Instead {
     Sent(ClientEvent),
     /// It had ended the connection before.
     Ended,
+}
+
+/// How the server failed to accept a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAccepted {
+    /// The port in the ready line refuses connections.
+    Refused,
+    /// The connection was reset while it was made.
+    Reset,
+    /// The connection was not made for this long.
+    TimedOut(Duration),
 }
 
 /// The cause of a failure. A variant names what the server did; its fields are the evidence.
@@ -66,6 +81,13 @@ pub enum Cause {
         expected: String,
         /// The text that came.
         got: String,
+    },
+    /// A pong has another payload than the ping.
+    WrongPong {
+        /// The ping's payload.
+        expected: Vec<u8>,
+        /// The pong's payload.
+        got: Vec<u8>,
     },
     /// A close frame has another code than the client's.
     WrongCloseCode {
@@ -88,6 +110,23 @@ pub enum Cause {
         /// How long the client waited for the end.
         waited: Duration,
     },
+    /// The server did not accept a TCP connection.
+    NotAccepting(NotAccepted),
+    /// The server refused a valid upgrade request.
+    UpgradeRefused {
+        /// The first line of its response.
+        status_line: String,
+    },
+    /// A cause that only checks of `echo` find.
+    Echo(EchoCause),
+    /// A failure in a room of several clients.
+    Room(RoomCause),
+}
+
+impl From<EchoCause> for Cause {
+    fn from(cause: EchoCause) -> Self {
+        Cause::Echo(cause)
+    }
 }
 
 impl Cause {
@@ -98,6 +137,7 @@ impl Cause {
             Cause::Missing { instead: Instead::Ended, .. } => FailureKind::EndedEarly,
             Cause::Missing { instead: Instead::Sent(event), awaited } => match event {
                 ClientEvent::Violation(_) => FailureKind::Protocol,
+                _ if *awaited == Awaited::UpgradeResponse => FailureKind::Handshake,
                 ClientEvent::End(_) if matches!(awaited, Awaited::Close(_)) => {
                     FailureKind::WrongClose
                 }
@@ -105,11 +145,15 @@ impl Cause {
                 ClientEvent::Binary(_) => FailureKind::WrongMessage,
                 _ => FailureKind::Unexpected,
             },
-            Cause::WrongText { .. } => FailureKind::WrongMessage,
+            Cause::WrongText { .. } | Cause::WrongPong { .. } => FailureKind::WrongMessage,
             Cause::WrongCloseCode { .. } => FailureKind::WrongClose,
             Cause::StillOpen { .. } => FailureKind::StillOpen,
             Cause::Heartbeat(cause) => cause.kind(),
             Cause::ProcessEnded { .. } => FailureKind::Died,
+            Cause::NotAccepting(_) => FailureKind::DoesNotStart,
+            Cause::UpgradeRefused { .. } => FailureKind::Handshake,
+            Cause::Echo(cause) => cause.kind(),
+            Cause::Room(cause) => cause.kind(),
         }
     }
 
@@ -122,5 +166,11 @@ impl Cause {
 impl From<HeartbeatCause> for Cause {
     fn from(cause: HeartbeatCause) -> Self {
         Cause::Heartbeat(cause)
+    }
+}
+
+impl From<RoomCause> for Cause {
+    fn from(cause: RoomCause) -> Self {
+        Cause::Room(cause)
     }
 }

@@ -13,6 +13,21 @@ use tokio::process::Command;
 /// The result of each package: the path of its program, or why it did not compile.
 pub type Built = HashMap<String, Result<PathBuf, CompileError>>;
 
+/// The compiler's warnings about each package.
+pub type Warnings = HashMap<String, Vec<Warning>>;
+
+/// The lint about a value that must be used, such as a future that nothing awaits.
+pub const UNUSED_MUST_USE: &str = "unused_must_use";
+
+/// A warning of the compiler about a package of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The lint, such as `unused_must_use`. Empty if the warning is no lint.
+    pub lint: String,
+    /// The warning as rustc prints it, with file and line.
+    pub rendered: String,
+}
+
 /// A package did not compile. Holds the compiler's errors, or cargo's if rustc never ran.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -47,6 +62,11 @@ pub fn cargo() -> OsString {
 /// Builds these packages of the workspace in one run of cargo. A package that doesn't compile does
 /// not stop the others.
 pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
+    Ok(build_with_warnings(packages).await?.0)
+}
+
+/// Builds these packages, and returns the compiler's warnings about them as well.
+pub async fn build_with_warnings(packages: &[&str]) -> Result<(Built, Warnings), CargoError> {
     let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.args(["build", "--quiet", "--keep-going", "--message-format=json"]);
@@ -77,11 +97,13 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
         if messages.finished {
             // Everything is built. Cargo takes some more time to exit, and need not be waited for.
             tokio::spawn(async move { child.wait().await });
-            return Ok(messages.outcomes(b"", packages));
+            let warnings = std::mem::take(&mut messages.warnings);
+            return Ok((messages.outcomes(b"", packages), warnings));
         }
         line.clear();
     }
-    Ok(messages.outcomes(&reading_stderr.await.unwrap_or_default(), packages))
+    let warnings = std::mem::take(&mut messages.warnings);
+    Ok((messages.outcomes(&reading_stderr.await.unwrap_or_default(), packages), warnings))
 }
 
 /// Parses the output of `cargo build --message-format=json` into the result of each package.
@@ -96,6 +118,7 @@ pub fn outcomes(stdout: &[u8], stderr: &[u8], packages: &[&str]) -> Built {
 struct CargoMessages {
     programs: HashMap<String, PathBuf>,
     errors: HashMap<String, String>,
+    warnings: Warnings,
     /// Everything has been built.
     finished: bool,
 }
@@ -109,9 +132,17 @@ impl CargoMessages {
         if let Some(path) = message["executable"].as_str() {
             self.programs.insert(target.to_string(), PathBuf::from(path));
         }
-        if message["message"]["level"] == "error" {
-            let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
+        let diagnostic = &message["message"];
+        let rendered = diagnostic["rendered"].as_str().unwrap_or_default();
+        if diagnostic["level"] == "error" {
             self.errors.entry(target.to_string()).or_default().push_str(rendered);
+        }
+        // Without a place it is the number of the other warnings.
+        let has_place = diagnostic["spans"].as_array().is_some_and(|spans| !spans.is_empty());
+        if diagnostic["level"] == "warning" && has_place {
+            let lint = diagnostic["code"]["code"].as_str().unwrap_or_default().to_string();
+            let warning = Warning { lint, rendered: rendered.trim_end().to_string() };
+            self.warnings.entry(target.to_string()).or_default().push(warning);
         }
     }
 

@@ -3,8 +3,11 @@
 pub mod build;
 pub(crate) mod files;
 pub mod output;
+mod owner;
 pub mod proc;
 pub mod process;
+#[cfg(unix)]
+mod session;
 mod socket;
 pub mod usage;
 
@@ -19,6 +22,7 @@ use futures_util::future::join_all;
 use tokio::process::Command;
 use tokio::sync::{Mutex, watch};
 
+use build::Warning;
 use output::{Output, Stream};
 use proc::Before;
 use process::Process;
@@ -38,6 +42,8 @@ const ANY_PORT: u16 = 0;
 pub const OWN_PORTS: Range<u16> = 20_000..20_512;
 /// On which a server listens without `ADDR`.
 pub const DEFAULT_PORT: u16 = 8080;
+/// The time over which the server's share of a processor is measured.
+const SHARE_WINDOW: Duration = Duration::from_millis(300);
 /// How many ports are tried for the first server: another process may take one before it does.
 const PORTS_TRIED: usize = 3;
 
@@ -48,6 +54,8 @@ pub struct Program {
     directory: PathBuf,
     trial: Arc<Mutex<Trial>>,
     age: Option<UptimeCache>,
+    /// The compiler's warnings about its source, if the checker built it.
+    pub warnings: Vec<Warning>,
 }
 
 /// What the first server of a program has shown: whether it listens where `ADDR` says.
@@ -75,7 +83,7 @@ pub struct Environment {
 impl Program {
     /// The program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program { argv, directory, trial: Arc::default(), age: None }
+        Program { argv, directory, trial: Arc::default(), age: None, warnings: Vec::new() }
     }
 
     /// From now on it is remembered from run to run that this program was right after its first second.
@@ -296,7 +304,9 @@ impl Server {
             };
             return Err(failed(error));
         }
-        if socket::is_of_another(server.port, &listening) {
+        if socket::is_of_another(server.port, &listening)
+            || owner::is_another(server.id, server.port, &server.before)
+        {
             return Err(failed(StartError::AnothersPort(line)));
         }
         Ok(server)
@@ -336,6 +346,16 @@ impl Server {
     /// How long the server's threads have waited for a processor, all together, `None` where the system doesn't tell.
     pub fn waited(&self) -> Option<Duration> {
         usage::waited(self.id, &self.before)
+    }
+
+    /// Measures the share of one processor that the server uses or waits for; `None` where it is
+    /// unknown. A server that waits for its clients uses nearly nothing.
+    pub async fn processor_share(&self) -> Option<f64> {
+        let busy = || usage::cpu_time(self.id)?.checked_add(self.waited()?);
+        let (since, before) = (Instant::now(), busy()?);
+        tokio::time::sleep(SHARE_WINDOW).await;
+        let used = busy()?.saturating_sub(before);
+        Some(used.as_secs_f64() / since.elapsed().as_secs_f64())
     }
 
     /// Resident memory of the server in bytes, `None` where the system doesn't tell.

@@ -19,8 +19,8 @@ const EVENTS: [&str; 3] = ["Client connected", "Client disconnected", RECEIVED];
 /// What the log line of a message begins with.
 const RECEIVED: &str = "Received: ";
 const EVENT_LINES: usize = 1_000;
-/// How many lines of a panic are remembered.
-const PANIC_LINES: usize = 4;
+/// The most lines of a panic that are kept: `assert_eq!` and a long message take several.
+const PANIC_LINES: usize = 16;
 
 /// Where a line was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,7 @@ struct Seen {
     events: Vec<String>,
     received: usize,
     panic: Vec<String>,
+    panic_is_complete: bool,
     ready: Option<String>,
 }
 
@@ -80,11 +81,14 @@ impl Output {
         let line = lossy(&line[..line.len().min(LINE_BYTES)]);
         let line = line.trim_end_matches(['\n', '\r']).to_string();
         let mut seen = self.seen.lock().expect("no panic holds it");
-        let panics = stream == Stream::Stderr && line.contains("panicked at");
-        let goes_on =
-            !seen.panic.is_empty() && seen.panic.len() < PANIC_LINES && stream == Stream::Stderr;
-        if (panics && seen.panic.is_empty()) || (goes_on && !panics && !line.starts_with("note:")) {
-            seen.panic.push(line.clone());
+        if stream == Stream::Stderr && !seen.panic_is_complete {
+            let begins = line.contains("panicked at");
+            let ends = line.starts_with("note: ") || seen.panic.len() == PANIC_LINES;
+            if seen.panic.is_empty() == begins && !ends {
+                seen.panic.push(line.clone());
+            } else {
+                seen.panic_is_complete = !seen.panic.is_empty();
+            }
         }
         if stream == Stream::Stdout && seen.ready.is_none() && line.starts_with(super::READY) {
             seen.ready = Some(line.clone());

@@ -1,5 +1,5 @@
-//! Processes that don't outlive the checker. Each server leads a process group (a job on Windows),
-//! which is killed as a whole.
+//! Processes that don't outlive the checker. Each server leads a session and so a process group (on
+//! Windows a job), which is killed as a whole.
 //!
 //! On Unix a guard process (`sh`) survives even a `kill -9` of the checker. It reads the groups
 //! from a pipe, and kills the remaining ones at the pipe's end. On Windows a job ends with its last
@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
 /// The variable that marks a server and its child processes, even those that left the group.
-pub(crate) const MARK: &str = "WORKBOOK_SERVER";
+pub(super) const MARK: &str = "WORKBOOK_SERVER";
 
 /// A running process and its child processes.
 pub struct Process {
@@ -20,7 +20,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the command in a group of its own. Its descendants are recognised by `mark`.
+    /// Starts the command in a session of its own. Its descendants are recognised by `mark`.
     pub fn spawn(
         mut command: Command,
         mark: &str,
@@ -48,19 +48,27 @@ pub use platform::{kill, kill_all};
 #[cfg(unix)]
 mod platform {
     use std::collections::BTreeMap;
+    #[cfg(target_os = "linux")]
+    use std::collections::BTreeSet;
     use std::io::{self, Write};
     use std::os::unix::process::CommandExt;
+    #[cfg(target_os = "linux")]
+    use std::path::{Path, PathBuf};
     use std::process::{ChildStdin, Command as StdCommand, Stdio};
     use std::sync::{LazyLock, Mutex, MutexGuard};
     use std::time::{Duration, Instant};
 
     use memchr::memmem;
     use nix::sys::signal::{Signal, kill as signal, killpg};
+    #[cfg(target_os = "linux")]
+    use nix::sys::wait::{WaitPidFlag, waitpid};
     use nix::unistd::Pid;
     use tokio::process::{ChildStderr, ChildStdout, Command};
 
-    use crate::server::files;
+    #[cfg(target_os = "linux")]
+    use crate::server::proc::Ancestry;
     use crate::server::proc::Before;
+    use crate::server::{files, session};
     use crate::sync::lock;
 
     pub(super) type Child = tokio::process::Child;
@@ -104,6 +112,9 @@ mod platform {
 
     struct Groups {
         running: BTreeMap<u32, String>,
+        /// The processes started here that may not be reaped yet. Tokio collects their status.
+        #[cfg(target_os = "linux")]
+        started: BTreeSet<u32>,
         /// The processes that existed before any server.
         before: Before,
         guard: Option<ChildStdin>,
@@ -125,6 +136,8 @@ mod platform {
             // Without `sh`, servers outlive the checker only if it is killed with SIGKILL.
             Groups {
                 running: BTreeMap::new(),
+                #[cfg(target_os = "linux")]
+                started: BTreeSet::new(),
                 before: Before::now(),
                 guard: guard.ok().and_then(|mut guard| guard.stdin.take()),
                 closed: false,
@@ -143,7 +156,7 @@ mod platform {
     }
 
     pub(super) fn spawn(mut command: Command, mark: &str) -> io::Result<Child> {
-        command.process_group(0);
+        session::lead(&mut command);
         let mut groups = groups();
         if groups.closed {
             return Err(io::Error::other("the checker is ending"));
@@ -153,6 +166,8 @@ mod platform {
         if let Ok(child) = &child {
             let id = child.id().unwrap_or_default();
             groups.running.insert(id, mark.to_string());
+            #[cfg(target_os = "linux")]
+            groups.started.insert(id);
             groups.notify_guard('+', id, mark);
         }
         groups.notify_guard('-', 0, mark);
@@ -163,14 +178,12 @@ mod platform {
         (child.stdout.take(), child.stderr.take())
     }
 
-    /// Kills a process, its group, and on Linux all processes with its mark.
+    /// Kills a process and its group, and on Linux everything else that it started.
     pub fn kill(id: u32) {
         let mut groups = groups();
         let Some(mark) = groups.running.remove(&id) else { return };
-        kill_group(id);
         groups.before.remove_exited();
-        kill_marked(&mark, &groups.before);
-        kill_orphans(&groups.running, &groups.before);
+        kill_family(id, &mark, &mut groups);
         groups.notify_guard('-', id, &mark);
     }
 
@@ -200,30 +213,92 @@ mod platform {
     #[cfg(not(target_os = "linux"))]
     fn adopt_orphans() {}
 
-    /// Kills adopted orphans: daemons in a session of their own, without a server's mark.
+    /// Kills a server with its descendants, its session, all processes with its mark, and the
+    /// adopted orphans of servers that no longer run.
     #[cfg(target_os = "linux")]
-    fn kill_orphans(running: &BTreeMap<u32, String>, before: &Before) {
-        use crate::server::proc::Ancestry;
-
-        let ours = std::process::id();
-        let Some(own) = Ancestry::read(std::path::Path::new("/proc/self")) else { return };
-        for (id, process) in before.newer() {
-            let Some(ids) = Ancestry::read(&process) else { continue };
-            if ids.parent != ours || ids.session == own.session {
-                continue;
+    fn kill_family(server: u32, mark: &str, groups: &mut Groups) {
+        /// A process may fork between the look at `/proc` and its end.
+        const PASSES: usize = 8;
+        let mut killed = BTreeSet::new();
+        for pass in 0..PASSES {
+            let found = related(server, mark, groups);
+            if pass == 0 {
+                // After the look at `/proc`: descendants lose their parent with the server.
+                kill_group(server);
             }
-            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-            let marked =
-                memmem::find(&environment, format!("{}=", super::MARK).as_bytes()).is_some();
-            if let Some(id) = group(id).filter(|_| !marked && !running.contains_key(&id)) {
-                let _ = signal(id, Signal::SIGKILL);
-                let _ = nix::sys::wait::waitpid(id, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+            let mut again = false;
+            for (id, adopted) in found {
+                let Some(pid) = group(id) else { continue };
+                if killed.insert(id) {
+                    again |= signal(pid, Signal::SIGKILL).is_ok() && id != server;
+                }
+                if adopted {
+                    // Frees the zombie's place in the process table. A process that was killed just
+                    // now may be reaped when the next server ends.
+                    let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+                }
+            }
+            if !again {
+                break;
             }
         }
     }
 
+    /// Returns the processes to kill with this server, each with whether the checker adopted it.
+    #[cfg(target_os = "linux")]
+    fn related(server: u32, mark: &str, groups: &mut Groups) -> Vec<(u32, bool)> {
+        let ours = std::process::id();
+        let own = Ancestry::read(Path::new("/proc/self")).map(|ancestry| ancestry.session);
+        let present: BTreeMap<u32, (Ancestry, PathBuf)> = groups
+            .before
+            .newer()
+            .filter_map(|(id, path)| Some((id, (Ancestry::read(&path)?, path))))
+            .collect();
+        groups.started.retain(|id| present.contains_key(id));
+        let descends = |mut id: u32| {
+            // Bounded, since the tree may change while it is read.
+            for _ in 0..present.len() {
+                match present.get(&id) {
+                    _ if id == server => return true,
+                    Some((ancestry, _)) => id = ancestry.parent,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let mut related = Vec::new();
+        for (id, (ancestry, process)) in &present {
+            // The checker's own children share its session. Servers never do.
+            let adopted = ancestry.parent == ours
+                && Some(ancestry.session) != own
+                && !groups.started.contains(id);
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+            let is_of = |server: u32, mark: &str| {
+                ancestry.session == server || is_marked(&environment, mark)
+            };
+            // A mark can be forged. It protects a process only while the marked server runs.
+            let of_another = || groups.running.iter().any(|(server, mark)| is_of(*server, mark));
+            if is_of(server, mark) || descends(*id) || (adopted && !of_another()) {
+                related.push((*id, adopted));
+            }
+        }
+        related
+    }
+
     #[cfg(not(target_os = "linux"))]
-    fn kill_orphans(_living: &BTreeMap<u32, String>, _before: &Before) {}
+    fn kill_family(server: u32, mark: &str, groups: &mut Groups) {
+        kill_group(server);
+        for (id, process) in groups.before.newer() {
+            let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
+            if let Some(id) = group(id).filter(|_| is_marked(&environment, mark)) {
+                let _ = signal(id, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn is_marked(environment: &[u8], mark: &str) -> bool {
+        memmem::find(environment, format!("{}={mark}\0", super::MARK).as_bytes()).is_some()
+    }
 
     fn group_exists(id: u32) -> bool {
         group(id).is_some_and(|group| killpg(group, None).is_ok())
@@ -236,17 +311,6 @@ mod platform {
     fn kill_group(id: u32) {
         if let Some(group) = group(id) {
             let _ = killpg(group, Signal::SIGKILL);
-        }
-    }
-
-    fn kill_marked(mark: &str, before: &Before) {
-        let mark = format!("{}={mark}\0", super::MARK);
-        for (id, process) in before.newer() {
-            let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
-            let marked = memmem::find(&environment, mark.as_bytes()).is_some();
-            if let Some(id) = group(id).filter(|_| marked) {
-                let _ = signal(id, Signal::SIGKILL);
-            }
         }
     }
 }

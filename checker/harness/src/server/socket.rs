@@ -23,7 +23,7 @@ impl Listening {
         Listening::default()
     }
 
-    fn on(&self, port: u16) -> BTreeSet<u64> {
+    pub(super) fn on(&self, port: u16) -> BTreeSet<u64> {
         self.0.iter().filter(|(its, _)| *its == port).map(|(_, inode)| *inode).collect()
     }
 }

@@ -47,6 +47,9 @@ impl Incoming {
         }
         match read {
             Ok(0) => {
+                if let Some(unfinished) = connection.set_unfinished(None) {
+                    connection.record(Direction::ToClient, unfinished);
+                }
                 connection.record(Direction::ToClient, EventKind::Ended);
                 Ok(false)
             }
@@ -55,6 +58,8 @@ impl Incoming {
                     connection.record(Direction::ToClient, EventKind::of(&item));
                     emit(item);
                 });
+                let unfinished = self.decoder.unfinished_frame();
+                connection.set_unfinished(unfinished.map(EventKind::unfinished));
                 Ok(true)
             }
             Err(error) => {

@@ -44,6 +44,32 @@ impl Frame {
         }
     }
 
+    /// Makes a text message.
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Frame::new(OpCode::Data(Data::Text), text)
+    }
+
+    /// Makes a binary message.
+    pub fn binary(bytes: impl Into<Vec<u8>>) -> Self {
+        Frame::new(OpCode::Data(Data::Binary), bytes)
+    }
+
+    /// Makes a ping.
+    pub fn ping(payload: impl Into<Vec<u8>>) -> Self {
+        Frame::new(OpCode::Control(Control::Ping), payload)
+    }
+
+    /// Makes a pong.
+    pub fn pong(payload: impl Into<Vec<u8>>) -> Self {
+        Frame::new(OpCode::Control(Control::Pong), payload)
+    }
+
+    /// Makes a close frame with this code.
+    pub fn close(code: u16, reason: &str) -> Self {
+        let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
+        Frame::new(OpCode::Control(Control::Close), payload)
+    }
+
     /// Makes a fragment: its message continues in the next frame.
     pub fn unfinished(opcode: OpCode, payload: impl Into<Vec<u8>>) -> Self {
         Frame { fin: false, ..Frame::new(opcode, payload) }
@@ -155,6 +181,14 @@ impl Decoder {
                 }
                 Phase::Unreadable => return,
             };
+        }
+    }
+
+    /// Returns the frame that has not arrived completely, and how much of its payload has.
+    pub fn unfinished_frame(&self) -> Option<(OpCode, u64, u64)> {
+        match &self.phase {
+            Phase::Payload(frame, missing) => Some((frame.opcode, frame.len, frame.len - missing)),
+            _ => None,
         }
     }
 

@@ -14,14 +14,16 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::ends::{Incoming, Outgoing};
-use super::frame::{Frame, Item};
+use super::frame::{Frame, Item, OpCode};
 use crate::sync::lock;
 
 /// The number of bytes kept of each payload.
 pub(super) const REMEMBERED_PAYLOAD: usize = 160;
 /// The number of first events, and of last events, kept of each connection.
+///
+/// Enough for the longest burst of pipelined messages and their replies.
 const REMEMBERED_FIRST: usize = 24;
-const REMEMBERED_LAST: usize = 48;
+const REMEMBERED_LAST: usize = 1_024;
 /// How long a refused connection is retried.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
@@ -43,6 +45,15 @@ pub enum EventKind {
     Body(String),
     /// A frame.
     Frame(Frame),
+    /// A frame of which only a part arrived.
+    Unfinished {
+        /// Its opcode.
+        opcode: OpCode,
+        /// The length of its payload in bytes.
+        len: u64,
+        /// The number of bytes that arrived.
+        arrived: u64,
+    },
     /// Bytes that are no frame, and the reason why.
     Garbage(Vec<u8>, String),
     /// The sender ended its direction (FIN).
@@ -56,6 +67,10 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    pub(super) fn unfinished((opcode, len, arrived): (OpCode, u64, u64)) -> Self {
+        EventKind::Unfinished { opcode, len, arrived }
+    }
+
     /// Converts an item and truncates its payload.
     pub(super) fn of(item: &Item) -> Self {
         match item {
@@ -85,6 +100,8 @@ pub struct Event {
     pub what: EventKind,
     /// The number of a frame from the server, from 0, on this connection.
     pub received: Option<usize>,
+    /// The number among all events of this connection, from 0. Events in the middle are not kept.
+    pub ordinal: usize,
 }
 
 /// Records all connections to one server.
@@ -217,6 +234,8 @@ struct Log {
     first: Vec<Event>,
     last: VecDeque<Event>,
     received: usize,
+    recorded: usize,
+    unfinished: Option<EventKind>,
 }
 
 impl Connection {
@@ -250,10 +269,15 @@ impl Connection {
 
     /// Resets the TCP connection. Returns once the reset is sent.
     pub async fn reset(&self) {
-        self.record(Direction::ToServer, EventKind::Reset);
-        self.mode.send_replace(ReadMode::Reset);
+        self.abandon();
         let mut halves = self.halves.subscribe();
         let _ = halves.wait_for(|held| *held == 0).await;
+    }
+
+    /// Resets the TCP connection without waiting for the reset.
+    pub(crate) fn abandon(&self) {
+        self.record(Direction::ToServer, EventKind::Reset);
+        self.mode.send_replace(ReadMode::Reset);
     }
 
     /// Awaits a future that uses one half of the socket, until the connection is reset.
@@ -293,7 +317,9 @@ impl Connection {
             direction,
             what,
             received,
+            ordinal: log.recorded,
         };
+        log.recorded += 1;
         if log.first.len() < REMEMBERED_FIRST {
             log.first.push(event);
             return;
@@ -306,7 +332,21 @@ impl Connection {
 
     fn events(&self) -> Vec<Event> {
         let log = lock(&self.log);
-        log.first.iter().chain(&log.last).cloned().collect()
+        let unfinished = log.unfinished.clone().map(|what| Event {
+            number: u64::MAX,
+            at: self.clock.began.elapsed(),
+            connection: self.number,
+            direction: Direction::ToClient,
+            what,
+            received: None,
+            ordinal: log.recorded,
+        });
+        log.first.iter().chain(&log.last).cloned().chain(unfinished).collect()
+    }
+
+    /// Sets the frame that has not arrived completely, and returns the one before.
+    pub(super) fn set_unfinished(&self, unfinished: Option<EventKind>) -> Option<EventKind> {
+        std::mem::replace(&mut lock(&self.log).unfinished, unfinished)
     }
 
     pub(super) fn mark_lost(&self) {

@@ -1,0 +1,369 @@
+//! Compiles the sources of one submission, and tells its mistakes from those of the machine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use harness::exercise::{Exercise, Target};
+use harness::server::process::{self, Process};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::intake::Sources;
+use crate::launch::confine::NOT_RUN;
+use crate::launch::{Cgroup, Folders, Launcher};
+use crate::libraries::Libraries;
+use crate::machine::Refusals;
+use crate::watchdog::{self, Ended, Limits, Watchdog};
+
+/// After this long a build is given up.
+const LIMIT: Duration = Duration::from_secs(150);
+/// How much of the compiler's messages is read, in bytes. More ends the build: no compiler says so
+/// much by itself.
+const MESSAGES: usize = 2 << 20;
+/// Processes and threads of one build.
+const PROCESSES: usize = 256;
+
+/// What became of one exercise.
+#[derive(Debug, Clone)]
+pub(crate) enum Compiled {
+    Program(PathBuf),
+    /// The compiler's words.
+    Rejected(String),
+    /// It could not be found out, for this reason.
+    Unknown(String),
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum CompileError {
+    #[error("the submission cannot be laid out: {0}")]
+    Io(#[from] io::Error),
+    #[error("the compiler cannot be run: {0}")]
+    NotRun(io::Error),
+    #[error("{0}")]
+    NoCanary(String),
+}
+
+/// Where one submission at a time is built.
+pub(crate) struct Place {
+    pub(crate) number: usize,
+    pub(crate) folder: PathBuf,
+}
+
+pub(crate) struct Compiler<'a> {
+    pub(crate) launcher: &'a Launcher,
+    pub(crate) libraries: &'a Libraries,
+    pub(crate) watchdog: &'a Watchdog,
+    /// Seconds of processor time for one exercise.
+    pub(crate) cpu: u64,
+}
+
+impl Compiler<'_> {
+    /// Compiles each exercise of the submission whose sources are below `files`.
+    pub(crate) async fn compile(
+        &self,
+        place: &Place,
+        cgroup: Option<&Cgroup>,
+        sources: &Sources,
+        files: &Path,
+    ) -> Result<BTreeMap<Exercise, Compiled>, CompileError> {
+        let folders = Folders {
+            workspace: place.folder.join("workbook"),
+            libraries: self.libraries.folder().to_path_buf(),
+            output: place.folder.join("output"),
+            toolchain: self.libraries.toolchain.clone(),
+        };
+        let uid = self.launcher.uid(place.number);
+        fs::create_dir(&folders.workspace)?;
+        show(&folders.workspace, uid)?;
+        fs::create_dir(&folders.output)?;
+        lend(&folders.output, uid)?;
+        for path in &sources.paths {
+            let (from, to) = (files.join(path), folders.workspace.join(path));
+            fs::create_dir_all(to.parent().unwrap_or(&folders.workspace))?;
+            fs::copy(from, to)?;
+        }
+        let mut compiled = BTreeMap::new();
+        for exercise in sources.exercises() {
+            compiled.insert(exercise, self.one(exercise, &folders, place, cgroup).await?);
+        }
+        Ok(compiled)
+    }
+
+    /// Compiles a program that must compile, in the way of a submission. Otherwise a library that
+    /// cannot be read would be taken for a mistake of every submission.
+    pub(crate) async fn check(&self, folder: &Path) -> Result<(), CompileError> {
+        let exercise = Exercise::Echo;
+        let path = exercise.source(Target::Day1);
+        let (files, place) =
+            (folder.join("files"), Place { number: 0, folder: folder.to_path_buf() });
+        let source = files.join(&path);
+        fs::create_dir_all(source.parent().unwrap_or(&files))?;
+        fs::write(&source, self.libraries.canary(exercise))?;
+        let sources = Sources { paths: [path].into(), ..Sources::default() };
+        match self.compile(&place, None, &sources, &files).await?.remove(&exercise) {
+            Some(Compiled::Program(_)) => Ok(()),
+            Some(Compiled::Rejected(words) | Compiled::Unknown(words)) => {
+                Err(CompileError::NoCanary(crate::text::block(&words, 2000)))
+            }
+            None => Err(CompileError::NoCanary(String::new())),
+        }
+    }
+
+    async fn one(
+        &self,
+        exercise: Exercise,
+        folders: &Folders,
+        place: &Place,
+        cgroup: Option<&Cgroup>,
+    ) -> Result<Compiled, CompileError> {
+        let before = Refusals::now();
+        let (mut line, inside) = self.launcher.compiler(folders, cgroup, place.number, self.cpu);
+        let call = self.libraries.call(exercise, &inside);
+        line.run(&inside.toolchain.join("bin/rustc"), &call.args);
+        let mut command = line.into_command();
+        let temporary = match inside.output == folders.output {
+            true => &inside.output,
+            false => Path::new("/tmp"),
+        };
+        command
+            .current_dir(&folders.workspace)
+            .env_clear()
+            .envs(&call.env)
+            .envs(system_variables())
+            .env("HOME", temporary)
+            .env("TMPDIR", temporary)
+            .env("TEMP", temporary)
+            .env("TMP", temporary)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mark = format!("build-{}-{}-{exercise}", std::process::id(), place.number);
+        let (mut child, _, stderr) =
+            Process::spawn(command, &mark).map_err(CompileError::NotRun)?;
+        let limits =
+            Limits { memory: watchdog::BUILD_MEMORY, processes: PROCESSES, first_too: true };
+        let watch = self.watchdog.watch(child.id(), limits);
+        let mut messages = Vec::new();
+        let run = async {
+            let talkative = match stderr {
+                Some(stderr) => !read(stderr, &mut messages).await?,
+                None => false,
+            };
+            if talkative {
+                process::kill(child.id());
+            }
+            Ok((child.wait().await?, talkative))
+        };
+        let ended = tokio::time::timeout(LIMIT, run).await;
+        process::kill(child.id());
+        let (status, talkative) = match ended {
+            Err(_) => {
+                let words = format!("the compiler was ended after {} s", LIMIT.as_secs());
+                return Ok(Compiled::Rejected(words));
+            }
+            Ok(Err(error)) => return Ok(Compiled::Unknown(machine(&error))),
+            Ok(Ok(ended)) => ended,
+        };
+        let told = Told::from(&messages);
+        if talkative {
+            let words = format!("the compiler printed more than {MESSAGES} bytes\n{}", told.errors);
+            return Ok(Compiled::Rejected(words));
+        }
+        if status.success() {
+            let program = folders.output.join(exercise.name());
+            return Ok(Compiled::Program(program));
+        }
+        let refused = || Refusals::now().since(before).map(String::from);
+        Ok(match (watch.ended(), told.of_the_machine.or_else(refused)) {
+            (Some(ended @ Ended::Stalled), _) => {
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", told.errors))
+            }
+            (_, Some(reason)) => Compiled::Unknown(reason),
+            (Some(ended), None) => {
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", told.errors))
+            }
+            (None, None) => self.judge(status, &told.errors, &told.others),
+        })
+    }
+
+    /// What an exit status means where neither the watchdog nor the machine was the cause.
+    fn judge(&self, status: ExitStatus, errors: &str, others: &str) -> Compiled {
+        let signal = signal(status);
+        let cpu = [libc_signal::XCPU];
+        match signal {
+            Some(signal) if cpu.contains(&signal) => Compiled::Rejected(format!(
+                "the compiler was ended after {} s of processor time\n{errors}",
+                self.cpu
+            )),
+            Some(libc_signal::KILL) => Compiled::Unknown("the compiler was killed".to_string()),
+            _ if !errors.trim().is_empty() => Compiled::Rejected(errors.to_string()),
+            _ if status.code() == Some(NOT_RUN.into()) => Compiled::Unknown(others.to_string()),
+            // Without an error in Rust it is the compiler itself that failed, or what runs it.
+            Some(_) => Compiled::Rejected(format!("the compiler ended with {status}\n{others}")),
+            None => Compiled::Unknown(format!("the compiler ended with {status}: {others}")),
+        }
+    }
+}
+
+/// What a compiler needs to find its linker. The search path of the instructor may name folders
+/// that the user of a place cannot enter.
+fn system_variables() -> Vec<(&'static str, std::ffi::OsString)> {
+    if cfg!(target_os = "linux") {
+        return vec![("PATH", "/usr/local/bin:/usr/bin:/bin".into())];
+    }
+    let names = ["PATH", "SystemRoot"].into_iter();
+    names.filter_map(|name| Some((name, std::env::var_os(name)?))).collect()
+}
+
+mod libc_signal {
+    pub(super) const KILL: i32 = 9;
+    pub(super) const XCPU: i32 = 24;
+}
+
+/// The signal that ended the compiler. Bubblewrap reports it as an exit code above 128.
+fn signal(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Some(signal);
+    }
+    status.code().filter(|code| (129..=192).contains(code)).map(|code| code - 128)
+}
+
+fn machine(error: &io::Error) -> String {
+    format!("the compiler cannot be watched: {error}")
+}
+
+/// Reads at most [`MESSAGES`] bytes; whether that was all.
+async fn read(mut from: impl AsyncRead + Unpin, messages: &mut Vec<u8>) -> io::Result<bool> {
+    (&mut from).take(MESSAGES as u64 + 1).read_to_end(messages).await?;
+    Ok(messages.len() <= MESSAGES)
+}
+
+/// Lets the user of a place read a folder, and no other user.
+#[cfg(unix)]
+fn show(folder: &Path, uid: Option<u32>) -> io::Result<()> {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if uid.is_some() {
+        chown(folder, None, uid)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o750))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn show(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a folder to the user of a place, if it has one.
+#[cfg(unix)]
+pub(crate) fn lend(folder: &Path, uid: Option<u32>) -> io::Result<()> {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if uid.is_some() {
+        chown(folder, uid, uid)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn lend(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
+    Ok(())
+}
+
+/// One line of the compiler with `--error-format=json`.
+#[derive(Deserialize)]
+struct Message {
+    level: String,
+    message: String,
+    rendered: Option<String>,
+    #[serde(default)]
+    spans: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    children: Vec<Child>,
+}
+
+#[derive(Deserialize)]
+struct Child {
+    message: String,
+}
+
+/// What the compiler said.
+#[derive(Default)]
+struct Told {
+    errors: String,
+    /// Lines that are no messages, as those of a compiler that panics.
+    others: String,
+    /// The fault of the machine that one of them names.
+    of_the_machine: Option<String>,
+}
+
+impl Told {
+    fn from(messages: &[u8]) -> Told {
+        let mut told = Told::default();
+        for line in messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(message) = serde_json::from_slice::<Message>(line) else {
+                let line = String::from_utf8_lossy(line);
+                told.of_the_machine = told.of_the_machine.or_else(|| fault(&line));
+                told.others.push_str(&line);
+                told.others.push('\n');
+                continue;
+            };
+            if !message.level.starts_with("error") {
+                continue;
+            }
+            // A message with a place in the source may quote the source, which can say anything.
+            if message.spans.is_empty() {
+                let texts = message.children.iter().map(|child| &child.message);
+                let found = texts.chain([&message.message]).find_map(|text| fault(text));
+                told.of_the_machine = told.of_the_machine.or(found);
+            }
+            told.errors.push_str(message.rendered.as_deref().unwrap_or(&message.message));
+        }
+        told
+    }
+}
+
+/// The fault of the machine that a text names.
+fn fault(text: &str) -> Option<String> {
+    const FAULTS: [&str; 8] = [
+        "Resource temporarily unavailable",
+        "Cannot allocate memory",
+        "No space left on device",
+        "Too many open files",
+        "memory allocation of",
+        "signal: 9 (SIGKILL)",
+        "signal 9 [Killed]",
+        "os error 11",
+    ];
+    let fault = FAULTS.iter().find(|fault| text.contains(**fault))?;
+    let line = text.lines().find(|line| line.contains(fault)).unwrap_or(text);
+    Some(format!("the compiler met a limit of the machine: {}", crate::text::line(line, 200)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Told;
+
+    #[test]
+    fn faults_of_the_machine_are_told_from_words_in_the_source() {
+        let message = |spans: &str| {
+            let text = r#"{"level":"error","message":"Resource temporarily unavailable (os error 11)","rendered":"error","spans":[SPANS],"children":[]}"#;
+            text.replace("SPANS", spans)
+        };
+        assert!(Told::from(message("").as_bytes()).of_the_machine.is_some());
+        // As `compile_error!` makes it.
+        assert_eq!(Told::from(message("{}").as_bytes()).of_the_machine, None);
+    }
+
+    #[test]
+    fn a_linker_that_was_killed_is_the_machine() {
+        let text = r#"{"level":"error","message":"linking with `cc` failed: exit status: 1","rendered":"error","spans":[],"children":[{"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
+        assert!(Told::from(text.as_bytes()).of_the_machine.is_some());
+    }
+}

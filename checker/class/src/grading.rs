@@ -1,0 +1,288 @@
+//! Grades one submission: builds it, lets a worker talk to its servers, and writes its files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use harness::exercise::Exercise;
+use harness::server::process::{self, Process};
+use thiserror::Error;
+use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
+
+use crate::compile::{CompileError, Compiled, Compiler, Place, lend};
+use crate::files;
+use crate::intake::Sources;
+use crate::launch::{Cgroup, Cgroups, Launcher};
+use crate::libraries::Libraries;
+use crate::machine::Refusals;
+use crate::model::{Status, Submission, Verdicts, Weights};
+use crate::text::block;
+use crate::watchdog::{self, Limits, Watchdog};
+use crate::worker::{Submitted, Task};
+
+/// After this long a grading is given up. No check takes more than a minute.
+const LIMIT: Duration = Duration::from_secs(420);
+/// How much of a worker's error output is kept, in bytes.
+const WORDS: u64 = 4 << 10;
+/// How much of the verdicts and of the report is read, in bytes.
+const VERDICTS: u64 = 16 << 20;
+/// Characters of a report.
+const REPORT: usize = 256 << 10;
+/// Processes and threads of one submission, its worker included.
+const PROCESSES: u64 = 1024;
+
+/// One submission on its way.
+pub(crate) struct Candidate {
+    pub(crate) name: String,
+    pub(crate) sources: Sources,
+    /// Holds the files that `sources` names.
+    pub(crate) files: PathBuf,
+}
+
+/// All that gradings share.
+pub(crate) struct Room {
+    pub(crate) launcher: Launcher,
+    pub(crate) libraries: Libraries,
+    pub(crate) cgroups: Option<Cgroups>,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) weights: Weights,
+    pub(crate) seed: u64,
+    pub(crate) build_cpu: u64,
+    pub(crate) out: PathBuf,
+    pub(crate) shelf: PathBuf,
+    pub(crate) building: Semaphore,
+    pub(crate) memory_limit: &'static str,
+}
+
+pub(crate) struct Graded {
+    pub(crate) result: Submission,
+    /// What the machine refused meanwhile, if something did not pass that could be explained by it.
+    pub(crate) refused: Option<&'static str>,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum GradingError {
+    #[error("no room for it: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("{} is no file of its own", path.display())]
+    NoProgram { path: PathBuf },
+    #[error("grading it came to no end in {} s", LIMIT.as_secs())]
+    TimedOut,
+    #[error("the process that grades it ended with {status}: {words}")]
+    Worker { status: ExitStatus, words: String },
+    #[error("its verdicts cannot be read: {0}")]
+    Verdicts(#[from] serde_json::Error),
+}
+
+/// Verdicts, the report, and what a person should know besides.
+struct Finished {
+    verdicts: Verdicts,
+    report: String,
+    notes: Vec<String>,
+    /// Whether it met a limit of its own, so that what the machine refused is its own doing.
+    at_its_limit: bool,
+}
+
+impl Room {
+    /// Grades one submission in the place of this number and writes its files. Whatever goes wrong
+    /// is in its result.
+    pub(crate) async fn grade(
+        &self,
+        place: usize,
+        candidate: &Candidate,
+    ) -> anyhow::Result<Graded> {
+        let (began, before) = (Instant::now(), Refusals::now());
+        let name = &candidate.name;
+        let mut at_its_limit = false;
+        let (mut result, report) = match self.finish(place, candidate).await {
+            Ok(finished) => {
+                at_its_limit = finished.at_its_limit;
+                let empty = Submission::ungraded(name, Status::Graded, None, &self.weights);
+                let mut result = empty.with(finished.verdicts, &self.weights);
+                result.notes = finished.notes;
+                (result, finished.report)
+            }
+            Err(error) => {
+                let reason = Some(error.to_string());
+                let result = Submission::ungraded(name, Status::Broken, reason, &self.weights);
+                (result, format!("{name} was not graded; a person has to look at it: {error}\n"))
+            }
+        };
+        let submitted = candidate.sources.exercises();
+        let missing = Exercise::ALL.iter().filter(|one| !submitted.contains(one));
+        result.missing = missing.map(ToString::to_string).collect();
+        result.content = candidate.sources.content.clone();
+        result.sandbox = self.launcher.sandbox.name().to_string();
+        result.landlock_abi = self.launcher.sandbox.landlock;
+        result.memory_limit = self.memory_limit.to_string();
+        result.left_out = candidate.sources.left_out.clone();
+        result.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let result = result.cleaned();
+        files::write(&self.out, &result, &block(&report, REPORT))?;
+        let totals = result.totals;
+        let refused = Refusals::now().since(before).filter(|_| !at_its_limit);
+        Ok(Graded { refused: refused.filter(|_| totals.failed + totals.blocked > 0), result })
+    }
+
+    /// Writes a result again whose verdicts have changed.
+    pub(crate) fn rewrite(&self, result: &Submission) -> io::Result<()> {
+        let report = files::folder(&self.out, &result.name).join("report.txt");
+        files::write(&self.out, result, &fs::read_to_string(report)?)
+    }
+
+    async fn finish(&self, place: usize, candidate: &Candidate) -> Result<Finished, GradingError> {
+        let temporary =
+            |prefix: &str| tempfile::Builder::new().prefix(prefix).tempdir_in(&self.shelf);
+        let shelf = temporary("submission-")?;
+        open_to_all(shelf.path())?;
+        // Tasks and verdicts are in a folder that no submission may enter.
+        let private = temporary("verdicts-")?;
+        let scratch = shelf.path().join("scratch");
+        fs::create_dir(&scratch)?;
+        lend(&scratch, self.launcher.uid(place))?;
+        let compiled = self.compile(place, candidate, shelf.path()).await?;
+        let mut exercises = BTreeMap::new();
+        for (exercise, compiled) in compiled {
+            let submitted = match compiled {
+                Compiled::Program(path) => {
+                    let program = keep(&path, &shelf.path().join(exercise.name()))?;
+                    let line = self.launcher.server(&program, &scratch, place);
+                    Submitted::Program(line.into_strings())
+                }
+                Compiled::Rejected(words) => Submitted::Rejected(block(&words, 8 << 10)),
+                Compiled::Unknown(reason) => Submitted::Unknown(reason),
+            };
+            exercises.insert(exercise.name().to_string(), submitted);
+        }
+        let task = Task {
+            exercises,
+            directory: scratch,
+            seed: self.seed,
+            verdicts: private.path().join("verdicts.json"),
+            report: private.path().join("report.txt"),
+        };
+        let file = private.path().join("task.json");
+        fs::write(&file, serde_json::to_vec(&task)?)?;
+        let cgroup = self.cgroup("grade", watchdog::MEMORY);
+        let mut notes = Vec::new();
+        notes.extend(self.work(&file, cgroup.as_ref()).await?);
+        let met = cgroup.as_ref().map_or((0, 0), Cgroup::limits_met);
+        let at_its_limit = !notes.is_empty() || met != (0, 0);
+        let verdicts = serde_json::from_slice(&read(&task.verdicts)?)?;
+        let report = String::from_utf8_lossy(&read(&task.report)?).into_owned();
+        Ok(Finished { verdicts, report, notes, at_its_limit })
+    }
+
+    /// A cgroup of its own for a build or a grading, where the system has them.
+    fn cgroup(&self, kind: &str, memory: u64) -> Option<Cgroup> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let cgroups = self.cgroups.as_ref()?;
+        cgroups.make(&format!("{kind}-{number}"), memory, PROCESSES).ok()
+    }
+
+    async fn compile(
+        &self,
+        number: usize,
+        candidate: &Candidate,
+        shelf: &Path,
+    ) -> Result<BTreeMap<Exercise, Compiled>, GradingError> {
+        let _turn = self.building.acquire().await;
+        let cgroup = self.cgroup("build", watchdog::BUILD_MEMORY);
+        let compiler = Compiler {
+            launcher: &self.launcher,
+            libraries: &self.libraries,
+            watchdog: &self.watchdog,
+            cpu: self.build_cpu,
+        };
+        let place = Place { number, folder: shelf.join("build") };
+        fs::create_dir(&place.folder)?;
+        let sources = &candidate.sources;
+        Ok(compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?)
+    }
+
+    /// Runs a worker, and ends it with all that it started. Returns what the watchdog had to do.
+    async fn work(
+        &self,
+        task: &Path,
+        cgroup: Option<&Cgroup>,
+    ) -> Result<Option<String>, GradingError> {
+        let mut command = self.launcher.worker(cgroup, task).into_command();
+        // Servers inherit from the worker, and need nothing of the class.
+        let names = ["PATH", "TMPDIR", "TEMP", "TMP", "SystemRoot"];
+        command
+            .env_clear()
+            .envs(names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let folder = task.parent().and_then(Path::file_name).unwrap_or_default();
+        let mark = format!("worker-{}-{}", std::process::id(), folder.display());
+        let (mut worker, _, stderr) = Process::spawn(command, &mark)?;
+        let processes = usize::try_from(PROCESSES).unwrap_or(usize::MAX);
+        let limits = Limits { memory: watchdog::MEMORY, processes, first_too: false };
+        let watch = self.watchdog.watch(worker.id(), limits);
+        let mut words = Vec::new();
+        let run = async {
+            if let Some(stderr) = stderr {
+                let _ = stderr.take(WORDS).read_to_end(&mut words).await;
+            }
+            worker.wait().await
+        };
+        let ended = tokio::time::timeout(LIMIT, run).await;
+        process::kill(worker.id());
+        let note = watch.ended().map(|ended| format!("processes of the submission were {ended}"));
+        let status = ended.map_err(|_| GradingError::TimedOut)??;
+        if status.success() {
+            return Ok(note);
+        }
+        let words = String::from_utf8_lossy(&words);
+        let words = note.unwrap_or_else(|| words.trim().to_string());
+        Err(GradingError::Worker { status, words })
+    }
+}
+
+/// Copies a program to where servers are started from. A link is not followed: it could lead to any
+/// file.
+fn keep(path: &Path, kept: &Path) -> Result<PathBuf, GradingError> {
+    if !path.symlink_metadata()?.is_file() {
+        return Err(GradingError::NoProgram { path: path.to_path_buf() });
+    }
+    fs::copy(path, kept)?;
+    make_runnable(kept)?;
+    Ok(kept.to_path_buf())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(VERDICTS).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn make_runnable(program: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_runnable(_program: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Lets other users pass through a folder without listing it.
+#[cfg(unix)]
+pub(crate) fn open_to_all(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o711))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_to_all(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The students' sources in a submission, found by shape. Nothing else is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+use harness::exercise::Exercise;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::archive::{self, ArchiveError, Entry, Kind, NEVER};
+
+/// The largest source file that is taken, in bytes.
+pub(super) const FILE_LIMIT: usize = 1 << 20;
+/// How much is taken of one submission, in bytes.
+const SUBMISSION_LIMIT: usize = 4 << 20;
+/// The longest name of a file or folder that every common file system can hold, in bytes.
+const NAME_LIMIT: usize = 255;
+/// How many entries that were left out are listed.
+const LISTED: usize = 40;
+
+#[derive(Debug, Error)]
+pub(crate) enum SourcesError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("there is no day1/<exercise>/src/*.rs in it")]
+    NoShape,
+    #[error("nothing in it can be taken: {0}")]
+    NothingTaken(String),
+}
+
+/// What is known of the sources of one submission without their text.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Sources {
+    /// Paths below the workspace, as `day1/echo/src/main.rs`.
+    pub(crate) paths: BTreeSet<String>,
+    /// What was not taken, and why.
+    pub(crate) left_out: Vec<String>,
+    /// A hash of paths and texts.
+    pub(crate) content: String,
+}
+
+impl Sources {
+    /// The exercises that have at least one file.
+    pub(crate) fn exercises(&self) -> BTreeSet<Exercise> {
+        let folders = self.paths.iter().filter_map(|path| path.split('/').nth(1));
+        folders.filter_map(Exercise::named).collect()
+    }
+}
+
+/// Texts by path below the workspace.
+pub(super) type Texts = BTreeMap<String, Vec<u8>>;
+
+/// Reads the sources of a submission: once through the names, once through the contents of those
+/// that are taken.
+pub(super) fn collect(path: &Path) -> Result<(Sources, Texts), SourcesError> {
+    let mut entries = Vec::new();
+    archive::visit(path, &mut |_, entry, _| {
+        entries.push(entry);
+        Ok(())
+    })?;
+    let (chosen, mut left_out) = choose(&entries)?;
+    let mut texts = Texts::new();
+    let mut taken = 0;
+    archive::visit(path, &mut |index, entry, content| {
+        let Some(place) = chosen.get(&index) else { return Ok(()) };
+        if taken == SUBMISSION_LIMIT {
+            left_out.push(format!("{}: more than {SUBMISSION_LIMIT} bytes in all", entry.path));
+            return Ok(());
+        }
+        // The size that an archive names need not be true, so bytes are counted.
+        let room = FILE_LIMIT.min(SUBMISSION_LIMIT - taken);
+        let mut bytes = Vec::new();
+        content.take(room as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() <= room {
+            taken += bytes.len();
+            texts.insert(place.clone(), bytes);
+        } else if room == FILE_LIMIT {
+            left_out.push(format!("{}: more than {FILE_LIMIT} bytes", entry.path));
+        } else {
+            left_out.push(format!("{}: more than {SUBMISSION_LIMIT} bytes in all", entry.path));
+        }
+        Ok(())
+    })?;
+    let more = left_out.len().saturating_sub(LISTED);
+    left_out.truncate(LISTED);
+    if more > 0 {
+        left_out.push(format!("and {more} more"));
+    }
+    if texts.is_empty() {
+        return Err(SourcesError::NothingTaken(left_out.join("; ")));
+    }
+    let sources =
+        Sources { paths: texts.keys().cloned().collect(), left_out, content: hash(&texts) };
+    Ok((sources, texts))
+}
+
+fn hash(texts: &Texts) -> String {
+    let mut hash = Sha256::new();
+    for (path, bytes) in texts {
+        hash.update(format!("{path}\0{}\0", bytes.len()));
+        hash.update(bytes);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Indices of entries, with the path below the workspace that each is put at.
+type Chosen = BTreeMap<usize, String>;
+
+fn choose(entries: &[Entry]) -> Result<(Chosen, Vec<String>), SourcesError> {
+    let places: Vec<Option<(String, String)>> =
+        entries.iter().map(|entry| place(&entry.path)).collect();
+    let roots = places.iter().flatten().map(|(root, _)| root);
+    let root = roots.min_by_key(|root| (root.split('/').count(), *root)).cloned();
+    let root = root.ok_or(SourcesError::NoShape)?;
+    let mut left_out = Vec::new();
+    let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, (entry, place)) in entries.iter().zip(places).enumerate() {
+        let path = &entry.path;
+        let place = place.filter(|(its, _)| *its == root).map(|(_, place)| place);
+        match (&entry.kind, place) {
+            (_, None) if escapes(path) => {
+                left_out.push(format!("{path}: its path leads out of the submission"));
+            }
+            (Kind::Link(to), _) => left_out.push(format!("{path}: a link, to {to}")),
+            (Kind::Other(why), _) => left_out.push(format!("{path}: {why}")),
+            (Kind::File, None) => left_out.push(format!("{path}: not of day1/*/src/**/*.rs")),
+            (Kind::File, Some(place)) => {
+                if by_path.insert(place, index).is_some() {
+                    left_out.push(format!("{path}: twice in the archive, the last one counts"));
+                }
+            }
+        }
+    }
+    // No file system has a file and a folder of one name.
+    let files: BTreeSet<String> = by_path.keys().cloned().collect();
+    by_path.retain(|place, index| {
+        let above = place.match_indices('/').map(|(end, _)| &place[..end]);
+        let file = above.into_iter().find(|folder| files.contains(*folder));
+        if let Some(file) = file {
+            left_out.push(format!("{}: {file} is a file", entries[*index].path));
+        }
+        file.is_none()
+    });
+    Ok((by_path.into_iter().map(|(place, index)| (index, place)).collect(), left_out))
+}
+
+/// Where the workspace of this path begins, and the path from there, if it is one of a source file.
+fn place(path: &str) -> Option<(String, String)> {
+    if escapes(path) || !path.ends_with(".rs") {
+        return None;
+    }
+    let parts: Vec<&str> =
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.iter().any(|part| NEVER.contains(part) || part.len() > NAME_LIMIT) {
+        return None;
+    }
+    let at = parts.windows(4).position(|window| {
+        window[0] == "day1" && Exercise::named(window[1]).is_some() && window[2] == "src"
+    })?;
+    let strange = |part: &&str| part.chars().any(|c| c.is_control() || c == ':' || c == '\\');
+    let ours = &parts[at..];
+    (!ours.iter().any(strange)).then(|| (parts[..at].join("/"), ours.join("/")))
+}
+
+/// Whether a path leads, or may lead on some system, out of the folder in which it is unpacked.
+fn escapes(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    path.starts_with('/')
+        || path.starts_with('\\')
+        || drive
+        || path.split(['/', '\\']).any(|part| part == "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> Entry {
+        Entry { path: path.to_string(), kind: Kind::File }
+    }
+
+    fn chosen(entries: &[Entry]) -> (Vec<String>, Vec<String>) {
+        let (chosen, left_out) = choose(entries).expect("there is a source");
+        (chosen.into_values().collect(), left_out)
+    }
+
+    #[test]
+    fn the_shape_is_found_a_level_deeper() {
+        let entries = [file("ada-main/day1/echo/src/main.rs"), file("ada-main/day1/echo/build.rs")];
+        let (chosen, left_out) = chosen(&entries);
+        assert_eq!(chosen, ["day1/echo/src/main.rs"]);
+        assert_eq!(left_out, ["ada-main/day1/echo/build.rs: not of day1/*/src/**/*.rs"]);
+    }
+
+    #[test]
+    fn no_path_leads_out() {
+        let link = Kind::Link("/etc/passwd".to_string());
+        let entries = [
+            file("../day1/echo/src/a.rs"),
+            file("/day1/echo/src/b.rs"),
+            file("day1/echo/src/../../c.rs"),
+            file("C:/day1/echo/src/d.rs"),
+            Entry { path: "day1/echo/src/passwd.rs".to_string(), kind: link },
+            file("day1/echo/src/main.rs"),
+        ];
+        let (chosen, left_out) = chosen(&entries);
+        assert_eq!((chosen.len(), left_out.len()), (1, 5), "{left_out:?}");
+    }
+
+    #[test]
+    fn a_file_and_a_folder_of_one_name_leave_the_file() {
+        let entries = [
+            file("day1/echo/src/main.rs/a.rs"),
+            file("day1/echo/src/main.rs"),
+            file(&format!("day1/echo/src/{}.rs", "a".repeat(300))),
+        ];
+        let (chosen, left_out) = chosen(&entries);
+        assert_eq!(chosen, ["day1/echo/src/main.rs"]);
+        assert_eq!(left_out.len(), 2, "{left_out:?}");
+    }
+
+    #[test]
+    fn a_submission_without_the_shape_is_refused() {
+        assert!(matches!(choose(&[file("src/main.rs")]), Err(SourcesError::NoShape)));
+    }
+}

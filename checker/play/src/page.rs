@@ -1,0 +1,159 @@
+//! Serves the page, its control socket and the saved file.
+//!
+//! Any other page in the browser can reach this port. So the control socket and the saved file need
+//! the token from the page's address. The control socket also checks `Origin`. All requests check
+//! `Host`, against DNS rebinding: a foreign name may resolve to this machine.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use hyper_tungstenite::upgrade;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+
+use crate::control::run_control;
+use crate::session::Session;
+use baseline::origin;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+const FILES: [(&str, &str, &str); 12] = [
+    ("/", HTML, include_str!("page/index.html")),
+    ("/style.css", CSS, include_str!("page/style.css")),
+    ("/main.js", JAVASCRIPT, include_str!("page/main.js")),
+    ("/control.js", JAVASCRIPT, include_str!("page/control.js")),
+    ("/clients.js", JAVASCRIPT, include_str!("page/clients.js")),
+    ("/wire.js", JAVASCRIPT, include_str!("page/wire.js")),
+    ("/dissect.js", JAVASCRIPT, include_str!("page/dissect.js")),
+    ("/sequence.js", JAVASCRIPT, include_str!("page/sequence.js")),
+    ("/server.js", JAVASCRIPT, include_str!("page/server.js")),
+    ("/polling.js", JAVASCRIPT, include_str!("page/polling.js")),
+    ("/class.js", JAVASCRIPT, include_str!("page/class.js")),
+    ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
+];
+
+/// Loads no foreign files, runs no markup from a payload, and allows no frames around the page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      connect-src 'self' ws:; img-src 'self' data:; frame-ancestors 'none'; \
+                      base-uri 'none'; form-action 'none'";
+
+/// Serves on this listener until the future is dropped.
+pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<()> {
+    let mut router = Router::new()
+        .route("/control", get(control))
+        .route("/wire.json", get(saved))
+        .fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
+    for (path, content_type, text) in FILES {
+        let headers = [
+            (header::CONTENT_TYPE, content_type),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        router = router.route(path, get((headers, text)));
+    }
+    let router = router
+        .layer(middleware::from_fn_with_state(session.clone(), check_host))
+        .with_state(session);
+    // Nagle's algorithm would delay the second of two small messages.
+    axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await
+}
+
+/// The reason why a request is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("this is not the name of this machine")]
+    Host,
+    #[error("a page of another origin cannot drive this one")]
+    Origin,
+    #[error("the token of the page's address is missing or wrong")]
+    Token,
+    #[error("this address accepts WebSockets only")]
+    NoUpgrade,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Refusal::Host | Refusal::Origin | Refusal::Token => StatusCode::FORBIDDEN,
+            Refusal::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+        };
+        (status, format!("{self}\n")).into_response()
+    }
+}
+
+#[derive(Deserialize)]
+struct Access {
+    #[serde(default)]
+    token: String,
+}
+
+impl Access {
+    fn check(&self, session: &Session) -> Result<(), Refusal> {
+        if self.token == session.token { Ok(()) } else { Err(Refusal::Token) }
+    }
+}
+
+async fn saved(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+) -> Result<impl IntoResponse, Refusal> {
+    access.check(&session)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"wire.json\""),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, session.log.to_json().to_string()))
+}
+
+async fn control(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let headers = request.headers();
+    if header_text(headers, header::ORIGIN)
+        != format!("http://{}", header_text(headers, header::HOST))
+    {
+        return Err(Refusal::Origin);
+    }
+    access.check(&session)?;
+    let (response, socket) = upgrade(&mut request, None).map_err(|_| Refusal::NoUpgrade)?;
+    tokio::spawn(async move {
+        if let Ok(socket) = socket.await {
+            run_control(session, socket).await;
+        }
+    });
+    Ok(response.map(axum::body::Body::new))
+}
+
+/// Refuses a request unless its `Host` names this machine.
+async fn check_host(
+    State(session): State<Arc<Session>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let name = origin::host_name(header_text(request.headers(), header::HOST));
+    let is_ours = match origin::address(name) {
+        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        None => origin::is_own_name(name),
+    };
+    if is_ours { Ok(next.run(request).await) } else { Err(Refusal::Host) }
+}
+
+/// Returns a header's value, or an empty string if it is missing or not text.
+fn header_text(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

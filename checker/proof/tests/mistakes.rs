@@ -1,0 +1,117 @@
+//! No TODO can be left undone and pass.
+
+use std::collections::BTreeSet;
+
+use checker::skeleton;
+use harness::exercise::Exercise;
+use mistakes::catalogue::{self, Chapter, Kind};
+use mistakes::grading::{self, Found, Settings};
+use mistakes::table;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// A fixed seed: a failure can be repeated. `cargo checker mistakes --runs N` tries others.
+const SETTINGS: Settings = Settings { runs: 1, jobs: 6, seed: 1 };
+
+fn chapters() -> Vec<Chapter> {
+    catalogue::chapters().expect("the catalogue can be read")
+}
+
+/// The check that the catalogue names is the first to fail, for each mistake.
+#[test]
+fn every_mistake_is_caught() {
+    let runtime = Runtime::new().expect("a runtime");
+    let rows = runtime.block_on(async {
+        let servers = grading::servers().await.expect("every mistake compiles");
+        let (done, _names) = mpsc::unbounded_channel();
+        grading::grade(&servers, &chapters(), SETTINGS, done).await
+    });
+    println!("{}\n{}", table::table(&rows), table::summary(&rows));
+    for row in &rows {
+        for found in &row.found {
+            if let Found::Failure { check, headline, report } = found {
+                assert_style(&row.mistake.name, headline);
+                assert_no_answer(check, report);
+            }
+        }
+    }
+    let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).cloned().collect();
+    assert!(wrong.is_empty(), "{}", table::table(&wrong));
+}
+
+/// A headline is one sentence of at most 90 characters, without a colon.
+fn assert_style(mistake: &str, headline: &str) {
+    // A failure without a cause is in words of its own.
+    if headline.ends_with('.') {
+        assert!(headline.chars().count() <= 90, "{mistake}: {headline}");
+        assert!(!headline.contains(": "), "{mistake}: {headline}");
+    }
+}
+
+/// No name in a first report is one that only a later hint has.
+fn assert_no_answer(id: &str, report: &str) {
+    let check = checks::find(id).expect("a check");
+    let hints = check.hints();
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_string).collect()
+    };
+    let known = words(&format!("{} {}", hints[0], check.row()));
+    let names = hints[1..].iter().flat_map(|hint| hint.split('`').skip(1).step_by(2));
+    // In a conversation, in the output and in a warning there may be any word.
+    let is_row = |line: &&str| {
+        !line.starts_with("got ") && !line.starts_with("expected ") && !line.starts_with("    ")
+    };
+    let prose: Vec<&str> = report.lines().filter(is_row).collect();
+    let prose = words(&prose.join(" "));
+    for name in names.filter(|name| name.contains(['_', ':', '(', '.'])) {
+        for word in words(name).into_iter().filter(|word| word.contains('_') || name.contains("::"))
+        {
+            assert!(known.contains(&word) || !prose.contains(&word), "{id}: {word} in {report}");
+        }
+    }
+}
+
+/// Each TODO is left out, half done and done at the wrong place.
+#[test]
+fn every_todo_has_its_mistakes() {
+    for chapter in chapters() {
+        let exercise = Exercise::named(chapter.exercise).expect("an exercise");
+        let mistakes = chapter.mistakes.iter().map(|mistake| (mistake.todo, mistake.kind));
+        let allowed = chapter.allowed.iter().map(|allowed| (allowed.todo, allowed.kind));
+        let known: Vec<(u8, Kind)> = mistakes.chain(allowed).collect();
+        let todos = todos(skeleton::of(exercise));
+        assert!(!todos.is_empty(), "{exercise} has no TODO");
+        for todo in &todos {
+            for kind in [Kind::LeftOut, Kind::HalfDone, Kind::WrongPlace] {
+                assert!(known.contains(&(*todo, kind)), "{exercise}: TODO {todo} {kind:?}?");
+            }
+        }
+        for (todo, _) in known {
+            assert!(todos.contains(&todo), "{exercise} has no TODO {todo}");
+        }
+    }
+}
+
+/// The numbers of a skeleton's TODOs.
+fn todos(skeleton: &str) -> BTreeSet<u8> {
+    let after = skeleton.lines().filter_map(|line| line.trim().strip_prefix("// TODO "));
+    after.filter_map(|rest| rest.split(':').next()?.parse().ok()).collect()
+}
+
+#[test]
+fn the_catalogue_is_in_order() {
+    let mut names = BTreeSet::new();
+    for chapter in chapters() {
+        for mistake in &chapter.mistakes {
+            let name = &mistake.name;
+            assert!(names.insert(name.clone()), "{name} is there twice");
+            assert!(mistake.sentence.ends_with('.'), "{name}: {}", mistake.sentence);
+            let check = checks::find(&mistake.caught_by);
+            let exercise = check.map(|check| check.exercise.name());
+            assert_eq!(exercise, Some(chapter.exercise), "{name}: {}", mistake.caught_by);
+            let source = chapter.source(mistake).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_ne!(source, chapter.solution, "{name} changes nothing");
+        }
+    }
+    assert!(names.len() >= 75, "only {} mistakes", names.len());
+}

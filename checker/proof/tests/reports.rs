@@ -1,0 +1,157 @@
+//! The reports, word for word: a changed report is a changed product.
+//!
+//! What a clock or the system chose (times, ports, numbers of threads) is left out before comparing.
+
+mod common;
+
+use std::path::PathBuf;
+
+use checker::grade::Outcome;
+use checker::{museum, report};
+use common::judged;
+use insta::{Settings, assert_snapshot};
+
+/// Leaves out what differs from run to run.
+fn redacted() -> Settings {
+    let mut settings = Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    // The column of milliseconds in a conversation, and the arrows' lines only.
+    settings.add_filter(r"(?m)^([> ] +\d+) +\d+\.\d  ", "$1   [ms]  ");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
+    // How many digits the thread's number has decides how much of the place fits.
+    settings.add_filter(r"\(\d+\) panicked at\s+\S+", "([id]) panicked at [place]");
+    // A panic ends its connection by FIN or by RST, depending on what had been read.
+    settings.add_filter(
+        r"got +(a reset|the end) of the TCP connection",
+        "got        [the end] of the TCP connection",
+    );
+    settings.add_filter(r"\b\d+ ms", "[n] ms");
+    settings.add_filter(r"\d+\.\d intervals", "[n] intervals");
+    settings
+}
+
+/// The report on what this check says of one of the museum's servers.
+fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let graded = runtime.block_on(async {
+        let (program, _) = museum::open().await.expect("the museum opens");
+        let grade = async || {
+            museum::grade_server(&program, option, name, exercise, 1)
+                .await
+                .expect("the exercise exists")
+        };
+        judged(grade).await
+    });
+    let graded = graded.iter().find(|graded| graded.check.id == id).expect("the check was graded");
+    match &graded.outcome {
+        Outcome::Failed(failed) => {
+            anstream::adapter::strip_str(&report::human::failure(graded, failed)).to_string()
+        }
+        other => panic!("{id} on {name}: {other:?}"),
+    }
+}
+
+/// A report without the part under this heading. Conversations in which clients speak side by side and lines that may
+/// be printed a moment later differ from run to run.
+fn without(report: &str, heading: &str) -> String {
+    let mut lines = report.lines();
+    let mut kept: Vec<&str> =
+        lines.by_ref().take_while(|line| !line.starts_with(heading)).collect();
+    kept.extend(lines.skip_while(|line| !line.is_empty()).skip(1));
+    kept.join("\n")
+}
+
+const CONVERSATION: &str = "The conversation";
+const OUTPUT: &str = "The server printed last";
+
+macro_rules! echo_reports {
+    ($($test:ident: $fault:literal, $id:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            let report = report_on("--fault", $fault, "echo", $id);
+            redacted().bind(|| assert_snapshot!(stringify!($test), without(&report, OUTPUT)));
+        }
+    )*};
+}
+
+echo_reports! {
+    wrong_accept_key: "accept-key-from-the-rfc", "echo::handshake";
+    status_200: "handshake-answers-200", "echo::handshake";
+    no_welcome: "welcome-missing", "echo::welcome";
+    trimmed: "trims-white-space", "echo::reply";
+    cut_long_text: "cut-at-65536-bytes", "echo::payloads";
+    lossy_binary: "question-marks", "echo::binary";
+    pong_without_payload: "empty-pong", "echo::ping";
+    close_code: "close-code-always-1000", "echo::close";
+    close_unanswered: "close-unanswered", "echo::close";
+    still_open: "tcp-left-open", "echo::close";
+}
+
+/// What else the client had sent when the answer came is a race.
+#[test]
+fn fragments() {
+    let report = report_on("--fault", "fragments-one-by-one", "echo", "echo::payloads");
+    redacted()
+        .bind(|| assert_snapshot!("fragments", without(&without(&report, CONVERSATION), OUTPUT)));
+}
+
+/// Here the output is the point, and was waited for.
+#[test]
+fn log_on_stderr() {
+    let report = report_on("--fault", "logs-to-stderr", "echo", "echo::log");
+    redacted().bind(|| assert_snapshot!("log_on_stderr", report));
+}
+
+#[test]
+fn a_panic_comes_first() {
+    let report = report_on("--process", "panic-on-connect", "echo", "echo::handshake");
+    redacted().bind(|| {
+        assert_snapshot!("a_panic_comes_first", without(&without(&report, CONVERSATION), OUTPUT))
+    });
+}
+
+#[test]
+fn dead_but_not_dropped() {
+    let report = report_on("--fault", "never-drops", "heartbeat", "heartbeat::dead");
+    redacted().bind(|| {
+        assert_snapshot!("dead_but_not_dropped", without(&without(&report, CONVERSATION), OUTPUT))
+    });
+}
+
+#[test]
+fn no_pings_at_all() {
+    let report = report_on("--fault", "no-pings", "heartbeat", "heartbeat::pings");
+    redacted().bind(|| {
+        assert_snapshot!("no_pings_at_all", without(&without(&report, CONVERSATION), OUTPUT))
+    });
+}
+
+#[test]
+fn welcome_to_everybody() {
+    let report = report_on("--fault", "welcome-to-all", "broadcast", "broadcast::welcome");
+    redacted().bind(|| {
+        assert_snapshot!("welcome_to_everybody", without(&without(&report, CONVERSATION), OUTPUT))
+    });
+}
+
+/// No line of a report is wider than a terminal.
+#[test]
+fn reports_fit_80_columns() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+    let paths =
+        std::fs::read_dir(folder).expect("snapshots").map(|entry| entry.expect("an entry").path());
+    let is_report = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with("race_drawn__"))
+    };
+    let reports: Vec<PathBuf> = paths.filter(is_report).collect();
+    assert!(reports.len() >= 12, "only {} reports are kept", reports.len());
+    for path in reports {
+        let text = std::fs::read_to_string(&path).expect("a text");
+        // What comes before the second line of dashes is the snapshot's own head.
+        let report = text.splitn(3, "---\n").nth(2).expect("a head and a report");
+        for line in report.lines() {
+            assert!(line.chars().count() <= 80, "{}: {line}", path.display());
+        }
+    }
+}

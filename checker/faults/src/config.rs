@@ -1,9 +1,9 @@
-//! The environment: where to listen, how often to ping.
+//! Reads the address and the heartbeat interval from the environment.
 
 use std::env;
 use std::time::Duration;
 
-/// What the environment asks for.
+/// The settings from the environment.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) addr: String,
@@ -11,7 +11,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads `ADDR` and `HEARTBEAT_INTERVAL_MS`; says on one line what is wrong with them.
+    /// Reads `ADDR` and `HEARTBEAT_INTERVAL_MS`. An error is one line.
     pub(crate) fn from_env() -> Result<Self, String> {
         let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8080".into());
         let interval = env::var("HEARTBEAT_INTERVAL_MS").unwrap_or_else(|_| "30000".into());

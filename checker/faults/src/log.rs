@@ -1,33 +1,28 @@
-//! Standard output, written by a thread of its own: a log line must not hold up a connection.
+//! Writes standard output from a thread of its own, so that no connection waits for it.
 
 use std::io::{BufWriter, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-/// Prints lines, in the order given.
+/// Prints lines in order.
 #[derive(Clone)]
 pub(crate) struct Log(SyncSender<String>);
 
 impl Log {
-    /// With `hoard`, nothing after the ready line leaves the buffer before it is full.
+    /// Starts the thread. With `hoard`, lines after the first wait until the buffer is full.
     pub(crate) fn start(hoard: bool) -> Self {
         let (lines, queue) = sync_channel(4096);
         thread::spawn(move || print(&queue, hoard));
         Self(lines)
     }
 
-    /// Prints the ready line, at once.
-    pub(crate) fn ready(&self, line: String) {
-        self.line(line);
-    }
-
-    /// Prints one line. Nobody listening is no reason to stop serving.
+    /// Prints one line. The server continues if standard output is closed.
     pub(crate) fn line(&self, line: impl Into<String>) {
         drop(self.0.send(line.into()));
     }
 }
 
-/// Flushes whenever it has nothing more to print.
+/// Prints lines, and flushes when the queue is empty.
 fn print(queue: &Receiver<String>, hoard: bool) {
     let (mut flushed, mut lines) = (false, 0_u64);
     let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout());

@@ -1,20 +1,21 @@
-//! The museum: servers that are right but for one realistic mistake, servers that are right in other clothes,
-//! and programs that behave badly as processes. The checker has to tell them apart.
+//! The museum: servers with one fault each, right servers in other designs, and programs that
+//! behave
+//! badly as processes.
 //!
 //! `faults --fault NAME`, `--right NAME`, `--process NAME`, `--list`.
 
 mod base;
+mod catalogue;
 mod config;
 mod log;
-mod pieces;
 mod process;
 mod right;
-mod text;
 
 use std::process::ExitCode;
 
+use base::Exercise;
+use catalogue::{Design, RIGHT};
 use config::Config;
-use pieces::{Exercise, RIGHT, Works};
 
 const USAGE: &str = "usage: faults --list | --fault NAME | --right NAME | --process NAME";
 
@@ -23,20 +24,20 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--list"] => {
-            println!("{}", pieces::catalogue());
+            println!("{}", catalogue::list());
             ExitCode::SUCCESS
         }
-        ["--fault", name] => match pieces::faults().find(|fault| fault.name == name) {
-            Some(fault) => serve(fault.exercise, &Works::Base(fault.twists)),
-            None => unknown("fault", name, pieces::faults().map(|fault| fault.name)),
+        ["--fault", name] => match catalogue::faults().find(|fault| fault.name == name) {
+            Some(fault) => serve(fault.exercise, &Design::Base(fault.mutation)),
+            None => unknown("fault", name, catalogue::faults().map(|fault| fault.name)),
         },
         ["--right", name] => match RIGHT.iter().find(|right| right.name == name) {
-            Some(right) => serve(right.exercise, &right.works),
+            Some(right) => serve(right.exercise, &right.design),
             None => unknown("right server", name, RIGHT.iter().map(|right| right.name)),
         },
         ["--process", name, ref rest @ ..] => match process::run(name, rest) {
             Some(code) => code,
-            None => unknown("process", name, process::PIECES.iter().map(|(name, _)| *name)),
+            None => unknown("process", name, process::PROCESSES.iter().map(|(name, _)| *name)),
         },
         _ => {
             eprintln!("{USAGE}");
@@ -45,8 +46,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves with what the environment says, until killed.
-fn serve(exercise: Exercise, works: &Works) -> ExitCode {
+/// Serves with the settings from the environment until the process is killed.
+fn serve(exercise: Exercise, design: &Design) -> ExitCode {
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(complaint) => {
@@ -54,9 +55,11 @@ fn serve(exercise: Exercise, works: &Works) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = match *works {
-        Works::Base(twists) => right::on_all_cores(base::run(config.clone(), exercise, twists)),
-        Works::Own(run) => run(config.clone()),
+    let outcome = match *design {
+        Design::Base(mutation) => {
+            right::on_all_cores(base::run(config.clone(), exercise, mutation))
+        }
+        Design::Own(run) => run(config.clone()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +70,7 @@ fn serve(exercise: Exercise, works: &Works) -> ExitCode {
     }
 }
 
-/// Says which names were near.
+/// Prints the most similar names.
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> ExitCode {
     let mut near: Vec<_> = known.map(|known| (distance(name, known), known)).collect();
     near.sort_unstable();
@@ -76,7 +79,7 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     ExitCode::from(2)
 }
 
-/// How many letters to change, add or leave out.
+/// Returns the Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,5 +1,6 @@
-//! Programs that behave badly as processes, whatever they say on the wire; but for what their name says they
-//! are a right `echo`. No child of theirs outlives [`CHILD_LIFE`], should the one who has to kill it fail.
+//! Programs that behave badly as processes. Otherwise they are a right `echo` server.
+//!
+//! A child ends after [`CHILD_LIFE`], even if the checker fails to kill it.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,26 +11,28 @@ use std::time::Duration;
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::base::{self, Twist};
+use crate::base::conn::Conn;
+use crate::base::handshake::Request;
+use crate::base::{self, Exercise, Mutation, Right, Server, mutation};
+use crate::catalogue::{READY_LATE, STATUS_200};
 use crate::config::Config;
-use crate::pieces::Exercise;
 use crate::right::on_all_cores;
 
 const CHILD_LIFE: Duration = Duration::from_secs(120);
 const CHILD: &str = "child";
 
-/// Names and sentences.
-pub(crate) const PIECES: &[(&str, &str)] = &[
+/// Their names and descriptions.
+pub(crate) const PROCESSES: &[(&str, &str)] = &[
     ("hang", "Starts and never prints the ready line."),
     ("flood", "Serves, and prints on both streams without end."),
     ("exit", "Exits at once with code 3 and a line on standard error."),
-    ("silent-exit", "Exits at once without a word."),
+    ("silent-exit", "Exits at once without output."),
     ("late", "Prints the ready line after two seconds, which is legal."),
     ("fork", "Has a child that keeps the listening port when the parent is killed."),
-    ("ignore-sigterm", "Serves, and takes no notice of SIGTERM and SIGINT."),
+    ("ignore-sigterm", "Serves, and ignores SIGTERM and SIGINT."),
     ("busy", "Serves, and burns every core beside it."),
-    ("wrong-port", "Prints a ready line with a port on which nobody listens."),
-    ("own-port", "Listens on a port of its own, whatever `ADDR` says."),
+    ("wrong-port", "Prints a ready line with a port on which no process listens."),
+    ("own-port", "Listens on a port of its own and ignores `ADDR`."),
     ("fixed-ready-line", "Listens where `ADDR` says, and prints a ready line with port 8080."),
     ("own-port-taken", "Wants a port of its own that is in use, whatever `ADDR` says, and ends."),
     ("panic", "Panics in its main thread right after the ready line."),
@@ -37,10 +40,10 @@ pub(crate) const PIECES: &[(&str, &str)] = &[
     ("setsid", "Leaves a grandchild in a session of its own, which keeps the output streams open."),
     ("frame-flood", "Sends every client messages without end."),
     ("sockets", "Opens connections by the thousand, to itself, and holds them."),
-    ("fake-verdict", "Prints what looks like a grader's good verdicts, and serves nothing right."),
+    ("fake-verdict", "Prints lines that look like passed checks, and serves nothing right."),
 ];
 
-/// Runs the piece of this name; nothing if there is none.
+/// Runs the program with this name; `None` if there is none.
 pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
     if rest == [CHILD] {
         thread::sleep(CHILD_LIFE);
@@ -53,20 +56,20 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Option<ExitCode> {
         "flood" => {
             thread::spawn(|| flood(io::stdout()));
             thread::spawn(|| flood(io::stderr()));
-            serve(&[])
+            serve(&Right)
         }
         "exit" => {
             eprintln!("Error: no route to tomorrow");
             return Some(ExitCode::from(3));
         }
         "silent-exit" => return Some(ExitCode::SUCCESS),
-        "late" => serve(&[Twist::ReadyLate]),
+        "late" => serve(READY_LATE),
         "fork" => fork(),
         "ignore-sigterm" => ignore_signals(),
         "busy" => {
             let cores = thread::available_parallelism().map_or(2, usize::from);
             (0..cores).for_each(|_| drop(thread::spawn(|| while std::hint::black_box(true) {})));
-            serve(&[])
+            serve(&Right)
         }
         "wrong-port" => wrong_port(),
         "own-port" => TcpListener::bind("127.0.0.1:0").and_then(serve_on),
@@ -93,15 +96,15 @@ fn config() -> io::Result<Config> {
     Config::from_env().map_err(io::Error::other)
 }
 
-fn serve(twists: &'static [Twist]) -> io::Result<()> {
-    on_all_cores(base::run(config()?, Exercise::Echo, twists))
+fn serve(mutation: &'static dyn Mutation) -> io::Result<()> {
+    on_all_cores(base::run(config()?, Exercise::Echo, mutation))
 }
 
 fn serve_on(listener: TcpListener) -> io::Result<()> {
     let config = config()?;
     on_all_cores(async {
         listener.set_nonblocking(true)?;
-        base::run_on(tokio::net::TcpListener::from_std(listener)?, config, Exercise::Echo, &[])
+        base::run_on(tokio::net::TcpListener::from_std(listener)?, config, Exercise::Echo, &Right)
             .await
     })
 }
@@ -114,7 +117,7 @@ fn flood(mut stream: impl Write) {
     }
 }
 
-/// The child gets the listening socket as its standard input.
+/// Starts a child with the listening socket as its standard input.
 fn fork() -> io::Result<()> {
     let listener = TcpListener::bind(config()?.addr)?;
     let mut child = Command::new(std::env::current_exe()?);
@@ -126,7 +129,7 @@ fn fork() -> io::Result<()> {
     serve_on(listener)
 }
 
-/// The shell between is gone at once; the grandchild's output streams are ours.
+/// Starts a grandchild that inherits the output streams. The shell between exits at once.
 fn setsid() -> io::Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", "setsid \"$0\" \"$@\" &"]);
@@ -134,7 +137,7 @@ fn setsid() -> io::Result<()> {
     if let Err(error) = shell.stdin(Stdio::null()).status() {
         eprintln!("no shell here: {error}");
     }
-    serve(&[])
+    serve(&Right)
 }
 
 #[cfg(unix)]
@@ -145,7 +148,7 @@ fn ignore_signals() -> io::Result<()> {
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::spawn(async move { while term.recv().await.is_some() {} });
         tokio::spawn(async move { while int.recv().await.is_some() {} });
-        base::run(config()?, Exercise::Echo, &[]).await
+        base::run(config()?, Exercise::Echo, &Right).await
     })
 }
 
@@ -153,7 +156,7 @@ fn ignore_signals() -> io::Result<()> {
 fn ignore_signals() -> io::Result<()> {
     on_all_cores(async {
         tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
-        base::run(config()?, Exercise::Echo, &[]).await
+        base::run(config()?, Exercise::Echo, &Right).await
     })
 }
 
@@ -164,7 +167,7 @@ fn ready(listener: &TcpListener) -> io::Result<()> {
 
 fn wrong_port() -> io::Result<()> {
     let real = TcpListener::bind("127.0.0.1:0")?;
-    // Held, so that nobody else gets it, and never listened on.
+    // Bound, so that no other process gets the port, and never listened on.
     let other = tokio::net::TcpSocket::new_v4()?;
     other.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
     println!("WebSocket server running on ws://{}", other.local_addr()?);
@@ -248,5 +251,13 @@ fn fake_verdict() -> io::Result<()> {
         {\"id\":\"echo::welcome\",\"outcome\":\"passed\",\"millis\":1}";
     println!("{verdicts}");
     eprintln!("{verdicts}");
-    serve(&[Twist::Status200, Twist::NoWelcome, Twist::NoReply])
+    serve(mutation! {
+        fn response(&self, request: &Request, accept_key: &str) -> String {
+            STATUS_200.response(request, accept_key)
+        }
+        fn welcome(&self, _: &Server, _: &Conn) {}
+        fn reply(&self, _: &Server, _: &Conn, _: &str) -> Option<String> {
+            None
+        }
+    })
 }

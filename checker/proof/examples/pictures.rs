@@ -1,8 +1,6 @@
-//! Draws what a red and a green run look like: `cargo run -p proof --example pictures` writes `lessons/img/red.svg`
-//! and `lessons/img/green.svg`.
-//!
-//! They show what `cargo checker grade` prints of a server that is wrong on purpose, and of one that is right, with the
-//! times of this very run.
+//! Draws a red and a green run: `cargo run -p proof --example pictures` writes
+//! `lessons/img/red.svg` and `lessons/img/green.svg` from the output of `cargo checker grade` for a
+//! wrong and a right server.
 
 use std::error::Error;
 use std::process::Command;
@@ -32,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .output()?;
         let text = format!("$ cargo checker grade echo\n{}", String::from_utf8(output.stdout)?);
         let path = workspace().join(format!("lessons/img/{name}.svg"));
-        // A terminal's own red is too dark to be read on black, and so is what is dimmed.
+        // The default red and dimmed text have too little contrast on black.
         let picture = Term::new().render_svg(text.trim_end());
         let picture =
             picture.replace("#AA0000", "#FF7B72").replace("opacity: 0.4", "opacity: 0.65");

@@ -1,4 +1,4 @@
-//! A program that was seen to be right after its first second is not made to wait for it again; any other is.
+//! A program that passed after its first second of uptime does not wait for it again.
 
 mod common;
 
@@ -8,7 +8,7 @@ use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
 use serde_json::Value;
 
-/// Whether the student's echo is spared the wait, and how long `echo::reply` takes.
+/// Returns true if the student's echo skips the wait, and how long `echo::reply` takes.
 fn grade(workbook: &Workbook) -> (bool, u64) {
     let args = ["grade", "echo::reply", "--format", "json", "--timings"];
     let output = workbook.checker(&args).output().expect("it runs");

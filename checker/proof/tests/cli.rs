@@ -1,4 +1,4 @@
-//! The command line: what it takes, what it says, and with what it exits.
+//! The command line: arguments, output and exit codes.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grade", "echo", "--target", "day2"], 2, &["day2", "day1", "solutions"]);
     complains(&["grade", "--command", "true"], 2, &["one exercise"]);
     complains(&["grade", "echo", "heartbeat", "--command", "true"], 2, &["one exercise"]);
-    // To Windows a quote that is not closed ends with the line.
+    // On Windows the end of the line closes an open quote.
     #[cfg(not(windows))]
     complains(&["grade", "echo", "--command", "a 'b"], 2, &["a 'b", "quote"]);
     complains(&["grade", "echo", "--seed", "soon"], 2, &["soon"]);
@@ -40,7 +40,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     complains(&["grate"], 2, &["grate"]);
 }
 
-/// What stands on nothing else is one verdict a server, of those that it is for.
+/// A check without prerequisites gives one verdict for each server of its exercise.
 #[test]
 fn a_soak_of_one_check_runs_no_other() {
     let output =
@@ -89,7 +89,7 @@ fn a_right_program_passes_and_a_wrong_one_does_not() {
     );
 }
 
-/// A check brings what it needs, and nothing else.
+/// A check runs with its prerequisites and no others.
 #[test]
 fn a_check_is_graded_with_what_it_needs() {
     let (_, result) = graded(&["echo::ping", "--command", &museum("--right", "raw-echo")]);
@@ -123,7 +123,7 @@ fn timings_go_to_stderr() {
         .expect("JSON and nothing else on stdout");
 }
 
-/// No colours where nobody sees them.
+/// Output that is not a terminal has no colours.
 #[test]
 fn a_pipe_gets_no_colours() {
     let command = museum("--fault", "close-code-always-1000");
@@ -187,7 +187,7 @@ fn completions_offer_checks() {
     }
 }
 
-/// The first server of each exercise shows whether it listens where `ADDR` says.
+/// The first server of each exercise shows whether it listens on `ADDR`.
 #[test]
 fn a_server_that_ignores_addr_is_reported() {
     for exercise in ["echo", "heartbeat", "broadcast"] {

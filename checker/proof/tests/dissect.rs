@@ -1,4 +1,4 @@
-//! The playground's reading of frames against tungstenite's, on frames of all lengths, masks and opcodes.
+//! Compares the playground's frame parser with tungstenite on all lengths, masks and opcodes.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 const KEPT: usize = 512;
 const ROUNDS: u64 = 2_000;
 
-/// A length near every boundary of the format, as often as one anywhere.
+/// Returns a length. Half of them are near a boundary of the format.
 fn length(rng: &mut StdRng) -> usize {
     match rng.random_range(0..8) {
         0 => 0,
@@ -22,15 +22,15 @@ fn length(rng: &mut StdRng) -> usize {
     }
 }
 
-/// A frame's bytes with any bits in its first byte, put together here and not by the parser that is to agree; and its
-/// payload before it was masked.
+/// Encodes a frame with these bits in its first byte, without the parser under test. Returns it
+/// with its payload.
 fn frame(rng: &mut StdRng) -> (Vec<u8>, Vec<u8>) {
     let mut payload = vec![0; length(rng)];
     rng.fill(&mut payload[..]);
     let mask: Option<[u8; 4]> = rng.random_bool(0.5).then(|| rng.random());
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![rng.random::<u8>()];
-    // A short length may be written long: tungstenite reads it too.
+    // A short length may be written in more bytes. Tungstenite accepts this.
     match (payload.len(), rng.random_range(0..10)) {
         (len @ 0..126, 2..) => bytes.push(bit | len as u8),
         (len @ 0..65_536, 1..) => {
@@ -82,7 +82,7 @@ fn headers_agree_with_tungstenite_s() {
             }
             Ok(None) => panic!("seed {seed}: all of the header is there"),
         }
-        // One byte less is no header, for both.
+        // With one byte less, neither parser finds a header.
         let short = &bytes[..ours.bytes.len() - 1];
         assert_eq!(Header::parse(short), Ok(None), "seed {seed}");
     }

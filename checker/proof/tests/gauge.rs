@@ -1,4 +1,4 @@
-//! The gauge tells of every stall, also of one that is hardly over.
+//! The monitor reports every stall, even one that has just ended.
 
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
@@ -7,8 +7,7 @@ use harness::stall_monitor::StallMonitor;
 
 const STALL: Duration = Duration::from_millis(60);
 
-/// A gauge after a stall in which nothing else of this runtime got to run, as on a machine that stands still; and when
-/// the stall began.
+/// Blocks the runtime, as a busy machine does, and returns the monitor and the start of the stall.
 async fn stalled() -> (StallMonitor, Instant) {
     let stalls = StallMonitor::start();
     tokio::task::yield_now().await;
@@ -28,14 +27,14 @@ async fn a_stall_is_told_of_before_the_gauge_has_run_again() {
 #[tokio::test]
 async fn a_stall_is_remembered_and_belongs_to_its_time() {
     let (stalls, since) = stalled().await;
-    // Once the look in which it happened is over, the present one is a new one, and has nothing to tell.
+    // The next look does not report the stall again.
     while stalls.worst_since(Instant::now()) >= STALL / 2 {
         tokio::task::yield_now().await;
     }
     assert!(stalls.worst_since(since) >= STALL / 2, "{:?}", stalls.worst_since(since));
 }
 
-/// Others may have their turn meanwhile, the gauge too.
+/// Other tasks run meanwhile, the monitor among them.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_single_thread_that_waits_for_a_processor_is_told_of() {
@@ -43,7 +42,7 @@ async fn a_single_thread_that_waits_for_a_processor_is_told_of() {
     let since = Instant::now();
     let _load = checker::stress::Load::start();
     let busy = tokio::spawn(async move {
-        // Ends as soon as the thread that runs this had to wait for others.
+        // Ends as soon as this thread had to wait for others.
         while stalls.longest_wait_since(since) == Duration::ZERO {
             tokio::task::yield_now().await;
         }

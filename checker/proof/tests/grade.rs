@@ -1,4 +1,4 @@
-//! What `cargo checker grade` tells a student: one thing to do next.
+//! `cargo checker grade` tells a student the next step.
 
 mod common;
 
@@ -9,14 +9,14 @@ use checker::skeleton;
 use common::workbook::Workbook;
 use harness::exercise::{Exercise, Target};
 
-/// All copies of the workbook build into one folder, so one at a time.
+/// Copies of the workbook share a target folder, so the tests run one after the other.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A workbook of somebody who has finished echo.
+/// Returns a workbook with a finished echo exercise.
 fn with_echo() -> Workbook {
     let workbook = Workbook::copy();
     let finished = workbook.root().join(Exercise::Echo.source(Target::Solutions));
@@ -40,13 +40,13 @@ fn the_first_unfinished_exercise_is_told_and_the_rest_in_a_line() {
     assert_eq!(code, 1, "{all}");
     assert!(all.contains("\nheartbeat::echo: ") && all.contains("\nbroadcast::welcome: "), "{all}");
 
-    // What was said is remembered, and no longer believed of another source.
+    // The remembered result is not used for another source.
     let (_, list) = workbook.call(&["list", "echo"]);
     assert!(list.contains("19 of 19 points") && !list.contains("changed"), "{list}");
     workbook.write(Exercise::Echo, skeleton::of(Exercise::Echo));
     let (_, list) = workbook.call(&["list", "echo"]);
     assert!(list.contains("changed since it was graded"), "{list}");
-    // The next hint is for what is open.
+    // The next hint is for an open exercise.
     let (_, hint) = workbook.call(&["hint"]);
     assert!(hint.starts_with("heartbeat::echo: hint 1"), "{hint}");
 }
@@ -63,7 +63,7 @@ fn a_program_that_does_not_compile_is_one_failure() {
     assert!(said.contains("stuck?"), "{said}");
 }
 
-/// Other formats and exit codes are for programs, and say everything.
+/// Other formats and exit codes contain everything.
 #[test]
 fn json_has_every_check() {
     let _turn = turn();
@@ -78,7 +78,7 @@ fn json_has_every_check() {
     );
 }
 
-/// The server says nothing, so there is nothing to tell but that time passes.
+/// A server without output: only the time is shown.
 #[cfg(unix)]
 #[test]
 fn a_slow_check_shows_that_it_moves() {

@@ -1,4 +1,4 @@
-//! No TODO can be left undone and pass.
+//! No exercise passes with an unfinished TODO.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use mistakes::table;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-/// A fixed seed: a failure can be repeated. `cargo checker mistakes --runs N` tries others.
+/// A fixed seed makes a failure repeatable. `cargo checker mistakes --runs N` tries others.
 const SETTINGS: Settings = Settings { runs: 1, jobs: 6, seed: 1 };
 
 fn chapters() -> Vec<Chapter> {
     catalogue::chapters().expect("the catalogue can be read")
 }
 
-/// The check that the catalogue names is the first to fail, for each mistake.
+/// For each mistake, the check in the catalogue is the first to fail.
 #[test]
 fn every_mistake_is_caught() {
     let runtime = Runtime::new().expect("a runtime");
@@ -92,7 +92,7 @@ fn every_todo_has_its_mistakes() {
     }
 }
 
-/// The numbers of a skeleton's TODOs.
+/// Returns the numbers of a skeleton's TODOs.
 fn todos(skeleton: &str) -> BTreeSet<u8> {
     let after = skeleton.lines().filter_map(|line| line.trim().strip_prefix("// TODO "));
     after.filter_map(|rest| rest.split(':').next()?.parse().ok()).collect()

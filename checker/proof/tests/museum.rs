@@ -1,4 +1,4 @@
-//! No wrong server passes, no right one fails.
+//! Every wrong server fails, and every right server passes.
 
 mod common;
 
@@ -12,12 +12,13 @@ use harness::exercise::Exercise;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-/// How many faulty servers are graded at a time.
+/// The number of faulty servers that are graded at a time.
 const JOBS: usize = 6;
-/// A new one each run would make a failure hard to repeat; `cargo checker soak` is there for all the others.
+/// A fixed seed makes a failure repeatable. `cargo checker soak` tries other seeds.
 const SEED: u64 = 1;
 
-/// Every fault is caught by the check it names, none fails an innocent check, and no check is idle.
+/// Each fault is caught by the check that it names, and fails no check that it does not violate.
+/// Each check catches some faults.
 #[test]
 fn every_fault_is_caught() {
     let runtime = Runtime::new().expect("a runtime");
@@ -28,12 +29,12 @@ fn every_fault_is_caught() {
     });
     let mut complaints = matrix.complaints(true);
     complaints.extend(mistaken(&matrix));
-    // Before the matrix: of so long an output, build machines often keep the beginning only.
+    // Printed first, since build machines often keep only the beginning of a long output.
     println!("{}\n{}", complaints.join("\n"), report::matrix::matrix(&matrix, true));
     assert_eq!(complaints, Vec::<String>::new());
 }
 
-/// What the report says of a familiar mistake is never another's, and mostly it says something.
+/// A report names no wrong known mistake, and names the right one for most faults.
 fn mistaken(matrix: &Matrix) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut recognised = BTreeSet::new();
@@ -65,7 +66,7 @@ fn mistaken(matrix: &Matrix) -> Vec<String> {
     complaints
 }
 
-/// The catalogue is what a reader would expect of it.
+/// The catalogue has unique names, sentences and known checks.
 #[test]
 fn the_catalogue_is_in_order() {
     let runtime = Runtime::new().expect("a runtime");
@@ -85,7 +86,7 @@ fn the_catalogue_is_in_order() {
     }
 }
 
-/// Right servers pass, however they are built.
+/// Right servers pass in every design.
 #[test]
 fn right_servers_pass_in_any_clothes() {
     let runtime = Runtime::new().expect("a runtime");
@@ -113,7 +114,7 @@ fn right_servers_pass_in_any_clothes() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// What explains what must come to an end, or two failures could hide each other.
+/// The explanations of failures have no cycle, in which two failures could hide each other.
 #[test]
 fn no_failure_explains_itself() {
     for check in checks::all() {

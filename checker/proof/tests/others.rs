@@ -1,7 +1,7 @@
-//! Right servers in other languages pass what right servers in Rust pass.
+//! Right servers in other languages pass.
 //!
-//! Where a language is missing its servers are left out, and the test says so; on a build machine (`CI` is set) it
-//! fails.
+//! Without a language's tools its servers are skipped. On a build machine, where `CI` is set, the
+//! test fails.
 
 mod common;
 
@@ -18,9 +18,9 @@ use harness::verdict::FailureKind;
 
 const SEED: u64 = 1;
 
-/// The right servers in this language, or none, and loudly so, where it is missing.
+/// Returns the right servers in this language, or `None` if its tools are missing.
 fn servers(language: Language) -> Vec<Foreign> {
-    // Two tests may be the first to install what the same language needs.
+    // Two tests must not install the same packages at the same time.
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     match foreign::servers(language) {
@@ -63,7 +63,7 @@ fn servers_in_python_pass() {
     all_pass(Language::Python);
 }
 
-/// A collector's moods hide what a server keeps, but not for ever.
+/// A server that leaks memory fails in spite of its garbage collector.
 #[test]
 fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
     let Some(right) =
@@ -75,7 +75,7 @@ fn a_server_on_node_that_keeps_all_for_a_slow_client_is_caught() {
     let text = std::fs::read_to_string(&source).expect("it can be read");
     let bounded = "const MOST_BUFFERED = 8 * 1024 * 1024;";
     assert!(text.contains(bounded), "{}: no line {bounded:?}", source.display());
-    // Beside the right one, where its packages are found.
+    // The copy stands beside the right server, where its packages are found.
     let greedy = source.with_file_name("greedy.mjs");
     std::fs::write(&greedy, text.replace(bounded, "const MOST_BUFFERED = Infinity;"))
         .expect("it can be written");

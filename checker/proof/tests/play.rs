@@ -1,4 +1,4 @@
-//! The playground, as a browser sees it.
+//! The playground in a browser.
 
 mod browser;
 mod common;
@@ -14,7 +14,7 @@ const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
 #[tokio::test]
 async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
     let Some(browser) = Browser::start().await else { return };
-    // All arrows are counted below, and a beat in the middle would be some more.
+    // The interval is long, since a ping would add arrows to those counted below.
     let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
     browser.open(&playground, 2).await;
     let heard = |client: usize, text: &str| {
@@ -41,7 +41,7 @@ async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
     );
     assert_eq!(browser.run("return window.harmed === undefined").await, true);
 
-    // In the diagram: one arrow in, two out, for each of the two messages; and the two welcomes.
+    // The diagram has three arrows for each of the two messages, and the two welcomes.
     let arrows = |way: &str| {
         format!(
             "document.querySelectorAll('#diagram .arrow[data-way={way}]').length === {}",
@@ -64,7 +64,7 @@ async fn a_pulled_cable_is_noticed_by_the_next_but_one_beat_and_one_plugged_in_a
     for kind in ["ping", "pong"] {
         browser.until(&format!("document.querySelector('#lanes .{kind}')")).await;
     }
-    // The second one's cable is out for a moment right after a pong, the first one's stays out.
+    // The second client's link is cut for a moment after a pong, the first client's for good.
     browser.click("#client-1 .cable").await;
     browser.click("#client-2 .cable").await;
     browser.click("#client-2 .cable").await;
@@ -161,7 +161,7 @@ async fn a_server_that_is_restarted_finds_its_clients_again() {
     browser.close().await;
 }
 
-/// A server of the standard library's only that never answers and prints what it is.
+/// Starts a server that never answers and prints its requests.
 const BARE: &str = r#"fn main() {
     let listener = std::net::TcpListener::bind(std::env::var("ADDR").unwrap()).unwrap();
     println!("VERSION");
@@ -209,7 +209,7 @@ async fn a_save_builds_and_starts_it_again_and_a_slip_of_the_pen_ends_nothing() 
     browser.close().await;
 }
 
-/// Bytes that can't go through wait; none is lost, and what comes late comes as late as was asked for.
+/// Bytes wait while the link is cut. None is lost, and the delay is the configured one.
 #[tokio::test]
 async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
     let Some(browser) = Browser::start().await else { return };
@@ -369,7 +369,7 @@ fn ctrl_c_leaves_nothing_behind() {
     );
 }
 
-/// What the control socket answers to a request with this origin, host and token.
+/// Returns the control socket's response to a request with this origin, host and token.
 fn status(address: &str, origin: Option<&str>, host: &str, token: &str) -> String {
     use std::io::{BufRead, BufReader, Write};
     let address = address.trim_start_matches("http://");
@@ -433,7 +433,7 @@ fn only_its_own_page_drives_it() {
     assert_eq!(status(address, None, host, token), "403");
     assert_eq!(status(address, Some(address), host, ""), "403");
     assert_eq!(status(address, Some(address), host, &token.replace(|_| true, "0")), "403");
-    // A name of somebody else's that leads to this machine, and a page that it calls its own.
+    // A foreign host name that resolves to this machine, and a page of that origin.
     assert_eq!(status(address, Some("http://rebound.example"), "rebound.example", token), "403");
 }
 
@@ -450,8 +450,8 @@ fn a_port_in_use_is_one_line_that_names_a_free_one() {
     assert!(std::net::TcpListener::bind(format!("127.0.0.1:{free}")).is_ok(), "{free} is not free");
 }
 
-/// At every width, in every dress, nothing sticks out of the page or out of its box. The pictures go to the folder in
-/// `CHECKER_SCREENSHOTS`, if it is set.
+/// Nothing overflows the page or its box, in any width and colour scheme. Screenshots go to the
+/// folder in `CHECKER_SCREENSHOTS`.
 #[tokio::test]
 async fn nothing_is_cut_at_any_width() {
     let Some(browser) = Browser::start().await else { return };
@@ -478,7 +478,7 @@ async fn nothing_is_cut_at_any_width() {
                     "document.documentElement.dataset.theme = '{theme}'; document.documentElement.classList.toggle('large', {large});"
                 );
                 browser.run(&dress).await;
-                // The diagram is drawn anew for its width.
+                // The diagram is drawn again for its width.
                 browser.until("document.querySelector('#diagram svg')").await;
                 let outside = browser.run(OUTSIDE).await;
                 let name = format!("{width}-{theme}{}", if large { "-large" } else { "" });
@@ -499,7 +499,7 @@ async fn nothing_is_cut_at_any_width() {
     browser.close().await;
 }
 
-/// What is wider than the page, or than the card or section that it stands in.
+/// Lists elements that are wider than the page, the card or the section around them.
 const OUTSIDE: &str = "
     const found = [];
     const page = document.documentElement;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use browser::{Browser, Playground};
 use harness::stall_monitor::StallMonitor;
 
-/// A machine that keeps nobody waiting for longer is quiet enough to judge pauses on.
+/// The longest run-queue delay of a machine that is quiet enough to judge pauses.
 const QUIET: Duration = Duration::from_millis(40);
 
-/// From client 1 to itself and client 2: a message is a frame in and two out.
+/// Frames of a message from client 1 to clients 1 and 2: one in and two out.
 const BURST: &str = "return (async () => {
     const socket = await new Promise((found) => {
         const send = WebSocket.prototype.send;
@@ -43,7 +43,7 @@ const BURST: &str = "return (async () => {
     return { seconds, longest, rows, heap: performance.memory.usedJSHeapSize };
 })()";
 
-/// A thousand frames a second for ten seconds: the file misses none, the page never stands still for long.
+/// At 1,000 frames a second for ten seconds, the file has every frame and the page never freezes.
 #[tokio::test]
 async fn a_thousand_frames_a_second_are_all_saved_and_the_page_stays_smooth() {
     let Some(browser) = Browser::start().await else { return };

@@ -1,4 +1,4 @@
-//! Processes that hang, shout, die and multiply: each ends in a verdict, and nothing is left behind.
+//! Processes that hang, flood, exit and fork: each gets a verdict, and no process is left.
 
 mod common;
 
@@ -73,7 +73,7 @@ fn one_that_prints_verdicts_of_its_own() {
 #[test]
 fn one_that_opens_sockets_by_the_thousand_is_judged() {
     let (code, result) = graded_process("sockets");
-    // Whether the system lets it have so many and still accept is not the checker's to decide; that it judges is.
+    // The system may or may not accept further connections. The checker must give a verdict.
     assert!(code == 0 || code == 1, "{result:#}");
     assert_eq!(result["totals"]["unknown"], 0, "{result:#}");
 }
@@ -99,7 +99,7 @@ mod where_few_files_may_be_open {
 
     use super::common::running_checker;
 
-    /// Grades the solutions by a checker that was started in a shell after this `ulimit`.
+    /// Grades the solutions by a checker that a shell started after this `ulimit`.
     fn graded_after(ulimit: &str) -> (Option<i32>, Value) {
         let mut shell = std::process::Command::new("sh");
         shell.args([
@@ -133,7 +133,7 @@ mod on_linux {
     use super::common::{museum, running_checker};
     use super::passes;
 
-    /// How many processes have this command line.
+    /// Counts the processes with this command line.
     fn running(command: &str) -> usize {
         let command: Vec<u8> =
             command.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
@@ -184,7 +184,7 @@ mod on_linux {
         }
     }
 
-    /// Starts a grading whose server never becomes ready, and waits until that server runs.
+    /// Starts to grade a server that never becomes ready, and waits until it runs.
     fn grading_of(server: &str) -> Child {
         let mut command = running_checker();
         command.args(["grade", "echo", "--command", server]);
@@ -193,7 +193,7 @@ mod on_linux {
         child
     }
 
-    /// A command that no other test has, be it of another run on this machine.
+    /// Returns a command line that no other test uses, not even in another run.
     fn sleeper(number: u32) -> String {
         format!("sleep {number}{:08}", std::process::id())
     }
@@ -215,7 +215,7 @@ mod on_linux {
         assert!(status.expect("kill runs").success());
     }
 
-    /// The most memory that a process has had, in bytes.
+    /// Returns the peak memory of a process in bytes.
     fn most_memory(child: &Child) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
         let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -266,7 +266,7 @@ mod on_linux {
             Path::new(command.get_program()).with_file_name("solution-echo").display().to_string();
         let mut soak =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
-        // Before that it builds, which may take it long.
+        // Building comes first and may take long.
         while running(&server) == 0 {
             assert!(
                 soak.try_wait().expect("it can be asked").is_none(),

@@ -1,4 +1,4 @@
-//! The race: its plan, its counts, its pictures, and what it says when it can't be run.
+//! The race: plan, counts, pictures and errors.
 
 mod common;
 
@@ -23,7 +23,7 @@ use race::summary::Race;
 const SEED: u64 = 21;
 const APART: Duration = Duration::from_millis(30);
 
-/// A short race of one of the museum's right servers, the others inside of this process.
+/// Runs a short race with a right server of the museum.
 async fn raced(rtt: u64) -> Race {
     let argv = museum("--right", "raw-broadcast").split(' ').map(str::to_string).collect();
     let settings = Settings {
@@ -40,7 +40,7 @@ async fn raced(rtt: u64) -> Race {
     run(&settings, &|_| ()).await.expect("a right server can race")
 }
 
-/// What the messages themselves say that it must cost, with one subscriber.
+/// Computes the bytes that the messages of one subscriber cost.
 struct Computed {
     requests: usize,
     listening: Bytes,
@@ -51,7 +51,7 @@ fn bytes(up: usize, down: usize) -> Bytes {
     Bytes { up: up as u64, down: down as u64 }
 }
 
-/// A port of the loopback interface has five digits wherever systems choose from the upper half.
+/// Ephemeral ports have five digits.
 const HOST: &str = "host: 127.0.0.1:50000\r\n";
 
 fn asking(since: usize, wait: &str) -> usize {
@@ -88,7 +88,8 @@ fn computed(contestant: Contestant) -> Computed {
             Computed { requests: 0, listening: bytes(0, lines), publishing: bytes(lines, lines) }
         }
         Contestant::Push => {
-            // All are shorter than 126 bytes: two bytes of header, and four of mask from a client.
+            // Each message is shorter than 126 bytes: two bytes of header, and four of mask from a
+            // client.
             let frames = sum(&|_, text| 2 + "Server received: ".len() + text.len());
             let masked = sum(&|_, text| 2 + 4 + text.len());
             Computed { requests: 0, listening: bytes(0, frames), publishing: bytes(masked, frames) }
@@ -126,7 +127,7 @@ fn counts(race: &Race) -> Vec<Cost> {
     all.map(|cost| Cost { cpu_ms: None, ..*cost }).collect()
 }
 
-/// Counted at the line, byte for byte what the messages say; and the same again in another race.
+/// The counted bytes equal the computed bytes, in a second race too.
 #[tokio::test]
 async fn what_is_counted_is_what_the_messages_say() {
     let (race, again) = tokio::join!(raced(0), raced(0));
@@ -151,10 +152,11 @@ async fn what_is_counted_is_what_the_messages_say() {
     let (poll, nothing) = (asking(0, ""), answer(&[], 0));
     let asked = idle(Contestant::Short(Duration::from_millis(100)));
     assert_eq!((asked.bytes_up, asked.bytes_down), (600.0 * poll as f64, 600.0 * nothing as f64));
-    // Two heartbeats: an empty ping, an empty pong and its mask; the museum's ping may carry a payload.
+    // Two heartbeats: an empty ping, an empty pong and its mask. The museum's ping may have a
+    // payload.
     let kept = idle(Contestant::Push);
     assert_eq!(kept.bytes_up - kept.bytes_down, 2.0 * 4.0);
-    // Four comments, each a chunk of its own.
+    // Four comments, each in a chunk of its own.
     assert_eq!(idle(Contestant::Events).bytes_down, 4.0 * "3\r\n:\n\n\r\n".len() as f64);
     let joining = race.of(Contestant::Push).expect("it raced").costs[0].joining;
     assert_eq!(
@@ -163,7 +165,7 @@ async fn what_is_counted_is_what_the_messages_say() {
     );
 }
 
-/// With distance, what happens while a long poll's answer is on its way comes with the next.
+/// With a delay, an event during a long poll's response comes with the next poll.
 #[tokio::test]
 async fn at_a_distance_long_polls_carry_more_than_one_message() {
     let race = raced(60).await;
@@ -194,7 +196,7 @@ fn a_plan_follows_from_its_seed_and_is_as_random_as_it_says() {
         .windows(2)
         .map(|pair| (pair[1].at - pair[0].at).as_secs_f64() / APART.as_secs_f64())
         .collect();
-    // Of an exponential distribution 1/e is longer than the mean.
+    // In an exponential distribution, 1/e of the values exceed the mean.
     let long = gaps.iter().filter(|gap| **gap > 1.0).count() as f64 / count;
     assert!((0.35..0.39).contains(&long), "{long} of the gaps are longer than the mean");
     for period in Contestant::ALL.iter().filter_map(|contestant| contestant.period()) {
@@ -217,7 +219,7 @@ fn theory_knows_half_a_period_and_the_distance() {
     assert_eq!(theory(Contestant::Short(millis(100)), 0), 50.0);
     assert_eq!(theory(Contestant::Short(millis(100)), 40), 90.0);
     assert_eq!((theory(Contestant::Long, 0), theory(Contestant::Push, 40)), (0.0, 40.0));
-    // Seen: 35 ms against 21.5 ms one way.
+    // Measured: 35 ms against 21.5 ms one way.
     assert!((theory(Contestant::Long, 40) - 52.6).abs() < 0.1);
 }
 
@@ -259,7 +261,7 @@ async fn the_baseline_can_be_asked_in_every_way() {
     serving.abort();
 }
 
-/// The baseline's answer to these bytes: its first line and what it says.
+/// Returns the baseline's response to these bytes: its first line and its body.
 fn asked(address: std::net::SocketAddr, request: &str) -> (String, String) {
     let mut stream = std::net::TcpStream::connect(address).expect("it listens");
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).expect("it takes a request");
@@ -309,7 +311,7 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
         0,
         "what was refused was not published"
     );
-    // An end of a line is an end of a line, however it is written.
+    // Every style of line ending is accepted.
     let mut events = http.events(None).await.expect("events");
     http.publish("one\rtwo\r\nthree").await.expect("published");
     assert_eq!(
@@ -319,7 +321,7 @@ async fn what_the_baseline_can_t_answer_it_refuses_by_name() {
     serving.abort();
 }
 
-/// Runs the checker, which must give up with this code and one line that has these words.
+/// Runs the checker, which must exit with this code and one line that contains these words.
 fn gives_up(args: &[&str], code: i32, words: &[&str]) {
     let output = checker().args(args).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -356,7 +358,7 @@ fn a_race_that_can_t_be_run_says_why() {
         1,
         &["before it was ready", "no route to tomorrow"],
     );
-    // A server that answers its sender alone.
+    // This server answers only the sender.
     gives_up(
         &["race", "--command", &museum("--fault", "still-an-echo")],
         1,
@@ -413,7 +415,7 @@ fn a_url_that_answers_404_and_a_port_in_use_are_told() {
     );
 }
 
-/// When the fifth event has come, the server is killed.
+/// The server is killed after the fifth event.
 #[test]
 fn a_server_that_dies_in_the_middle_is_told() {
     let mut server = Command::new(common::faults())
@@ -434,7 +436,7 @@ fn a_server_that_dies_in_the_middle_is_told() {
     });
     let directory = tempfile::tempdir().expect("a directory");
     let chart = directory.path().join("race.svg");
-    checker(); // built by now: its building is not to count
+    checker(); // builds first, so that the time of building does not count
     let began = Instant::now();
     gives_up(
         &["race", "--url", &url, "--chart", chart.to_str().expect("letters")],

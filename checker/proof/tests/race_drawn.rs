@@ -1,4 +1,4 @@
-//! How a race is told: snapshots of what is drawn and written, from a race that was made up.
+//! Snapshots of the output of an invented race.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use race::idle::Idle;
 use race::summary::{Latency, LeftOut, Machine, Race, Result, curve, histogram};
 use race::{csv, page, table};
 
-/// Five messages; each contestant takes ten times as long as the next.
+/// Five messages. Each transport takes ten times as long as the next.
 fn made_up() -> Race {
     let contestants = Contestant::ALL.iter().rev().enumerate().map(|(place, key)| {
         let unit = 100 * 4_u64.pow(place as u32);
@@ -98,14 +98,14 @@ fn the_json_says_the_same() {
     );
 }
 
-/// As text that stays text, with nothing from elsewhere, and with colours for the dark.
+/// The chart has text elements, no external resources, and colours for dark mode.
 #[test]
 fn the_drawing_and_the_page_stand_alone() {
     let race = made_up();
     let drawing = svg(&figure(&race)).expect("it can be drawn");
     let page = page::html(&race, &drawing);
     for result in &race.contestants {
-        // In the names, and in the bars' labels.
+        // In the names and in the labels of the bars.
         assert!(
             drawing.matches(result.name.as_str()).count() >= 2,
             "{} is not in the drawing",
@@ -140,7 +140,7 @@ fn the_drawing_and_the_page_stand_alone() {
         }
     }
     assert!(page.contains("&lt;yours&gt; &amp; &quot;mine&quot;"));
-    // Every colour that is drawn with has one for the dark.
+    // Each colour has a dark variant.
     let style = drawing.split_once("</style>").expect("a style");
     for paint in style.1.split(['"', ' ']).filter(|word| word.starts_with('#') && word.len() == 7) {
         assert!(style.0.contains(paint), "{paint} has no colour for the dark");

@@ -1,6 +1,7 @@
-//! The reports, word for word: a changed report is a changed product.
+//! Snapshots of the reports.
 //!
-//! What a clock or the system chose (times, ports, numbers of threads) is left out before comparing.
+//! Values that a clock or the system chose (times, ports, numbers of threads) are removed before
+//! the comparison.
 
 mod common;
 
@@ -11,12 +12,12 @@ use checker::{museum, report};
 use common::judged;
 use insta::{Settings, assert_snapshot};
 
-/// Leaves out what differs from run to run.
+/// Removes values that differ from run to run.
 fn redacted() -> Settings {
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    // The column of milliseconds in a conversation, and the arrows' lines only.
+    // The column of milliseconds in a conversation, in lines with an arrow.
     settings.add_filter(r"(?m)^([> ] +\d+) +\d+\.\d  ", "$1   [ms]  ");
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
     // How many digits the thread's number has decides how much of the place fits.
@@ -31,7 +32,7 @@ fn redacted() -> Settings {
     settings
 }
 
-/// The report on what this check says of one of the museum's servers.
+/// Returns the report of this check on a server of the museum.
 fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let graded = runtime.block_on(async {
@@ -52,8 +53,8 @@ fn report_on(option: &str, name: &str, exercise: &str, id: &str) -> String {
     }
 }
 
-/// A report without the part under this heading. Conversations in which clients speak side by side and lines that may
-/// be printed a moment later differ from run to run.
+/// Removes the part under this heading. Conversations of several clients and late lines of output
+/// differ from run to run.
 fn without(report: &str, heading: &str) -> String {
     let mut lines = report.lines();
     let mut kept: Vec<&str> =
@@ -88,7 +89,7 @@ echo_reports! {
     still_open: "tcp-left-open", "echo::close";
 }
 
-/// What else the client had sent when the answer came is a race.
+/// Removes the frames that the client may have sent before the answer came.
 #[test]
 fn fragments() {
     let report = report_on("--fault", "fragments-one-by-one", "echo", "echo::payloads");
@@ -96,7 +97,7 @@ fn fragments() {
         .bind(|| assert_snapshot!("fragments", without(&without(&report, CONVERSATION), OUTPUT)));
 }
 
-/// Here the output is the point, and was waited for.
+/// Here the output is the evidence, and the check waits for it.
 #[test]
 fn log_on_stderr() {
     let report = report_on("--fault", "logs-to-stderr", "echo", "echo::log");
@@ -135,7 +136,7 @@ fn welcome_to_everybody() {
     });
 }
 
-/// No line of a report is wider than a terminal.
+/// No line of a report is wider than 80 columns.
 #[test]
 fn reports_fit_80_columns() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
@@ -152,7 +153,7 @@ fn reports_fit_80_columns() {
     assert!(reports.len() >= 12, "only {} reports are kept", reports.len());
     for path in reports {
         let text = std::fs::read_to_string(&path).expect("a text");
-        // What comes before the second line of dashes is the snapshot's own head.
+        // The snapshot's header ends with the second line of dashes.
         let report = text.splitn(3, "---\n").nth(2).expect("a head and a report");
         for line in report.lines() {
             assert!(line.chars().count() <= 80, "{}: {line}", path.display());

@@ -31,7 +31,8 @@ fn each_step_keeps_the_contract_and_the_last_one_is_the_tuned_server() {
         let printed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && printed.is_empty(), "{}: {printed}", step.name);
         for exercise in Exercise::ALL {
-            // With one room for all clients it is a broadcast server, otherwise an echo server.
+            // A step with a room for all clients is a broadcast server. The others are echo
+            // servers.
             let command = match exercise {
                 Exercise::Broadcast => program.display().to_string(),
                 _ => format!("{} echo", program.display()),

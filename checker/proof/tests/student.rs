@@ -1,6 +1,7 @@
-//! A student's way through the day, as a real terminal shows it: untouched, one TODO, a typical mistake, a hint, green.
+//! A student's path through the day in a real terminal: untouched, one TODO, a mistake, a hint,
+//! green.
 //!
-//! What the student saves is in `student/`, as patches on the skeletons. To take down a new way:
+//! The student's edits are patches on the skeletons, in `student/`. To accept new snapshots:
 //! `INSTA_UPDATE=always cargo test -p proof --test student`, and read the difference.
 #![cfg(unix)]
 
@@ -16,32 +17,32 @@ use common::workbook::Workbook;
 use harness::exercise::Exercise;
 use insta::{Settings, assert_snapshot};
 
-/// All copies of the workbook build into one folder, so one at a time.
+/// Copies of the workbook share a target folder, so the tests run one after the other.
 static TURN: Mutex<()> = Mutex::new(());
-/// How often a busy machine may fail to judge.
+/// The number of rounds that a busy machine may fail to judge.
 const TRIES: u32 = 6;
 
 fn redacted() -> Settings {
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    // Which clients speak side by side, and what of it is seen first, differs from run to run.
+    // The order of clients that speak at the same time differs from run to run.
     settings.add_filter(r"(?m)^The conversation .*\n(.+\n)+", "[the conversation]\n");
     settings.add_filter(r"(?m)^The server printed last\n(.+\n)+", "[what the server printed]\n");
     settings.add_filter(r": client \d+: ", ": client N: ");
-    // On a busy machine a round is repeated, and a repeated one is not timed from a save.
+    // A busy machine repeats a round, and a repeated round shows no time since the save.
     settings.add_filter(r"(?m)^round \d+: .*$", "round [n]: [times]");
     settings.add_filter(r"\b\d+ ms", "[n] ms");
     settings
 }
 
-/// The number of the last round that came to its end.
+/// Returns the number of the last complete round.
 fn round(screen: &str) -> Option<u32> {
     let (_, rest) = screen.rsplit_once("round ")?;
     rest.split(':').next()?.parse().ok()
 }
 
-/// The screen after the next round, and after as many more as it takes to judge everything.
+/// Returns the screen after the next round in which everything was judged.
 fn judged(terminal: &mut Terminal, after: u32) -> (u32, String) {
     let mut last = after;
     for _ in 0..TRIES {
@@ -68,7 +69,7 @@ fn patched(text: &str, exercise: Exercise, step: &str) -> String {
     diffy::apply(text, &patch).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The way to the third green exercise, of which this is one third. `mistake` is the check that finds the mistake.
+/// Follows the path through one exercise. `mistake` is the check that finds the mistake.
 fn way(exercise: Exercise, mistake: &str) -> String {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let workbook = Workbook::copy();

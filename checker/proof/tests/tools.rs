@@ -1,4 +1,4 @@
-//! The student's tools: hints, explanations, lists, and a reset that loses nothing.
+//! The student's tools: hints, explanations, lists, and a reset that keeps the student's work.
 
 mod common;
 
@@ -51,7 +51,7 @@ fn every_check_has_points_a_ladder_and_an_explanation() {
     assert!(fewest >= 3, "one ladder has {fewest} rungs only");
 }
 
-/// A hint says in words what to do, and leaves the writing to the student.
+/// A hint describes the next step and contains no code.
 #[test]
 fn no_hint_is_a_line_of_the_solution() {
     let mut lines = BTreeSet::new();
@@ -71,7 +71,7 @@ fn no_hint_is_a_line_of_the_solution() {
     }
 }
 
-/// Where a hint or an explanation sends its reader, there is something to read.
+/// The pages and headings in hints and explanations exist.
 #[test]
 fn what_the_tools_point_at_is_there() {
     let mut targets: Vec<String> =
@@ -111,7 +111,7 @@ fn a_ladder_is_climbed_by_asking_again() {
     assert_eq!(rungs(&other), 1, "another check has a ladder of its own: {other}");
     let (_, again) = workbook.call(&["hint", "echo::close", "--again"]);
     assert_eq!(rungs(&again), 1, "{again}");
-    // Who names no check is helped with the first that did not pass.
+    // Without a name, the hint is for the first check that did not pass.
     let (_, first) = workbook.call(&["hint"]);
     assert!(first.starts_with("echo::handshake"), "{first}");
 }
@@ -185,7 +185,7 @@ fn an_explanation_has_all_of_its_parts() {
     }
 }
 
-/// What is beside the exercise, apart from itself.
+/// Lists the other files beside the exercise.
 fn kept(workbook: &Workbook) -> Vec<PathBuf> {
     let source = workbook.source(Exercise::Echo);
     let folder = source.parent().map(Path::to_path_buf).expect("a folder");
@@ -206,7 +206,7 @@ fn a_reset_keeps_what_was_there() {
     let workbook = Workbook::copy();
     let (code, said) = workbook.call(&["reset", "echo"]);
     assert!(code == 0 && said.contains("already") && kept(&workbook).is_empty(), "{said}");
-    // More than once in a second, too: no name is taken twice.
+    // Two resets within a second use different names.
     for text in ["fn main() {}", "fn main() { todo!() }", "not even Rust"] {
         workbook.write(Exercise::Echo, text);
         let (code, said) = workbook.call(&["reset", "echo"]);
@@ -258,7 +258,7 @@ fn a_reset_of_a_read_only_file_keeps_it() {
     assert_eq!(fs::read_to_string(&kept(&workbook)[0]).expect("the copy"), "mine");
 }
 
-/// A folder in the file's place can't be replaced, and is left as it is.
+/// A folder in place of the file is not replaced.
 #[test]
 fn a_reset_that_fails_changes_nothing() {
     let workbook = Workbook::copy();

@@ -1,4 +1,4 @@
-//! What a student, an instructor and a build machine are told.
+//! Output for students, instructors and build machines.
 
 mod common;
 
@@ -25,11 +25,11 @@ fn solutions_pass_every_check() {
     assert_eq!(code, 0);
 }
 
-/// An untouched exercise is one failure, which says that it is not started. One that does not compile is one failure, in
-/// rustc's words, and no other exercise suffers.
+/// An untouched exercise gives one failure, "not started". An exercise that does not compile gives
+/// one failure with rustc's words. Other exercises are not affected.
 #[test]
 fn untouched_and_broken_exercises_are_one_failure_each() {
-    // What a student has written in the meantime is not what this is about.
+    // A copy, since the student may have edited the exercises.
     let workspace = Workspace::new();
     let (code, result) = workspace.grade(&[]);
     let untouched = outcomes(&result);
@@ -69,7 +69,8 @@ fn untouched_and_broken_exercises_are_one_failure_each() {
     assert_eq!(code, 1);
 }
 
-/// The first command of the README ends as the README says, and takes the options that test runners give.
+/// The first command of the README ends as the README shows, and accepts the options of test
+/// runners.
 #[test]
 fn the_students_command_says_so_too() {
     let workbook = Workbook::copy();
@@ -103,7 +104,7 @@ fn the_students_command_says_so_too() {
     assert!(code == 0 && stdout.contains("6 of 6 checks passed."), "{stdout}");
 }
 
-/// A copy of the workspace's sources, whose exercises are the skeletons as they are committed.
+/// A copy of the workspace's sources, with the skeletons as committed.
 struct Workspace {
     root: tempfile::TempDir,
 }
@@ -115,7 +116,7 @@ impl Workspace {
         for name in ["Cargo.toml", "Cargo.lock", "day1", "solutions", "checker"] {
             copy(&ours.join(name), &root.path().join(name));
         }
-        // In a checkout the skeletons come from the last commit; elsewhere they are as they lie there.
+        // In a Git checkout the skeletons come from the last commit.
         for exercise in Exercise::ALL {
             let file = format!("day1/{exercise}/src/main.rs");
             let committed = Command::new("git")
@@ -142,7 +143,7 @@ impl Workspace {
             .args(args)
             .args(["--format", "json"])
             .env("CARGO_MANIFEST_DIR", self.path("checker"))
-            // Not the workspace's own, whose programs other tests are running.
+            // Other tests run the programs in the workspace's own target folder.
             .env("CARGO_TARGET_DIR", target)
             .output()
             .expect("it runs");
@@ -151,7 +152,7 @@ impl Workspace {
     }
 }
 
-/// What `cargo test -p checker` ends with and prints in this copy, with these words behind a `--`.
+/// Runs `cargo test -p checker -- OPTIONS` in this copy. Returns its exit code and output.
 fn tested(workbook: &Workbook, args: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(&*TESTS_OF_THE_STUDENT);
     let output =
@@ -161,7 +162,7 @@ fn tested(workbook: &Workbook, args: &[&str]) -> (i32, String, String) {
     (output.status.code().expect("it is not killed"), text(output.stdout), text(output.stderr))
 }
 
-/// The program that `cargo test -p checker` runs.
+/// Returns the program that `cargo test -p checker` runs.
 static TESTS_OF_THE_STUDENT: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut cargo = Command::new(build::cargo());
     cargo.args(["test", "--no-run", "-p", "checker", "--test", "day1", "--message-format=json"]);

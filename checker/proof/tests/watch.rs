@@ -1,4 +1,4 @@
-//! `cargo checker watch` in a real terminal, with everything that editors and students do to a file.
+//! `cargo checker watch` in a real terminal, with the ways in which editors save a file.
 #![cfg(unix)]
 
 mod common;
@@ -13,14 +13,15 @@ use common::workbook::Workbook;
 use harness::exercise::{Exercise, Target};
 use insta::{Settings, assert_snapshot};
 
-/// All copies of the workbook build into one folder, so one at a time. A test that failed must not fail the others.
+/// Copies of the workbook share a target folder, so the tests run one after the other. A failed
+/// test must not fail the others.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// The number before this word in the status line.
+/// Returns the number before this word in the status line.
 fn number_before(screen: &str, word: &str) -> f64 {
     let (before, _) = screen.split_once(word).unwrap_or_else(|| panic!("no {word}: {screen}"));
     let number = before.split_whitespace().last().expect("a number");
@@ -31,7 +32,7 @@ fn of_a_save(screen: &str) -> bool {
     screen.contains("from save to verdict")
 }
 
-/// A watched echo exercise, graded once.
+/// Watches an echo exercise until it was graded once.
 fn watched(workbook: &Workbook) -> Terminal {
     let terminal = Terminal::open(workbook, &["watch", "echo"], 40, 80);
     let screen = terminal.wait_for("first verdict", |screen| {
@@ -69,7 +70,7 @@ fn a_save_is_graded_and_keys_do_what_they_say() {
     terminal.press('b');
     terminal.wait_for("report", |screen| screen.contains("does not compile."));
     terminal.press('a');
-    // To the last line: what is still being drawn while the size changes is taken for what is drawn after it.
+    // Waits for the last line: a resize during drawing garbles the screen.
     terminal.wait_for("failures", |screen| {
         screen.contains("error: expected pattern") && screen.ends_with("q quit")
     });
@@ -142,11 +143,11 @@ fn editors_may_replace_delete_and_half_write_a_file() {
     let compiles = |screen: &str| of_a_save(screen) && screen.contains("not started");
     let fails = |screen: &str| of_a_save(screen) && screen.contains("does not compile");
 
-    // As vim does it: the old file is renamed, a new one takes its name.
+    // Vim renames the old file and creates a new one.
     fs::rename(&source, source.with_extension("rs~")).expect("it is renamed");
     fs::write(&source, broken()).expect("it is written");
     terminal.wait_for("verdict on the new file", fails);
-    // As others do it: a new file is renamed to the old one's name.
+    // Other editors rename a new file to the old name.
     let other = source.with_extension("tmp");
     fs::write(&other, skeleton::of(Exercise::Echo)).expect("it is written");
     fs::rename(&other, &source).expect("it is renamed");
@@ -169,7 +170,7 @@ fn editors_may_replace_delete_and_half_write_a_file() {
     workbook.write(Exercise::Echo, skeleton::of(Exercise::Echo));
     terminal.wait_for("verdict on a full one", compiles);
 
-    // A file that can't be written can still be graded, and is left alone.
+    // A read-only file is graded and not changed.
     let mut permissions = fs::metadata(&source).expect("it is there").permissions();
     permissions.set_mode(0o444);
     fs::set_permissions(&source, permissions).expect("it is read-only");
@@ -182,7 +183,7 @@ fn editors_may_replace_delete_and_half_write_a_file() {
     assert_eq!(fs::read_to_string(source).expect("text"), skeleton::of(Exercise::Echo));
 }
 
-/// A machine that is busy may be late once, but not five times.
+/// A busy machine may be late once, but not five times.
 #[test]
 fn a_save_is_noticed_within_200_ms() {
     let _turn = turn();
@@ -202,8 +203,8 @@ fn a_save_is_noticed_within_200_ms() {
     assert_eq!(terminal.end(), 0);
 }
 
-/// The system tells of a folder that was there when the watching began. If another takes its name, it says nothing, and
-/// the save is noticed by looking.
+/// The system reports changes in the folder that existed at the start. If another folder takes its
+/// name, watch finds a save by polling.
 #[test]
 fn a_save_is_noticed_where_no_events_come() {
     let _turn = turn();
@@ -226,7 +227,7 @@ fn a_save_is_noticed_where_no_events_come() {
     assert_eq!(terminal.end(), 0);
 }
 
-/// However many saves, the last one counts.
+/// After many saves, the last one counts.
 #[test]
 fn ten_saves_in_a_second_end_with_the_last() {
     let _turn = turn();
@@ -238,7 +239,7 @@ fn ten_saves_in_a_second_end_with_the_last() {
             _ => format!("{}// {number}\n", skeleton::of(Exercise::Echo)),
         };
         workbook.write(Exercise::Echo, &text);
-        // The pace is what is tried here; nothing is waited for.
+        // The speed of saving is under test, so this waits for nothing.
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     let screen =
@@ -248,13 +249,13 @@ fn ten_saves_in_a_second_end_with_the_last() {
     assert_eq!(terminal.end(), 0);
 }
 
-/// Who watches all of the day sees first what was saved last.
+/// When all exercises are watched, the last saved one is shown first.
 #[test]
 fn what_is_saved_comes_first() {
     let _turn = turn();
     let workbook = Workbook::copy();
     let mut terminal = Terminal::open(&workbook, &["watch"], 40, 80);
-    // In the middle of the first round, which is then given up.
+    // In the middle of the first round, which is then cancelled.
     terminal
         .wait_for("first build", |screen| screen.contains("building") && screen.contains("q quit"));
     let heartbeat = skeleton::of(Exercise::Heartbeat).replace("let local =", "let = local");
@@ -263,7 +264,7 @@ fn what_is_saved_comes_first() {
         screen.starts_with("heartbeat::echo  Exercise heartbeat does not compile.")
             && of_a_save(screen)
     });
-    // And the rest is not forgotten.
+    // The other exercises are graded afterwards.
     let screen = terminal.wait_for("echo and broadcast", |screen| {
         screen.contains("0 of 12  not started") && screen.contains("0 of 10  not started")
     });
@@ -277,7 +278,7 @@ fn what_is_saved_comes_first() {
     assert_eq!(terminal.end(), 0);
 }
 
-/// Without a terminal there are no keys, and each state is told once.
+/// Without a terminal there are no keys, and each state is printed once.
 #[test]
 fn a_pipe_gets_a_log() {
     use std::io::{BufRead, BufReader};
@@ -302,7 +303,7 @@ fn a_pipe_gets_a_log() {
         }
     }
     assert!(said.iter().all(|line| !line.contains(['\x1b', '\r'])), "{said:#?}");
-    // Each thing once, however many verdicts come in.
+    // Each line is printed once, however many verdicts come in.
     assert_eq!(
         said.iter().filter(|line| line.ends_with("Exercise echo is not started yet.")).count(),
         1,

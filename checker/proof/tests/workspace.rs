@@ -1,9 +1,9 @@
-//! The workspace's own promises: nothing is compiled twice, and rooms stay small.
+//! Cargo compiles no dependency twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Name, version and features of every package that is built for `package`.
+/// Returns name, version and features of every package that `package` is built from.
 fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
     let cargo = harness::server::build::cargo();
     let output = Command::new(cargo)
@@ -15,15 +15,15 @@ fn resolved(package: &str, edges: &str) -> BTreeMap<String, String> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("text");
     let rows = text.lines().filter_map(|line| line.split_once(" features: "));
-    // Cargo marks what it has printed before with a star.
+    // Cargo marks repeated packages with a star.
     rows.map(|(package, features)| {
         (package.to_string(), features.trim_end_matches("(*)").trim().to_string())
     })
     .collect()
 }
 
-/// What the servers are built from, the programs that the checker hands over to, and these tests, has the same features
-/// as when the checker is built, so that nothing is compiled a second time for another: see the root `Cargo.toml`.
+/// Servers, tools and tests have the same dependency features as the checker, so that cargo
+/// compiles each dependency once: see the root `Cargo.toml`.
 #[test]
 fn nothing_is_compiled_twice() {
     let grading = resolved("checker", "normal,build,dev");

@@ -1,6 +1,6 @@
 //! One connected client.
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -8,28 +8,31 @@ use tokio::time::Instant;
 
 use super::outbox::Outbox;
 
-/// What the tasks of one connection share.
+/// The state that the tasks of one connection share.
+///
+/// The right server uses the first fields. The others are facts that mutations ask for.
 pub(crate) struct Conn {
     /// Connections are numbered as their handshakes end, from 0.
     pub(crate) id: u64,
     pub(crate) out: Arc<Outbox>,
-    pub(crate) opened: Instant,
-    /// A pong came since the last beat; a newcomer gets the benefit of the doubt.
+    /// Set by a pong, cleared by each tick. True at first: no ping is unanswered yet.
     pub(crate) alive: AtomicBool,
     kill: Notify,
-    /// For twists: what the client's close frame said after its code.
-    pub(crate) reason: Mutex<String>,
-    /// For twists: messages and pongs so far, a message since the last beat, a message of which the last fragment is still
-    /// to come, the next beat to be left out, when the last ping was sent.
+    /// Restarts the heartbeat's timer.
+    pub(crate) restart: Notify,
+    pub(crate) opened: Instant,
+    /// The number of messages.
     pub(crate) messages: AtomicU32,
+    /// The number of pongs.
     pub(crate) pongs: AtomicU32,
-    pub(crate) talked: AtomicBool,
-    pub(crate) talk: Notify,
+    /// The last fragment of a message has not come yet.
     pub(crate) in_message: AtomicBool,
-    pub(crate) skip: AtomicBool,
+    /// The time of the last ping.
     pub(crate) pinged: Mutex<Option<Instant>>,
-    /// For twists: held while a write is awaited, as by a server with one task for each connection.
+    /// Held by a mutation while it awaits a write.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// A mutation's own state.
+    pub(crate) note: AtomicU64,
 }
 
 impl Conn {
@@ -37,22 +40,20 @@ impl Conn {
         Self {
             id,
             out: Arc::new(out),
-            opened: Instant::now(),
             alive: AtomicBool::new(true),
             kill: Notify::new(),
-            reason: Mutex::default(),
+            restart: Notify::new(),
+            opened: Instant::now(),
             messages: AtomicU32::new(0),
             pongs: AtomicU32::new(0),
-            talked: AtomicBool::new(false),
-            talk: Notify::new(),
             in_message: AtomicBool::new(false),
-            skip: AtomicBool::new(false),
             pinged: Mutex::new(None),
             turn: tokio::sync::Mutex::new(()),
+            note: AtomicU64::new(0),
         }
     }
 
-    /// Ends the connection without a word.
+    /// Ends the connection without a close frame.
     pub(crate) fn kill(&self) {
         self.out.clear();
         self.kill.notify_one();
@@ -60,5 +61,10 @@ impl Conn {
 
     pub(crate) async fn killed(&self) {
         self.kill.notified().await;
+    }
+
+    /// Returns the time of the last ping.
+    pub(crate) fn last_ping(&self) -> Option<Instant> {
+        *super::lock(&self.pinged)
     }
 }

@@ -5,170 +5,125 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Server, Twist};
+use super::Server;
 
-/// Longer request heads are nobody's browser.
+/// No browser sends a longer request head.
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// Reads the request and upgrades it; the bytes that came after it, or nothing if it was no valid upgrade request.
+/// Why a handshake failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandshakeFailure {
+    /// The client disconnected before its request was complete.
+    Incomplete,
+    /// The bytes are not an HTTP request.
+    NotHttp,
+    /// The request asks for no WebSocket.
+    NotAnUpgrade,
+}
+
+/// The head of an HTTP request.
+pub(crate) struct Request {
+    pub(crate) text: String,
+    /// Names in lower case, and values.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Request {
+    fn new(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let headers = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        let headers =
+            headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+        Self { text, headers }
+    }
+
+    /// Returns the values of all headers with this name, as one list.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let values = self.headers.iter().filter(|(other, _)| other == name);
+        values.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns true if the header lists this word.
+    pub(crate) fn lists(&self, name: &str, word: &str) -> bool {
+        self.header(name).split(',').any(|value| value.trim().eq_ignore_ascii_case(word))
+    }
+
+    /// Returns the line of the header that is written exactly so.
+    pub(crate) fn line(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.lines();
+        lines.find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    }
+
+    /// Returns true if RFC 6455 lets a server upgrade the connection.
+    pub(crate) fn is_valid(&self) -> bool {
+        let mut start = self.text.lines().next().unwrap_or_default().split(' ');
+        let key = self.header("sec-websocket-key");
+        start.next() == Some("GET")
+            && start.nth(1) == Some("HTTP/1.1")
+            && self.lists("upgrade", "websocket")
+            && self.lists("connection", "upgrade")
+            && self.header("sec-websocket-version") == "13"
+            && key.len() == 24
+            && key.ends_with("==")
+    }
+}
+
+/// Reads the request and upgrades it. Returns the bytes behind it, or `None` if it was refused.
 pub(crate) async fn shake(server: &Server, stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mutation = server.mutation;
     let mut bytes = Vec::with_capacity(4 * 1024);
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if !bytes.is_empty() && server.has(Twist::RequestInOneRead) {
-            break bytes.len();
+    let length = loop {
+        if let Some(length) = mutation.head_length(&bytes) {
+            break length;
         }
         if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await.ok()? == 0 {
-            if server.has(Twist::HangUpEndsProcess) {
-                unwrapped("Protocol(HandshakeIncomplete)");
-            }
+            mutation.handshake_failed(HandshakeFailure::Incomplete);
             return None;
         }
     };
-    let rest = bytes.split_off(end);
-    if server.has(Twist::GarbageEndsProcess) && !bytes.starts_with(b"GET ") {
-        unwrapped("HttpFormat(Token)");
+    let rest = bytes.split_off(length);
+    if !bytes.starts_with(b"GET ") {
+        mutation.handshake_failed(HandshakeFailure::NotHttp);
     }
-    let request = String::from_utf8_lossy(&bytes).into_owned();
-    // Beside the headers, there are the request line and the empty one.
-    if server.has(Twist::ShortHeads) && end > 1024
-        || server.has(Twist::HeadsOf4KiB) && end > 4096
-        || server.has(Twist::SixteenHeaders) && request.lines().count() > 16 + 2
-        || server.has(Twist::RefusesOrigins) && line(&request, "Origin").is_some()
-    {
+    let request = Request::new(&bytes);
+    if !mutation.accepts(&request) {
         return None;
     }
-    let key = match upgrade_key(server, &request) {
-        Some(key) => key,
-        None if server.has(Twist::UpgradesPlainHttp) => String::new(),
-        None if server.has(Twist::ServesAPage) => {
-            let page = "<!doctype html><title>Day 1</title><p>Come with a WebSocket.";
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n",
-                page.len()
-            );
-            stream.write_all((head + page).as_bytes()).await.ok()?;
-            // Kept alive, as HTTP/1.1 has it, until the client hangs up.
-            while stream.read(&mut [0; 1024]).await.ok()? > 0 {}
-            return None;
-        }
-        None => {
-            if server.has(Twist::PlainHttpEndsProcess) {
-                unwrapped("Protocol(MissingConnectionUpgradeHeader)");
-            }
-            let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\n\
-                           Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
-            drop(stream.write_all(refusal.as_bytes()).await);
-            drop(stream.shutdown().await);
-            return None;
-        }
-    };
-    let mut answer = switching(server, &key);
-    let copied = [
-        (Twist::AllSubprotocols, "Sec-WebSocket-Protocol"),
-        (Twist::CopiesExtensions, "Sec-WebSocket-Extensions"),
-    ];
-    for (_, name) in copied.into_iter().filter(|(twist, _)| server.has(*twist)) {
-        if let Some(line) = line(&request, name) {
-            answer.truncate(answer.len() - 2);
-            answer += &format!("{line}\r\n\r\n");
-        }
+    if !mutation.upgrades(&request) {
+        mutation.handshake_failed(HandshakeFailure::NotAnUpgrade);
+        mutation.refuse(stream).await;
+        return None;
     }
-    let size = if server.has(Twist::WritesInPieces) { 7 } else { answer.len() };
-    for piece in answer.as_bytes().chunks(size) {
+    let accept_key = mutation.accept_key(&request.header("sec-websocket-key"));
+    let response = mutation.response(&request, &accept_key);
+    for piece in response.as_bytes().chunks(mutation.write_size().unwrap_or(response.len())) {
         stream.write_all(piece).await.ok()?;
         yield_now().await;
     }
     Some(rest)
 }
 
-/// For twists: the line of the header of this name.
-fn line<'a>(request: &'a str, name: &str) -> Option<&'a str> {
-    request.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+/// Returns the length of the request head if the empty line has come.
+pub(crate) fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// For twists: a handshake's error ends the whole server.
-fn unwrapped(error: &str) -> ! {
-    eprintln!("called `Result::unwrap()` on an `Err` value: {error}");
-    std::process::exit(101)
+/// Responds that a WebSocket is required.
+pub(crate) async fn refuse(stream: &mut TcpStream) {
+    let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\n\
+                   Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
+    drop(stream.write_all(refusal.as_bytes()).await);
+    drop(stream.shutdown().await);
 }
 
-/// The key of a valid upgrade request.
-fn upgrade_key(server: &Server, request: &str) -> Option<String> {
-    let mut lines = request.split("\r\n");
-    let mut start = lines.next()?.split(' ');
-    let (method, _path, version) = (start.next()?, start.next()?, start.next()?);
-    let headers: Vec<(String, &str)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_lowercase(), value.trim()))
-        .collect();
-    let all = |name: &str| {
-        headers.iter().filter(|(n, _)| n == name).map(|(_, v)| *v).collect::<Vec<_>>().join(",")
-    };
-    let lists =
-        |name: &str, word: &str| all(name).split(',').any(|v| v.trim().eq_ignore_ascii_case(word));
-    if server.has(Twist::HeaderNamesExactly) && !request.contains("\r\nSec-WebSocket-Key:")
-        || server.has(Twist::ConnectionExactly)
-            && !all("connection").eq_ignore_ascii_case("upgrade")
-        || server.has(Twist::ConnectionNeedsSpace)
-            && !all("connection").split(", ").any(|word| word.eq_ignore_ascii_case("upgrade"))
-        || server.has(Twist::LastConnectionLine)
-            && !headers.iter().rfind(|(name, _)| name == "connection").is_some_and(|(_, line)| {
-                line.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
-            })
-    {
-        return None;
-    }
-    if server.has(Twist::UpgradeExactly) && all("upgrade") != "websocket" {
-        return None;
-    }
-    let key = all("sec-websocket-key");
-    if server.has(Twist::AnyUpgrade) && lists("connection", "upgrade") {
-        return Some(key);
-    }
-    if server.has(Twist::UpgradesWithoutKey)
-        && lists("upgrade", "websocket")
-        && lists("connection", "upgrade")
-    {
-        return Some(key);
-    }
-    let valid = method == "GET"
-        && version == "HTTP/1.1"
-        && lists("upgrade", "websocket")
-        && lists("connection", "upgrade")
-        && all("sec-websocket-version") == "13"
-        && key.len() == 24
-        && key.ends_with("==");
-    valid.then_some(key)
+pub(crate) fn accept_key(key: &str) -> String {
+    derive_accept_key(key.as_bytes())
 }
 
-/// The answer that turns HTTP into a WebSocket.
-fn switching(server: &Server, key: &str) -> String {
-    let accept = if server.has(Twist::SampleAcceptKey) {
-        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into()
-    } else if server.has(Twist::AcceptOfUntrimmedKey) {
-        derive_accept_key(format!("{key}\r").as_bytes())
-    } else {
-        derive_accept_key(key.as_bytes())
-    };
-    let status = if server.has(Twist::Status200) { "200 OK" } else { "101 Switching Protocols" };
-    let mut head = format!("HTTP/1.1 {status}\r\n");
-    if server.has(Twist::OtherHeaders) {
-        head += "server: museum/1.0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\nx-powered-by: raw frames\r\n\
-                 set-cookie: visited=yes; Path=/\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n";
-        return head + "sec-websocket-accept:" + &accept + "\r\n\r\n";
-    }
-    if !server.has(Twist::NoUpgradeHeader) {
-        head += "Upgrade: websocket\r\n";
-    }
-    head += "Connection: Upgrade\r\n";
-    if server.has(Twist::UnaskedDeflate) {
-        head += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
-    }
-    if server.has(Twist::UnaskedSubprotocol) {
-        head += "Sec-WebSocket-Protocol: chat\r\n";
-    }
-    head + "Sec-WebSocket-Accept: " + &accept + "\r\n\r\n"
+/// Returns a 101 response. Each line of `more` ends with `\r\n`.
+pub(crate) fn response(accept_key: &str, more: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         {more}Sec-WebSocket-Accept: {accept_key}\r\n\r\n"
+    )
 }

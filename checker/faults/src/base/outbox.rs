@@ -1,7 +1,7 @@
-//! What is on its way to one client: a queue, emptied by a writer task that never waits for anything else.
+//! The queue of frames to one client, and the task that writes them.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -11,7 +11,9 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Bytes;
 
-/// As much as one write carries.
+use super::{Mutation, lock};
+
+/// The most bytes of one write.
 const BATCH: usize = 128 * 1024;
 
 #[derive(Default)]
@@ -21,34 +23,31 @@ struct State {
     in_flight: usize,
     last: bool,
     silent: bool,
-    /// When a write last went through.
+    /// The time at which the last write ended.
     written: Option<Instant>,
 }
 
 /// The queue of frames to one client.
-#[derive(Default)]
 pub(crate) struct Outbox {
+    mutation: &'static dyn Mutation,
     state: Mutex<State>,
     filled: Notify,
     emptied: Notify,
-    disguise: Option<Disguise>,
 }
 
-/// For twists: another form of a frame.
-pub(crate) type Disguise = fn(&Bytes) -> Bytes;
-
 impl Outbox {
-    pub(crate) fn new(disguise: Option<Disguise>) -> Self {
-        Self { disguise, ..Self::default() }
+    pub(crate) fn new(mutation: &'static dyn Mutation) -> Self {
+        let (filled, emptied) = (Notify::new(), Notify::new());
+        Self { mutation, state: Mutex::default(), filled, emptied }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// Queues a frame, and never waits.
+    /// Queues a frame without waiting.
     pub(crate) fn push(&self, frame: Bytes) {
-        let frame = if let Some(disguise) = self.disguise { disguise(&frame) } else { frame };
+        let frame = self.mutation.frame(frame);
         let mut state = self.state();
         if !state.last && !state.silent {
             state.bytes += frame.len();
@@ -57,38 +56,38 @@ impl Outbox {
         }
     }
 
-    /// Queues the last frame: whatever is pushed afterwards is ignored.
+    /// Queues the last frame. Later frames are ignored.
     pub(crate) fn push_last(&self, frame: Bytes) {
         self.push(frame);
         self.end();
     }
 
-    /// For twists: queues a frame after which nothing is sent, with the connection left open.
+    /// Queues a frame after which nothing is sent, though the connection stays open.
     pub(crate) fn push_and_fall_silent(&self, frame: Bytes) {
         self.push(frame);
         self.state().silent = true;
     }
 
-    /// Nothing more to come: what is queued is still written.
+    /// Ignores later frames. Queued frames are still written.
     pub(crate) fn end(&self) {
         self.state().last = true;
         self.filled.notify_one();
     }
 
-    /// Frames queued and bytes not yet written.
+    /// Returns the number of queued frames, and of bytes that are not written yet.
     pub(crate) fn pending(&self) -> (usize, usize) {
         let state = self.state();
         (state.queue.len(), state.bytes + state.in_flight)
     }
 
-    /// How long nothing could be written though something was to be.
+    /// Returns how long the present write has taken.
     pub(crate) fn stuck(&self) -> Duration {
         let state = self.state();
         let since = state.written.filter(|_| state.in_flight > 0);
         since.map_or(Duration::ZERO, |at| at.elapsed())
     }
 
-    /// Forgets what is queued.
+    /// Discards the queue.
     pub(crate) fn clear(&self) {
         let mut state = self.state();
         state.queue = VecDeque::new();
@@ -96,7 +95,7 @@ impl Outbox {
         self.emptied.notify_waiters();
     }
 
-    /// For a twist: drops the oldest frames if there are more than this.
+    /// Discards the oldest frames if the queue is longer than this.
     pub(crate) fn keep_newest(&self, frames: usize) {
         let mut state = self.state();
         while state.queue.len() > frames {
@@ -105,7 +104,7 @@ impl Outbox {
         }
     }
 
-    /// Nothing is written any more: who waits for it waits in vain.
+    /// Ends all waiting for writes, since nothing is written any more.
     pub(crate) fn abandon(&self) {
         self.clear();
         let mut state = self.state();
@@ -125,7 +124,7 @@ impl Outbox {
         }
     }
 
-    /// Moves queued frames into `batch` and says how many; nothing once the last one is through.
+    /// Moves queued frames into `batch` and returns their number; `None` after the last one.
     async fn take(&self, batch: &mut Vec<u8>) -> Option<usize> {
         batch.clear();
         let mut frames = 0;
@@ -156,7 +155,7 @@ impl Outbox {
     }
 }
 
-/// For twists: how long a writer rests after a write of more than so many frames.
+/// A rest of the writer after each write of more than `frames` frames.
 pub(crate) struct Pace {
     pub(crate) frames: usize,
     pub(crate) rest: Duration,
@@ -166,15 +165,18 @@ pub(crate) struct Pace {
 pub(crate) async fn write(
     outbox: &Outbox,
     half: &mut OwnedWriteHalf,
-    pace: Option<Pace>,
-    pieces: bool,
+    mutation: &dyn Mutation,
 ) -> std::io::Result<()> {
+    let pace = mutation.pace();
     let mut batch = Vec::new();
     while let Some(frames) = outbox.take(&mut batch).await {
-        let first = if pieces { batch.len().min(70) } else { 0 };
-        for piece in batch[..first].chunks(7) {
-            half.write_all(piece).await?;
-            yield_now().await;
+        let mut first = 0;
+        if let Some(size) = mutation.write_size() {
+            first = batch.len().min(10 * size);
+            for piece in batch[..first].chunks(size) {
+                half.write_all(piece).await?;
+                yield_now().await;
+            }
         }
         half.write_all(&batch[first..]).await?;
         if batch.capacity() > 2 * BATCH {

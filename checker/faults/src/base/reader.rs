@@ -1,45 +1,96 @@
-//! From bytes to frames to messages: the part of RFC 6455 that looks simple.
+//! Reads bytes, frames and messages from one client.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{sleep, timeout};
 
+use super::answer::Control;
 use super::conn::Conn;
-use super::{Server, Twist, answer, frame};
+use super::{Server, answer, frame};
 
 /// Longer messages end the connection.
-const MESSAGE_LIMIT: u64 = 16 * 1024 * 1024;
-/// For a twist: so many bytes in all end the connection.
-const IN_ALL: u64 = 3 * 1024 * 1024;
-/// A client that has more than this many bytes of answers waiting is not read from.
+pub(crate) const MESSAGE_LIMIT: u64 = 16 * 1024 * 1024;
+/// The server stops reading from a client with more bytes than this in its queue.
 const BACKLOG: usize = 1024 * 1024;
-/// For a twist: a client that says nothing for this long is idle.
-const IDLE: Duration = Duration::from_millis(750);
 
 /// Why a connection ended.
 pub(crate) enum End {
-    /// By a close frame with this code.
-    Closed(Option<u16>),
-    /// By a breach of the protocol, which this code names.
+    /// By a close frame.
+    Closed { code: Option<u16>, reason: String },
+    /// By a violation of the protocol, with this close code.
     Violation(u16),
-    /// Without a close frame.
-    Vanished { reset: bool, mid_frame: bool },
-    /// By us.
+    /// Without a close frame, between two frames or inside of a frame or a message.
+    Vanished { reset: bool, mid_frame: bool, mid_message: bool },
+    /// By the server.
     Dropped,
 }
 
-/// One message, its fragments put together.
+impl End {
+    pub(crate) fn closed(code: Option<u16>) -> Self {
+        Self::Closed { code, reason: String::new() }
+    }
+
+    /// Returns true if the connection was reset or ended inside of a frame.
+    pub(crate) fn is_abrupt(&self) -> bool {
+        matches!(self, Self::Vanished { reset, mid_frame, .. } if *reset || *mid_frame)
+    }
+}
+
+/// One message, reassembled from its fragments.
 pub(crate) struct Message {
     pub(crate) binary: bool,
     pub(crate) bytes: Vec<u8>,
-    /// For a twist: it came in more than one frame.
+    /// It came in more than one frame.
     pub(crate) in_fragments: bool,
-    /// For twists: it was already there when the message before it was taken.
+    /// The client had sent it before the previous message was answered.
     pub(crate) pipelined: bool,
+}
+
+/// A data frame, unmasked.
+pub(crate) struct Frame {
+    pub(crate) head: frame::Head,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A message, or `None` until its last fragment comes.
+pub(crate) type Assembled = Result<Option<Message>, End>;
+
+/// The fragments of an incomplete message.
+#[derive(Default)]
+pub(crate) struct Fragments {
+    /// Opcode and payload so far.
+    pub(crate) partial: Option<(u8, Vec<u8>)>,
+    /// The number of fragments after the first.
+    pub(crate) continued: usize,
+}
+
+impl Fragments {
+    /// Adds a data frame. Returns the message once it is complete.
+    pub(crate) fn add(&mut self, Frame { head, payload }: Frame) -> Assembled {
+        let in_fragments = self.partial.is_some();
+        self.continued = if head.opcode == frame::CONTINUATION { self.continued + 1 } else { 0 };
+        let (opcode, bytes) = match (head.opcode, self.partial.take()) {
+            (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
+            (frame::CONTINUATION, Some((opcode, mut bytes))) => {
+                bytes.extend_from_slice(&payload);
+                (opcode, bytes)
+            }
+            _ => return Err(End::Violation(1002)),
+        };
+        if bytes.len() as u64 > MESSAGE_LIMIT {
+            return Err(End::Violation(1009));
+        }
+        if !head.fin {
+            self.partial = Some((opcode, bytes));
+            return Ok(None);
+        }
+        let binary = opcode == frame::BINARY;
+        Ok(Some(Message { binary, bytes, in_fragments, pipelined: false }))
+    }
 }
 
 /// The reading half of a connection.
@@ -47,78 +98,53 @@ pub(crate) struct Reader {
     half: OwnedReadHalf,
     buffer: Vec<u8>,
     used: usize,
-    /// Opcode and payload of a message whose last fragment is still to come.
-    partial: Option<(u8, Vec<u8>)>,
+    fragments: Fragments,
     pipelined: bool,
-    /// For twists: how many frames came before, and how many fragments of the present message after its first.
+    /// The number of frames so far.
     frames: u64,
-    continued: usize,
-    /// For a twist: how many bytes of payload have come.
-    taken: u64,
+    /// The number of payload bytes so far.
+    total: u64,
 }
 
 impl Reader {
     pub(crate) fn new(half: OwnedReadHalf, buffer: Vec<u8>) -> Self {
-        Self {
-            half,
-            buffer,
-            used: 0,
-            partial: None,
-            pipelined: false,
-            frames: 0,
-            continued: 0,
-            taken: 0,
-        }
+        let fragments = Fragments::default();
+        Self { half, buffer, used: 0, fragments, pipelined: false, frames: 0, total: 0 }
     }
 
-    /// Serves the client until it leaves or errs.
+    /// Serves the client until it leaves or violates the protocol.
     pub(crate) async fn run(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> End {
         loop {
-            match self.frames(server, conn).await {
+            match self.handle_frames(server, conn).await {
                 Ok(()) => {}
-                Err(End::Violation(_)) if server.has(Twist::SkipsGarbage) => {
-                    self.used = self.buffer.len()
+                Err(End::Violation(_)) if server.mutation.skips_violations() => {
+                    self.used = self.buffer.len();
                 }
                 Err(end) => return end,
             }
             self.pipelined = false;
-            conn.in_message.store(self.partial.is_some(), SeqCst);
-            let filled = if server.has(Twist::ClosesIdle) {
-                let Ok(filled) = timeout(IDLE, self.fill()).await else {
-                    return End::Closed(Some(1001));
-                };
-                filled
-            } else {
-                self.fill().await
+            conn.in_message.store(self.fragments.partial.is_some(), SeqCst);
+            let idle = server.mutation.idle_timeout().unwrap_or(Duration::MAX);
+            let Ok(filled) = timeout(idle, self.fill()).await else {
+                return End::closed(Some(1001));
             };
-            if self.partial.is_some()
-                && !matches!(filled, Ok(1..))
-                && server.has(Twist::ExitsOnHalfAMessage)
-            {
-                eprintln!("called `Option::unwrap()` on a `None` value");
-                std::process::exit(101);
+            if !matches!(filled, Ok(1..)) {
+                return End::Vanished {
+                    reset: filled.is_err(),
+                    mid_frame: !self.buffer.is_empty(),
+                    mid_message: self.fragments.partial.is_some(),
+                };
             }
-            match filled {
-                Ok(0) => {
-                    return End::Vanished { reset: false, mid_frame: !self.buffer.is_empty() };
-                }
-                Ok(_) => {}
-                Err(_) => {
-                    return End::Vanished { reset: true, mid_frame: !self.buffer.is_empty() };
-                }
-            }
-            if server.has(Twist::AnyByteCounts) {
-                conn.alive.store(true, SeqCst);
-            }
+            server.mutation.bytes_read(conn);
         }
     }
 
-    /// What is closed from now on is reset.
+    /// Makes the end of the connection a TCP reset.
     pub(crate) fn reset(&self) {
         drop(self.half.as_ref().set_zero_linger());
     }
 
-    /// Reads and forgets until the client has ended its side too.
+    /// Reads and discards until the client ends its side.
     pub(crate) async fn drain(&mut self) {
         loop {
             self.buffer.clear();
@@ -136,43 +162,19 @@ impl Reader {
         self.half.read_buf(&mut self.buffer).await
     }
 
-    /// Handles every frame that is there in full.
-    async fn frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
-        while let Some((head, payload)) = self.next_frame(server)? {
+    /// Handles every complete frame in the buffer.
+    async fn handle_frames(&mut self, server: &Arc<Server>, conn: &Arc<Conn>) -> Result<(), End> {
+        let mutation = server.mutation;
+        while let Some(frame) = self.next_frame(server)? {
             self.frames += 1;
-            if head.is_control() {
-                if server.has(Twist::LogsControlFrames) {
-                    server.log.line(format!("Received: {}", String::from_utf8_lossy(&payload)));
-                }
-                if head.opcode == frame::PONG
-                    && self.partial.is_some()
-                    && server.has(Twist::IgnoresPongsInMessages)
-                {
-                    continue;
-                }
-                if head.opcode == frame::PING
-                    && self.partial.is_some()
-                    && server.has(Twist::IgnoresPingsInMessages)
-                {
-                    continue;
-                }
-                if head.opcode == frame::CLOSE
-                    && self.partial.is_some()
-                    && server.has(Twist::IgnoresCloseInMessages)
-                {
-                    continue;
-                }
-                control(server, conn, &head, payload)?;
-                if head.opcode == frame::PING && server.has(Twist::PingResetsFragments)
-                    || head.opcode == frame::PONG && server.has(Twist::PongResetsFragments)
-                {
-                    self.partial = None;
-                }
-            } else if let Some(message) = self.with_fragments(server, &head, payload)? {
-                let looks_ahead = server.has(Twist::AnswersFirstOfABatch)
-                    || server.has(Twist::AnswersTwiceUnderLoad);
-                if looks_ahead && !self.pipelined {
-                    // What is there by now was sent without waiting for the reply.
+            let fragments = &mut self.fragments;
+            if frame.head.is_control() {
+                let (opcode, payload) = (frame.head.opcode, &frame.payload[..]);
+                mutation.control(Control { server, conn, fragments, opcode, payload })?;
+            } else if let Some(mut message) = mutation.assemble(fragments, frame)? {
+                message.pipelined = self.pipelined;
+                if mutation.looks_ahead() && !self.pipelined {
+                    // The messages that have come by now did not wait for the reply.
                     sleep(Duration::from_millis(4)).await;
                     drop(self.half.try_read_buf(&mut self.buffer));
                     self.pipelined = true;
@@ -184,42 +186,22 @@ impl Reader {
         Ok(())
     }
 
-    /// The next frame, unmasked, if all of it has come; breaches are told from its first two bytes.
-    fn next_frame(&mut self, server: &Server) -> Result<Option<(frame::Head, Vec<u8>)>, End> {
+    /// Returns the next frame, unmasked, if it is complete. The first two bytes are enough to
+    /// find a violation.
+    fn next_frame(&mut self, server: &Server) -> Result<Option<Frame>, End> {
         let bytes = &self.buffer[self.used..];
-        if let [first, second, ..] = bytes {
-            let (masked, reserved) = (second & 0x80 != 0, matches!(first & 0x0f, 3..=7 | 11..=15));
-            let forgiven = server.has(Twist::AcceptsUnmasked) && !masked
-                || server.has(Twist::AcceptsUnmaskedControl) && !masked && first & 8 != 0
-                || server.has(Twist::MaskOfFirstOnly) && !masked && self.frames > 0
-                || server.has(Twist::SkipsReserved) && reserved;
-            let control = first & 8 != 0;
-            let extended = first & 0x70 != 0 && !server.has(Twist::ReservedBitsPass);
-            let fragment =
-                control && first & 0x80 == 0 && !server.has(Twist::FragmentedControlPasses);
-            let long = control && second & 0x7f > 125 && !server.has(Twist::LongControlPasses);
-            if (!masked || reserved || extended || fragment || long) && !forgiven {
-                return Err(End::Violation(1002));
-            }
+        if let [first, second, ..] = *bytes
+            && !server.mutation.is_valid_head(first, second, self.frames)
+        {
+            return Err(End::Violation(1002));
         }
         let Some(head) = frame::head(bytes) else {
-            if !bytes.is_empty() && server.has(Twist::FrameInOneRead) {
-                return Err(End::Dropped);
+            if !bytes.is_empty() {
+                server.mutation.incomplete_header()?;
             }
             return Ok(None);
         };
-        let limit =
-            if server.has(Twist::LimitOfHalfAMebibyte) { 512 * 1024 } else { MESSAGE_LIMIT };
-        if self.taken + head.length > IN_ALL && server.has(Twist::ThreeMebibytesInAll) {
-            return Err(End::Violation(1009));
-        }
-        if head.length > limit {
-            if server.has(Twist::BelievesTheLength) {
-                eprintln!("memory allocation of {} bytes failed", head.length);
-                std::process::exit(134);
-            }
-            return Err(End::Violation(1009));
-        }
+        server.mutation.check_length(head.length, self.total)?;
         let end = head.size + head.length as usize;
         let Some(payload) = bytes.get(head.size..end) else {
             self.buffer.reserve(end);
@@ -230,125 +212,7 @@ impl Reader {
             frame::unmask(&mut payload, mask);
         }
         self.used += end;
-        self.taken += head.length;
-        Ok(Some((head, payload)))
-    }
-
-    /// For a twist: everyone's fragments are in one place.
-    fn with_fragments(
-        &mut self,
-        server: &Server,
-        head: &frame::Head,
-        payload: Vec<u8>,
-    ) -> Result<Option<Message>, End> {
-        if !server.has(Twist::SharedFragments) {
-            return self.assemble(server, head, payload);
-        }
-        let mut shared = server.fragments.lock().unwrap_or_else(PoisonError::into_inner);
-        self.partial = shared.take();
-        let message = self.assemble(server, head, payload);
-        *shared = self.partial.take();
-        message
-    }
-
-    /// Puts a data frame to the fragments before it; a message once it is whole.
-    fn assemble(
-        &mut self,
-        server: &Server,
-        head: &frame::Head,
-        payload: Vec<u8>,
-    ) -> Result<Option<Message>, End> {
-        let pipelined = self.pipelined;
-        let in_fragments = self.partial.is_some();
-        self.continued = if head.opcode == frame::CONTINUATION { self.continued + 1 } else { 0 };
-        if self.continued >= 64 && server.has(Twist::FragmentsUpTo64) {
-            return Err(End::Violation(1009));
-        }
-        let message = |opcode, bytes| Message {
-            binary: opcode == frame::BINARY,
-            bytes,
-            in_fragments,
-            pipelined,
-        };
-        if server.has(Twist::FragmentsOneByOne) {
-            return Ok(Some(message(head.opcode, payload)));
-        }
-        if payload.is_empty() && self.partial.is_some() && server.has(Twist::EmptyFragmentsSkipped)
-        {
-            return Ok(None);
-        }
-        let binary =
-            head.opcode == frame::BINARY || matches!(self.partial, Some((frame::BINARY, _)));
-        let payload = if binary && server.has(Twist::BinaryFragmentsAlone) {
-            String::from_utf8_lossy(&payload).into_owned().into_bytes()
-        } else {
-            payload
-        };
-        let (opcode, bytes) = match (head.opcode, self.partial.take()) {
-            (frame::TEXT | frame::BINARY, None) => (head.opcode, payload),
-            (frame::CONTINUATION, Some((opcode, _))) if server.has(Twist::LastFragmentOnly) => {
-                (opcode, payload)
-            }
-            (frame::CONTINUATION, Some((opcode, mut bytes))) => {
-                bytes.extend_from_slice(&payload);
-                if server.has(Twist::FragmentsOf4KiB) {
-                    bytes.truncate(4096);
-                }
-                (opcode, bytes)
-            }
-            (frame::CONTINUATION, None)
-                if server.has(Twist::PingResetsFragments)
-                    || server.has(Twist::PongResetsFragments) =>
-            {
-                return Ok(None);
-            }
-            (3..=7, partial) => {
-                self.partial = partial;
-                return Ok(None);
-            }
-            _ => return Err(End::Violation(1002)),
-        };
-        if bytes.len() as u64 > MESSAGE_LIMIT {
-            return Err(End::Violation(1009));
-        }
-        if head.fin {
-            return Ok(Some(message(opcode, bytes)));
-        }
-        self.partial = Some((opcode, bytes));
-        Ok(None)
-    }
-}
-
-fn control(
-    server: &Arc<Server>,
-    conn: &Conn,
-    head: &frame::Head,
-    payload: Vec<u8>,
-) -> Result<(), End> {
-    match head.opcode {
-        frame::PING => answer::ping(server, conn, payload),
-        frame::PONG => answer::pong(server, conn, &payload),
-        frame::CLOSE if payload.is_empty() && server.has(Twist::CloseNeedsACode) => {
-            return Err(End::Violation(1002));
-        }
-        frame::CLOSE => {
-            *conn.reason.lock().unwrap_or_else(PoisonError::into_inner) =
-                String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
-            return Err(close(&payload));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// What a close frame says, if it is a valid one.
-fn close(payload: &[u8]) -> End {
-    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return if payload.is_empty() { End::Closed(None) } else { End::Violation(1002) };
-    };
-    match u16::from_be_bytes(*code) {
-        _ if std::str::from_utf8(reason).is_err() => End::Violation(1007),
-        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => End::Closed(Some(code)),
-        _ => End::Violation(1002),
+        self.total += head.length;
+        Ok(Some(Frame { head, payload }))
     }
 }

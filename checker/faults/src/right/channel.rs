@@ -1,4 +1,4 @@
-//! `broadcast` with tokio's `broadcast` channel: one ring for all, and who lags by all of it is dropped.
+//! `broadcast` with tokio's `broadcast` channel. A client that lags by its capacity is dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
-use super::{accept, client, listen, reply, said, shake};
+use super::{accept, client, listen, reply, shake, text_of};
+use crate::base::WELCOME;
 use crate::config::Config;
 use crate::log::Log;
-use crate::text::WELCOME;
 
 #[derive(Clone)]
 struct Room {
     news: broadcast::Sender<Utf8Bytes>,
-    told: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
 }
 
 pub(crate) async fn run(config: Config) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
     let (news, _) = broadcast::channel(client::QUEUE);
-    let room = Room { news, told: Arc::default() };
+    let room = Room { news, sent: Arc::default() };
     loop {
         let stream = accept(&listener).await;
         tokio::spawn(serve(stream, room.clone(), config.interval, log.clone()));
@@ -37,9 +37,9 @@ async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
     let Some(ws) = shake(stream, &log).await else {
         return;
     };
-    // Subscribed before the welcome: whoever has seen it misses nothing.
+    // Subscribes before the welcome, so that a welcomed client misses no message.
     let mut news = room.news.subscribe();
-    let heard = AtomicUsize::new(room.told.load(SeqCst));
+    let received = AtomicUsize::new(room.sent.load(SeqCst));
     let (mut sink, mut source) = ws.split();
     let alive = AtomicBool::new(true);
     let (pings, mut due) = mpsc::channel(1);
@@ -48,11 +48,12 @@ async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
             if message.is_pong() {
                 alive.store(true, SeqCst);
             }
-            let Some(said) = said(&message) else { continue };
-            drop(room.news.send(reply(&said, &log)));
-            room.told.fetch_add(1, SeqCst);
-            // A flood must not lap those who keep reading: its sender goes no faster than it reads itself.
-            while room.told.load(SeqCst).saturating_sub(heard.load(SeqCst)) > client::QUEUE / 4 {
+            let Some(text) = text_of(&message) else { continue };
+            drop(room.news.send(reply(&text, &log)));
+            room.sent.fetch_add(1, SeqCst);
+            // Backpressure: a sender waits for its own receiver, or a flood would lap other
+            // clients.
+            while room.sent.load(SeqCst).saturating_sub(received.load(SeqCst)) > client::QUEUE / 4 {
                 sleep(Duration::from_millis(1)).await;
             }
         }
@@ -66,7 +67,7 @@ async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
                 Some(()) = due.recv() => sink.send(Message::Ping(Bytes::new())).await,
                 text = news.recv() => {
                     let Ok(text) = text else { return };
-                    heard.fetch_add(1, SeqCst);
+                    received.fetch_add(1, SeqCst);
                     sink.feed(Message::Text(text)).await
                 }
             };
@@ -74,12 +75,12 @@ async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
                 match news.try_recv() {
                     Ok(text) => sent = sink.feed(Message::Text(text)).await,
                     Err(TryRecvError::Empty) => break,
-                    Err(_) => return, // lapped: what is lost cannot be made good
+                    Err(_) => return, // lagged: messages are lost
                 }
-                heard.fetch_add(1, SeqCst);
+                received.fetch_add(1, SeqCst);
             }
             if sent.is_err() || sink.flush().await.is_err() {
-                return std::future::pending().await; // the reader sees the end, and what came before it
+                return std::future::pending().await; // the reader ends the connection
             }
         }
     };

@@ -1,4 +1,4 @@
-//! One client of a room: what it says goes to its room, what its queue brings goes to it.
+//! Serves one client of a room: its messages go to the room, and its queue to the client.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -10,18 +10,18 @@ use tokio::time::{Instant, interval_at, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
-use super::{reply, said};
+use super::{reply, text_of};
 use crate::log::Log;
 
-/// As many messages may wait for a client; at a kilobyte each that is 8 MiB.
+/// The capacity of a client's queue: 8 MiB with messages of 1 KiB.
 pub(super) const QUEUE: usize = 8 * 1024;
 
-/// What brings a reply to everyone.
+/// Sends a reply to all clients.
 pub(super) trait Room: Sync {
     fn say(&self, text: Utf8Bytes) -> impl Future<Output = ()> + Send;
 }
 
-/// Serves until the client leaves, is dead, or its queue is closed by the room.
+/// Serves until the client leaves, misses a pong, or the room closes its queue.
 pub(super) async fn serve(
     ws: WebSocketStream<TcpStream>,
     period: Duration,
@@ -37,8 +37,8 @@ pub(super) async fn serve(
             if message.is_pong() {
                 alive.store(true, SeqCst);
             }
-            if let Some(said) = said(&message) {
-                room.say(reply(&said, log)).await;
+            if let Some(text) = text_of(&message) {
+                room.say(reply(&text, log)).await;
             }
         }
     };
@@ -56,7 +56,7 @@ pub(super) async fn serve(
                 }
             };
             if sent.is_err() {
-                return std::future::pending().await; // the reader sees the end, and what came before it
+                return std::future::pending().await; // the reader ends the connection
             }
         }
     };
@@ -77,8 +77,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Lets a sender wait for its own queue, so that a flood does not overrun those who keep reading.
-pub(super) async fn breathe(own: &mpsc::WeakSender<Utf8Bytes>) {
+/// Backpressure: waits for the sender's own queue, so that a flood does not fill other queues.
+pub(super) async fn await_capacity(own: &mpsc::WeakSender<Utf8Bytes>) {
     while own.upgrade().is_some_and(|own| own.capacity() < QUEUE * 3 / 4) {
         sleep(Duration::from_millis(1)).await;
     }

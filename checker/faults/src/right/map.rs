@@ -1,4 +1,4 @@
-//! `broadcast` with a map of bounded senders under a mutex; a client whose queue is full is taken out of the map.
+//! `broadcast` with a map of bounded senders under a mutex. A client with a full queue is removed.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{accept, client, listen, shake};
+use crate::base::WELCOME;
 use crate::config::Config;
 use crate::log::Log;
-use crate::text::WELCOME;
 
 type Room = Arc<Mutex<HashMap<u64, mpsc::Sender<Utf8Bytes>>>>;
 
@@ -24,7 +24,7 @@ struct Member {
 impl client::Room for Member {
     async fn say(&self, text: Utf8Bytes) {
         lock(&self.room).retain(|_, sender| sender.try_send(text.clone()).is_ok());
-        client::breathe(&self.own).await;
+        client::await_capacity(&self.own).await;
     }
 }
 
@@ -43,7 +43,7 @@ async fn serve(stream: TcpStream, id: u64, room: Room, period: Duration, log: Lo
         return;
     };
     let (sender, queue) = mpsc::channel(client::QUEUE);
-    // The welcome is first in the queue, and whoever has seen it is in the map.
+    // Queued before the client is in the map, so that the welcome comes first.
     drop(sender.try_send(WELCOME.into()));
     let member = Member { room: room.clone(), own: sender.downgrade() };
     lock(&room).insert(id, sender);

@@ -1,4 +1,4 @@
-//! Servers that are right, and built otherwise than the base: on tokio-tungstenite, in the ways students build them.
+//! Right servers on tokio-tungstenite, in designs that students use.
 
 mod actor;
 mod channel;
@@ -20,9 +20,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::base::{PREFIX, WELCOME};
 use crate::config::Config;
 use crate::log::Log;
-use crate::text::{PREFIX, WELCOME};
 
 pub(crate) use actor::run as actor;
 pub(crate) use channel::run as channel;
@@ -42,7 +42,7 @@ pub(crate) fn on_one_core(server: impl Future<Output = io::Result<()>>) -> io::R
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server)
 }
 
-/// Listens, and says so.
+/// Binds, and prints the ready line.
 async fn listen(config: &Config) -> io::Result<(TcpListener, Log)> {
     let listener = TcpListener::bind(&config.addr).await?;
     let log = Log::start(false);
@@ -50,7 +50,7 @@ async fn listen(config: &Config) -> io::Result<(TcpListener, Log)> {
     Ok((listener, log))
 }
 
-/// The next connection: one that fails is no reason to stop accepting.
+/// Accepts the next connection, and continues after an error.
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
@@ -60,7 +60,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Shakes hands, within ten seconds.
+/// Completes the handshake within ten seconds.
 async fn shake(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream>> {
     drop(stream.set_nodelay(true));
     let config = WebSocketConfig::default().read_buffer_size(8 * 1024);
@@ -70,7 +70,7 @@ async fn shake(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream
     Some(ws)
 }
 
-/// Shakes hands and welcomes.
+/// Completes the handshake and sends the welcome.
 async fn greet(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream>> {
     let mut ws = shake(stream, log).await?;
     if ws.send(Message::text(WELCOME)).await.is_err() {
@@ -80,8 +80,8 @@ async fn greet(stream: TcpStream, log: &Log) -> Option<WebSocketStream<TcpStream
     Some(ws)
 }
 
-/// What a text or binary message says; a control frame says nothing.
-fn said(message: &Message) -> Option<String> {
+/// Returns the text of a text or binary message; `None` for a control frame.
+fn text_of(message: &Message) -> Option<String> {
     match message {
         Message::Text(text) => Some(text.to_string()),
         Message::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -89,8 +89,8 @@ fn said(message: &Message) -> Option<String> {
     }
 }
 
-/// The reply to it, logged.
-fn reply(said: &str, log: &Log) -> Utf8Bytes {
-    log.line(format!("Received: {said}"));
-    format!("{PREFIX}{said}").into()
+/// Logs a message and returns its reply.
+fn reply(text: &str, log: &Log) -> Utf8Bytes {
+    log.line(format!("Received: {text}"));
+    format!("{PREFIX}{text}").into()
 }

@@ -1,5 +1,5 @@
-//! `heartbeat` with an `interval` for each connection whose first tick, and so the first ping, comes at once, as that of
-//! tokio's plain `interval` does, or as soon as the runtime comes round to it.
+//! `heartbeat` with an `interval` for each connection. Its first tick, and so the first ping, comes
+//! at once, as with tokio's plain `interval`, or a moment later.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -11,12 +11,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::{accept, greet, listen, reply, said};
+use super::{accept, greet, listen, reply, text_of};
 use crate::config::Config;
 use crate::log::Log;
 
-/// What a task may have to wait for its first turn. Every second client's has to, so that the pings at opening of two
-/// servers overtake each other.
+/// The delay of the first ping to every second client, as on a busy runtime.
 const FIRST_TURN: Duration = Duration::from_millis(20);
 
 pub(crate) async fn run(config: Config) -> io::Result<()> {
@@ -43,18 +42,19 @@ async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
                     if message.is_pong() {
                         alive.store(true, SeqCst);
                     }
-                    let Some(said) = said(&message) else { continue };
-                    if ws.send(Message::Text(reply(&said, &log))).await.is_err() {
+                    let Some(text) = text_of(&message) else { continue };
+                    if ws.send(Message::Text(reply(&text, &log))).await.is_err() {
                         return;
                     }
                 }
-                // A ping is refused once the client's close frame has been read, and that frame's answer is still to
-                // be written: by reading on.
-                Some(()) = due.recv() => drop(ws.send(Message::Ping(Bytes::from_static(b"beat"))).await),
+                // Fails after a close frame was read. The next read answers that frame.
+                Some(()) = due.recv() => {
+                    drop(ws.send(Message::Ping(Bytes::from_static(b"beat"))).await);
+                }
             }
         }
     };
-    // Outside of the loop above, which may hang in a write.
+    // A future of its own, since the loop above may hang in a write.
     let beat = async {
         let mut ticks = interval_at(Instant::now() + wait, period);
         loop {

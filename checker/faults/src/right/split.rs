@@ -1,4 +1,4 @@
-//! Split halves: one task reads, another writes what comes through a channel. With an interval, a third beats.
+//! `echo` or `heartbeat` on split halves: one task reads, and another writes from a channel.
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use tokio::time::{Instant, interval_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::{accept, greet, listen, reply, said};
+use super::{accept, greet, listen, reply, text_of};
 use crate::config::Config;
 use crate::log::Log;
 
 type Ws = WebSocketStream<TcpStream>;
 
-/// `heartbeat` or, without, `echo`.
+/// Serves `heartbeat`, or `echo` without it.
 pub(crate) async fn run(config: Config, heartbeat: bool) -> io::Result<()> {
     let (listener, log) = listen(&config).await?;
     loop {
@@ -63,7 +63,8 @@ async fn write(
     }
 }
 
-/// Reads on only when the reply is written: once a close frame is read, tungstenite sends nothing any more.
+/// Reads the next message after the reply was written, since tungstenite sends nothing after it has
+/// read a close frame.
 async fn read(
     mut source: SplitStream<Ws>,
     out: &mpsc::Sender<Message>,
@@ -75,8 +76,8 @@ async fn read(
         if message.is_pong() {
             alive.store(true, SeqCst);
         }
-        let Some(said) = said(&message) else { continue };
-        if out.send(Message::Text(reply(&said, log))).await.is_err() {
+        let Some(text) = text_of(&message) else { continue };
+        if out.send(Message::Text(reply(&text, log))).await.is_err() {
             return;
         }
         match written.acquire().await {
@@ -86,7 +87,7 @@ async fn read(
     }
 }
 
-/// Ends when the client is dead.
+/// Pings until a pong is missing.
 async fn beat(interval: Option<Duration>, out: &mpsc::Sender<Message>, alive: &AtomicBool) {
     let Some(interval) = interval else {
         return std::future::pending().await;

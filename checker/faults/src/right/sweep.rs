@@ -1,4 +1,4 @@
-//! `heartbeat` with one timer for all: each beat sweeps the table of clients, aborts the dead and pings the rest.
+//! `heartbeat` with one timer. Each tick aborts the tasks of dead clients and pings the others.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, interval_at};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::{accept, greet, listen, reply, said};
+use super::{accept, greet, listen, reply, text_of};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -32,7 +32,7 @@ impl Table {
     }
 }
 
-/// However a connection's task ends, aborted or not, this runs.
+/// Removes a client when its task ends or is aborted.
 struct Goodbye {
     id: u64,
     table: Arc<Table>,
@@ -71,7 +71,7 @@ async fn sweep(table: Arc<Table>, interval: Duration) {
     }
 }
 
-/// Puts a newcomer into the table, under the lock that its task waits for.
+/// Adds a new client to the table.
 async fn meet(stream: TcpStream, id: u64, table: Arc<Table>, log: Log) {
     let Some(mut ws) = greet(stream, &log).await else {
         return;
@@ -91,12 +91,12 @@ async fn meet(stream: TcpStream, id: u64, table: Arc<Table>, log: Log) {
                         if message.is_pong() {
                             alive.store(true, SeqCst);
                         }
-                        let Some(said) = said(&message) else { continue };
-                        if ws.send(Message::Text(reply(&said, &log))).await.is_err() {
+                        let Some(text) = text_of(&message) else { continue };
+                        if ws.send(Message::Text(reply(&text, &log))).await.is_err() {
                             return;
                         }
                     }
-                    // Refused once the client's close frame has been read, whose answer is written by reading on.
+                    // Fails after a close frame was read. The next read answers that frame.
                     Some(()) = due.recv() => drop(ws.send(Message::Ping(Bytes::new())).await),
                 }
             }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::{reply, said};
+use super::{reply, text_of};
+use crate::base::WELCOME;
 use crate::config::Config;
 use crate::log::Log;
-use crate::text::WELCOME;
 
 pub(crate) fn run(config: Config) -> io::Result<()> {
     let listener = TcpListener::bind(&config.addr)?;
@@ -35,8 +35,8 @@ fn client(stream: TcpStream, log: &Log) {
     let mut sent = ws.send(Message::text(WELCOME));
     while sent.is_ok() {
         let Ok(message) = ws.read() else { break };
-        if let Some(said) = said(&message) {
-            sent = ws.send(Message::Text(reply(&said, log)));
+        if let Some(text) = text_of(&message) {
+            sent = ws.send(Message::Text(reply(&text, log)));
         }
     }
     log.line("Client disconnected");

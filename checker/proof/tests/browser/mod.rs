@@ -1,6 +1,6 @@
-//! A playground and a browser that looks at it.
+//! A playground, and a browser that shows it.
 
-// Each test file is a crate of its own and uses a part of this.
+// Each test file is a crate of its own and uses some of these.
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
@@ -18,10 +18,10 @@ use tokio::process::Command;
 
 use super::common::running_checker;
 
-/// How long something on the page may take to come about.
+/// The time limit for a change of the page.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// `cargo checker play`, running.
+/// A running `cargo checker play`.
 pub(crate) struct Playground {
     pub(crate) child: Child,
     pub(crate) address: String,
@@ -32,9 +32,9 @@ impl Playground {
         Self::start_with(args, &[])
     }
 
-    /// The same with these variables in its environment.
+    /// Starts it with these environment variables.
     pub(crate) fn start_with(args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
-        // It may have to build the checker, on a runtime of its own, and a thread can have but one.
+        // Starting may build the checker on a runtime of its own, and runtimes cannot nest.
         let mut command = std::thread::spawn(running_checker).join().expect("the checker is built");
         command
             .args(["play", "--port", "0"])
@@ -46,7 +46,7 @@ impl Playground {
         Playground { child, address }
     }
 
-    /// The address without the token, and the token.
+    /// Returns the address without the token, and the token.
     pub(crate) fn parts(&self) -> (&str, &str) {
         self.address.split_once("/#").expect("a token")
     }
@@ -59,28 +59,28 @@ impl Drop for Playground {
     }
 }
 
-/// What follows `words` on the first line of stdout that has them.
+/// Waits for a line of stdout that contains `words`, and returns the rest of that line.
 fn line_after(child: &mut Child, words: &str) -> String {
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut lines = lines.map(|line| line.expect("text"));
     let found =
         lines.find_map(|line| Some(line.split_once(words)?.1.trim_end_matches('.').to_string()));
-    // What it says afterwards must not fill the pipe.
+    // Reads on, so that the pipe does not fill.
     std::thread::spawn(move || lines.for_each(drop));
     found.unwrap_or_else(|| panic!("it ended without saying {words:?}"))
 }
 
-/// How often chromedriver may come upon a port that is taken.
+/// The number of times that chromedriver may find its port taken.
 const PORTS_TRIED: usize = 20;
 
-/// A headless browser, and the program that drives it.
+/// A headless browser and its driver.
 pub(crate) struct Browser {
     driver: Process,
     pub(crate) page: Client,
     _home: tempfile::TempDir,
 }
 
-/// Starts chromedriver, and says on which port it listens.
+/// Starts chromedriver and returns its port.
 async fn drive() -> Option<(Process, String)> {
     static DRIVERS: AtomicU32 = AtomicU32::new(0);
     let mut refused = String::new();
@@ -89,7 +89,7 @@ async fn drive() -> Option<(Process, String)> {
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mark =
             format!("browser-{}-{}", std::process::id(), DRIVERS.fetch_add(1, Ordering::Relaxed));
-        // However a test ends, the driver and its browser end with it.
+        // The driver and its browser end with the test.
         let (driver, stdout) = match Process::spawn(command, &mark) {
             Ok((driver, stdout, _)) => (driver, stdout.expect("a pipe")),
             Err(error) => {
@@ -102,25 +102,26 @@ async fn drive() -> Option<(Process, String)> {
         let mut lines = tokio::io::BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await.expect("text") {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                // What it says afterwards must not fill the pipe.
+                // Reads on, so that the pipe does not fill.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return Some((driver, port.trim_end_matches('.').to_string()));
             }
             refused = line;
         }
-        // It lets the system choose a port for IPv6, and ends if somebody has the same for IPv4.
+        // It asks for a free IPv6 port, and fails if the same IPv4 port is taken.
         assert!(refused.contains("port not available"), "chromedriver ended: {refused}");
     }
     panic!("chromedriver found no port in {PORTS_TRIED} tries: {refused}");
 }
 
 impl Browser {
-    /// Starts a browser; `None`, said loudly, on a machine without one, unless that is a build machine.
+    /// Starts a browser. Returns `None` on a machine without one, but fails on a build machine.
     pub(crate) async fn start() -> Option<Self> {
         let (driver, port) = drive().await?;
         let home = tempfile::tempdir().expect("a folder");
         let profile = format!("--user-data-dir={}", home.path().display());
-        // As root, in a container, the browser can't shut itself in; here it sees nothing but our own page.
+        // Chromium's sandbox does not work for root in a container. It loads only our own page
+        // here.
         let args = [
             "--headless=new",
             "--no-sandbox",
@@ -185,7 +186,7 @@ impl Browser {
         self.until(&format!("document.querySelectorAll('.log .heard').length >= {clients}")).await;
     }
 
-    /// The file behind "Save as JSON".
+    /// Returns the file behind "Save as JSON".
     pub(crate) async fn saved(&self) -> Value {
         let script =
             "return fetch(document.querySelector('#save').href).then((answer) => answer.text())";

@@ -1,6 +1,6 @@
-//! What the tests of the checker share.
+//! Helpers of the tests.
 
-// Each test file is a crate of its own and uses a part of this.
+// Each test file is a crate of its own and uses some of these.
 #![allow(dead_code)]
 
 #[cfg(unix)]
@@ -16,7 +16,7 @@ use assert_cmd::Command;
 use checker::grade::{Graded, Outcome};
 use serde_json::Value;
 
-/// Programs of these packages of the workspace, built when they are first asked for.
+/// Builds these packages of the workspace and returns the paths of their programs.
 pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
     // On a thread of its own, since an async test already runs in a runtime.
     let build = || {
@@ -32,26 +32,26 @@ pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
         .collect()
 }
 
-/// What grades classes, without the checker before it.
+/// Returns a command that grades classes.
 pub(crate) fn classroom() -> Command {
     Command::new(&built(&["classroom"])["classroom"])
 }
 
-/// The checker's command line, as `cargo checker` runs it.
+/// Returns the checker's command, as `cargo checker` runs it.
 pub(crate) fn checker() -> Command {
     Command::from_std(running_checker())
 }
 
-/// The same, for a test that talks to the running process.
+/// Returns the same command for a test that talks to the running process.
 pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    // With those that it hands over to, which else it would build itself, in the middle of a test.
+    // Builds the programs that the checker starts, too. Otherwise it builds them during a test.
     let path = PATH.get_or_init(|| {
         let packages = ["checker", "play", "race", "watcher", "mistakes", "quiz", "guess"];
         built(&packages)["checker"].clone()
     });
     let mut command = StdCommand::new(path);
-    // A test is not the workspace's own build; what cargo says to tests is none of the checker's business.
+    // The checker must not see the variables that cargo sets for tests.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CHECKER_TARGET");
     command
 }
@@ -62,13 +62,13 @@ pub(crate) fn faults() -> &'static Path {
     PATH.get_or_init(|| built(&["faults"])["faults"].clone())
 }
 
-/// A command line for `--command` that starts one of the museum's servers.
+/// Returns a command line for `--command` that starts a server of the museum.
 pub(crate) fn museum(option: &str, name: &str) -> String {
     format!("{} {option} {name}", faults().display())
 }
 
-/// Grades with `--format json`: the exit code and the object on stdout. What this machine was too busy to judge is
-/// graded again, twice at most: it says nothing of the checker, which here is what is judged.
+/// Grades with `--format json` and returns the exit code and the object. Grades up to twice more if
+/// the machine was too busy for a verdict.
 pub(crate) fn graded(args: &[&str]) -> (i32, Value) {
     let mut graded = graded_once(args);
     for _ in 0..2 {
@@ -89,7 +89,7 @@ fn graded_once(args: &[&str]) -> (i32, Value) {
     (code, value)
 }
 
-/// The same for who grades inside of the test, by whatever it calls.
+/// Does the same for a test that grades by a function.
 pub(crate) async fn judged(grade: impl AsyncFn() -> Vec<Graded>) -> Vec<Graded> {
     let mut graded = grade().await;
     for _ in 0..2 {
@@ -101,7 +101,7 @@ pub(crate) async fn judged(grade: impl AsyncFn() -> Vec<Graded>) -> Vec<Graded> 
     graded
 }
 
-/// All checks of a result, as pairs of id and outcome.
+/// Returns the id and the outcome of each check.
 pub(crate) fn outcomes(result: &Value) -> Vec<(String, String)> {
     let exercises = result["exercises"].as_array().expect("exercises");
     let checks =
@@ -110,7 +110,7 @@ pub(crate) fn outcomes(result: &Value) -> Vec<(String, String)> {
     checks.map(|check| (text(&check["id"]), text(&check["outcome"]))).collect()
 }
 
-/// The check with this id.
+/// Returns the check with this id.
 pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     let exercises = result["exercises"].as_array().expect("exercises");
     let mut checks =
@@ -118,8 +118,8 @@ pub(crate) fn check<'a>(result: &'a Value, id: &str) -> &'a Value {
     checks.find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {result}"))
 }
 
-/// Leaves out a part of the proof, and says so loudly: past the test harness, which keeps for itself what a passing
-/// test prints. A build machine (`CI` is set) leaves out nothing, and fails.
+/// Reports a skipped test on standard error, which the test harness does not capture here. Fails on
+/// a build machine, where `CI` is set.
 pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped where `CI` is set: {what}");
     let _ = std::io::Write::write_all(

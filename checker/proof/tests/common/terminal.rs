@@ -1,4 +1,4 @@
-//! A real terminal with a `cargo checker watch` in it.
+//! A real terminal that runs `cargo checker watch`.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +9,7 @@ use vt100::Parser;
 
 use super::workbook::Workbook;
 
-/// What ends a test that hangs.
+/// The time limit of each wait.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The terminal.
@@ -30,7 +30,7 @@ fn size(rows: u16, columns: u16) -> PtySize {
 }
 
 impl Terminal {
-    /// Opens one of this size, and in it the checker on this workbook.
+    /// Opens a terminal of this size and runs the checker on this workbook.
     pub(crate) fn open(workbook: &Workbook, args: &[&str], rows: u16, columns: u16) -> Self {
         let pair = native_pty_system().openpty(size(rows, columns)).expect("a terminal");
         let mut command = CommandBuilder::new(super::running_checker().get_program());
@@ -51,7 +51,7 @@ impl Terminal {
         let reader = shown.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // At the end of its child a terminal gives an error on some systems, and nothing on others.
+            // When the child exits, reading a terminal fails on some systems and blocks on others.
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 reader.parser.lock().expect("no panic holds it").process(&bytes[..count]);
                 reader.changed.notify_all();
@@ -60,12 +60,12 @@ impl Terminal {
         Terminal { child, master: pair.master, keys, shown }
     }
 
-    /// What is on the screen now, without colours.
+    /// Returns the text on the screen, without colours.
     pub(crate) fn screen(&self) -> String {
         self.shown.parser.lock().expect("no panic holds it").screen().contents()
     }
 
-    /// Waits until the screen is as wanted, and gives it.
+    /// Waits until the screen meets a condition, and returns its text.
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
         let mut parser = self.shown.parser.lock().expect("no panic holds it");
@@ -85,13 +85,13 @@ impl Terminal {
         write!(self.keys, "{key}").and_then(|()| self.keys.flush()).expect("it takes keys");
     }
 
-    /// Makes the window larger or smaller.
+    /// Changes the size of the window.
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         self.shown.parser.lock().expect("no panic holds it").screen_mut().set_size(rows, columns);
         self.master.resize(size(rows, columns)).expect("it changes its size");
     }
 
-    /// Waits for the end, and gives the exit code.
+    /// Waits for the exit and returns the exit code.
     pub(crate) fn end(mut self) -> u32 {
         self.child.wait().expect("an end").exit_code()
     }

@@ -1,4 +1,4 @@
-//! A copy of the workbook, for tests in which somebody edits it.
+//! A copy of the workbook, for tests that edit it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use assert_cmd::Command;
 use harness::exercise::{Exercise, Target};
 use tempfile::TempDir;
 
-/// What of the workbook is copied: all that cargo reads, and all that the student's tools read.
+/// The files that cargo and the student's tools read.
 const COPIED: &[&str] =
     &["Cargo.toml", "Cargo.lock", ".cargo", "checker", "day1", "lessons", "solutions"];
-/// What need not be, by the name of a file or folder.
+/// Names of files and folders that are not copied.
 const LEFT: &[&str] = &["node_modules", "target", ".git"];
 
-/// The copy, with untouched exercises. It is removed when it is dropped.
+/// A copy with untouched exercises. It is removed on drop.
 pub(crate) struct Workbook {
     folder: TempDir,
 }
 
 impl Workbook {
-    /// Makes a copy.
+    /// Copies the workbook.
     pub(crate) fn copy() -> Self {
         let folder = TempDir::with_prefix("workbook-").expect("a folder");
         for name in COPIED {
@@ -33,35 +33,35 @@ impl Workbook {
         workbook
     }
 
-    /// Its root.
+    /// Returns its root.
     pub(crate) fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where the student works on this exercise.
+    /// Returns the path of an exercise's source.
     pub(crate) fn source(&self, exercise: Exercise) -> PathBuf {
         self.root().join(exercise.source(Target::Day1))
     }
 
-    /// Saves the exercise.
+    /// Writes the source of an exercise.
     pub(crate) fn write(&self, exercise: Exercise, text: &str) {
         fs::write(self.source(exercise), text).expect("it can be written");
     }
 
-    /// The checker, working on this copy, as `cargo checker` would start it there.
+    /// Returns a command that runs the checker on this copy.
     pub(crate) fn checker(&self, args: &[&str]) -> Command {
         let mut command = super::checker();
         command.args(args).envs(self.environment());
         command
     }
 
-    /// What makes a checker work on this copy. All copies build into one folder of their own, so that the libraries
-    /// are compiled once; what is built of the copy itself is not mixed up with the real workbook's.
+    /// Returns the variables that make a checker work on this copy. All copies share a target
+    /// folder, so that the libraries are compiled once.
     pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 2] {
         [("CARGO_MANIFEST_DIR", self.root().join("checker")), ("CARGO_TARGET_DIR", target())]
     }
 
-    /// Calls the checker: its exit code, and what it said on stdout.
+    /// Runs the checker and returns its exit code and output.
     pub(crate) fn call(&self, args: &[&str]) -> (i32, String) {
         let output = self.checker(args).output().expect("it runs");
         let (said, complained) =
@@ -70,8 +70,8 @@ impl Workbook {
     }
 }
 
-/// The folder that copies build into. It begins with hard links to the libraries that the real workbook is built from:
-/// they are the same for a copy, and compiling them takes most of a minute.
+/// Returns the target folder of the copies. It starts with hard links to the compiled libraries of
+/// the real workbook, since compiling them takes most of a minute.
 fn target() -> PathBuf {
     static TARGET: OnceLock<PathBuf> = OnceLock::new();
     let seeded = TARGET.get_or_init(|| {
@@ -89,7 +89,7 @@ fn target() -> PathBuf {
     seeded.clone()
 }
 
-/// Links what can be linked: cargo builds what is not there.
+/// Links files. Cargo builds those that cannot be linked.
 fn link(from: &Path, to: &Path) {
     if from.is_dir() {
         let _ = fs::create_dir_all(to);

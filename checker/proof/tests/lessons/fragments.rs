@@ -1,4 +1,4 @@
-//! What the lessons say of the libraries, in tests; and the code whose output they show.
+//! Tests statements of the lessons about libraries, and contains code whose output they show.
 
 use std::convert::Infallible;
 use std::error::Error;

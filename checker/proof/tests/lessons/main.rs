@@ -1,6 +1,6 @@
-//! The lessons cannot rot: code in them is compiled, what they name exists, what they point at is there.
+//! Tests that code in the lessons compiles, and that names and links in them exist.
 //!
-//! A comment above a code block, `<!-- kind: value, kind: value -->`, says where its code is tested:
+//! A comment above a code block, `<!-- kind: value, kind: value -->`, tells how its code is tested:
 //! - `excerpt: path`: the block is a part of this file.
 //! - `place: echo TODO 4`: the block compiles below this TODO of the skeleton.
 //! - `diff: path`: the block is a diff of this file; it applies, and the result compiles.
@@ -35,7 +35,7 @@ use markdown::{
     Page, anchors, blocks, code_spans, kebab, lessons, links, names, pages, prose, read, root,
 };
 
-/// Lines without the indentation that all of them share.
+/// Removes the indentation that all lines share.
 fn flush_left(lines: &[&str]) -> Vec<String> {
     let indentation = lines.iter().filter(|line| !line.trim().is_empty());
     let indentation =
@@ -136,7 +136,7 @@ fn links_lead_somewhere() {
             let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
             let path = if file.is_empty() { PathBuf::from(&page.name) } else { folder.join(file) };
             assert!(root().join(&path).exists(), "{place}: there is no such file");
-            // What is outside of the book is not in the book.
+            // Links out of the book are tested elsewhere.
             let stays = !page.name.starts_with("lessons/") || !file.contains("..");
             assert!(stays, "{place} leads out of the book, where mdBook doesn't follow");
             if let Some(anchor) = anchor {
@@ -147,7 +147,7 @@ fn links_lead_somewhere() {
     }
 }
 
-/// The skeletons, the solutions and the checker send people to pages and headings.
+/// Pages and headings that the skeletons, the solutions and the checker name exist.
 #[test]
 fn what_points_at_a_lesson_finds_it() {
     let mut sources = vec!["checker/checks/src/mod.rs".to_string()];
@@ -170,7 +170,7 @@ fn what_points_at_a_lesson_finds_it() {
     assert!(count > 30, "{count} pointers only");
 }
 
-/// Ids of checks; in Rust, `broadcast::` may also be the module of a channel.
+/// Finds ids of checks. In Rust code, `broadcast::` may also be the module of a channel.
 fn ids(page: &Page) -> Vec<String> {
     let rust: BTreeSet<_> =
         blocks(page).iter().filter(|block| block.language == "rust").map(|b| b.line).collect();
@@ -212,7 +212,7 @@ fn checks_that_are_named_exist_and_none_is_left_out() {
     }
 }
 
-/// The command lines of a page: lines of blocks that are typed, and code in the text.
+/// Returns the command lines of a page, from blocks and from code in the text.
 fn commands(page: &Page) -> Vec<String> {
     let mut found = Vec::new();
     for block in blocks(page) {
@@ -220,7 +220,7 @@ fn commands(page: &Page) -> Vec<String> {
         let typed = joined.lines().filter(|_| ["console", "sh"].contains(&block.language));
         found.extend(typed.map(|line| line.trim_start_matches("$ ").to_string()));
     }
-    // A span may go on in the next line.
+    // A code span may continue on the next line.
     let text: Vec<_> = prose(page).into_iter().map(|(_, line)| line).collect();
     for paragraph in text.join("\n").split("\n\n") {
         let (_, spans) = code_spans(paragraph);
@@ -232,7 +232,7 @@ fn commands(page: &Page) -> Vec<String> {
 #[test]
 fn commands_can_be_typed() {
     let help = |args: &[&str]| {
-        // Whom the checker would first build to grade a class: for minutes, and only to be asked for its words.
+        // `class --help` would build for minutes.
         let mut command = if args == ["class"] { common::classroom() } else { common::checker() };
         let output = command.args(args).arg("--help").output().expect("it runs");
         String::from_utf8(output.stdout).expect("text")
@@ -251,10 +251,11 @@ fn commands_can_be_typed() {
     for page in &pages() {
         for command in commands(page) {
             let place = format!("{}: {command}", page.name);
-            // What is before it may be a setting of the environment.
+            // A command may begin with environment variables.
             if let Some((_, rest)) = command.split_once("cargo checker") {
                 count += 1;
-                // `--command "…"` has options of its own. In these quotes cmd.exe takes it, too.
+                // `--command "…"` contains options of another program. cmd.exe accepts these
+                // quotes, too.
                 assert!(!rest.contains('\''), "{place}: to cmd.exe that is no quote");
                 let own = rest.split('"').step_by(2).collect::<Vec<_>>().join(" ");
                 let own = own.split('#').next().unwrap_or_default();
@@ -320,7 +321,7 @@ fn a_page_has_its_parts() {
         let count = |what: &str| page.text.matches(what).count();
         assert_eq!(count("<details>"), count("</details>"), "{}", page.name);
         assert_eq!(count("<details>"), count("<summary>"), "{}", page.name);
-        // A summary is HTML, and Markdown is not looked for in it.
+        // A summary is HTML, in which Markdown is not rendered.
         for rest in page.text.split("<summary>").skip(1) {
             let summary = rest.split("</summary>").next().unwrap_or_default();
             assert!(
@@ -333,7 +334,7 @@ fn a_page_has_its_parts() {
     }
 }
 
-/// The race is shown with all who take part, by their names.
+/// The lesson shows the race with the names of all its transports.
 #[test]
 fn the_race_is_the_one_that_is_run() {
     let all = lessons();
@@ -349,7 +350,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The worked examples of lesson 2 are right.
+/// The worked examples of lesson 2 are correct.
 #[test]
 fn the_handshake_and_the_frames_by_hand_are_right() {
     let page = read("lessons/02-the-handshake.md");
@@ -371,7 +372,7 @@ fn the_handshake_and_the_frames_by_hand_are_right() {
     assert!(page.contains(&format!("\n{}\n{}\n", hex(&answer), hex(&answered))));
 }
 
-/// The README shows what the grade says of a fresh clone.
+/// The README shows the grade of a fresh clone.
 #[test]
 fn the_readme_shows_what_is_printed() {
     let workbook = common::workbook::Workbook::copy();

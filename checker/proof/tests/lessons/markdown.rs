@@ -1,4 +1,4 @@
-//! The Markdown of the lessons, disciplined enough to be read line by line.
+//! Reads the Markdown of the lessons line by line.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ pub(crate) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// What its mark says of `kind`: `day1/echo/src/main.rs` of an `excerpt: day1/echo/src/main.rs`.
+    /// Returns the value of `kind` in the block's comment.
     pub(crate) fn mark(&self, kind: &str) -> Option<&'a str> {
         let mut marks = self.mark?.split(", ").filter_map(|mark| mark.split_once(": "));
         marks.find(|(name, _)| *name == kind).map(|(_, value)| value)
@@ -52,7 +52,7 @@ pub(crate) fn lessons() -> Vec<Page> {
     pages
 }
 
-/// Everything that a reader of the workbook may open.
+/// Returns all pages for readers of the workbook.
 pub(crate) fn pages() -> Vec<Page> {
     let others = [
         "lessons/SUMMARY.md",
@@ -96,7 +96,7 @@ pub(crate) fn blocks(page: &Page) -> Vec<Block<'_>> {
     found
 }
 
-/// The lines outside of blocks, with their numbers.
+/// Returns the lines outside of blocks, with their numbers.
 pub(crate) fn prose(page: &Page) -> Vec<(usize, &str)> {
     let mut inside = false;
     let lines = page.text.lines().enumerate().filter(|(_, line)| {
@@ -107,14 +107,14 @@ pub(crate) fn prose(page: &Page) -> Vec<(usize, &str)> {
     lines.map(|(number, line)| (number + 1, line)).collect()
 }
 
-/// A line without what stands between backticks; and what did.
+/// Separates a line from its code spans.
 pub(crate) fn code_spans(line: &str) -> (String, Vec<&str>) {
     let pieces = line.split('`').enumerate();
     let (text, code): (Vec<_>, Vec<_>) = pieces.partition(|(place, _)| place % 2 == 0);
     (text.iter().map(|(_, piece)| *piece).collect(), code.iter().map(|(_, piece)| *piece).collect())
 }
 
-/// Targets of links, with the numbers of their lines.
+/// Returns the targets of links, with their line numbers.
 pub(crate) fn links(page: &Page) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(page) {
@@ -125,7 +125,7 @@ pub(crate) fn links(page: &Page) -> Vec<(usize, String)> {
     found
 }
 
-/// The anchors of a page's headings, as forges and mdBook make them.
+/// Returns the anchors of a page's headings, as forges and mdBook make them.
 pub(crate) fn anchors(page: &Page) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for (_, line) in prose(page) {
@@ -144,7 +144,7 @@ pub(crate) fn anchors(page: &Page) -> BTreeSet<String> {
     anchors
 }
 
-/// Words of a text that begin with `start`, as far as all of their characters are `part` of a name.
+/// Returns the words that begin with `start` and consist of characters for which `part` is true.
 pub(crate) fn names<'a>(
     text: &'a str,
     start: &'a str,

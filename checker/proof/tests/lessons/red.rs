@@ -1,10 +1,10 @@
-//! *If it stays red*: what a lesson says of a mistake is what the one who made it reads.
+//! *If it stays red*: the lessons quote the failures of deliberate mistakes.
 
 use crate::common::{check, graded, museum};
 use crate::markdown::{Page, kebab, lessons, names};
 use crate::{commands, faults};
 
-/// The mistakes that a page has one make on purpose: the check that is graded, and the fault.
+/// The deliberate mistakes of the pages: the graded check and the fault.
 fn mistakes(page: &Page) -> Vec<(String, String)> {
     let mistake = |command: String| {
         let fault = names(&command, "--fault ", kebab).next()?.to_string();
@@ -15,7 +15,7 @@ fn mistakes(page: &Page) -> Vec<(String, String)> {
     commands(page).into_iter().filter_map(mistake).collect()
 }
 
-/// What a page quotes of this check's complaints, in italics.
+/// Returns the messages of this check that a page quotes in italics.
 fn quotes<'a>(page: &'a Page, check: &str) -> Vec<&'a str> {
     let item = format!("- `{check}`: ");
     let items = page.text.split("\n").filter_map(|line| line.strip_prefix(item.as_str()));
@@ -25,7 +25,7 @@ fn quotes<'a>(page: &'a Page, check: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// It says which check finds a mistake: it does not find it only in passing.
+/// The page names the check that finds the mistake, and not only in passing.
 #[test]
 fn mistakes_are_found_by_the_check_that_the_lesson_names() {
     let faults = faults();
@@ -43,7 +43,7 @@ fn mistakes_are_found_by_the_check_that_the_lesson_names() {
     assert!(count >= 10, "{count} mistakes only");
 }
 
-/// Who looks for the words of the red screen in the lesson finds them.
+/// A search for the words of a failure finds them in the lesson.
 #[test]
 fn the_complaint_is_the_one_that_the_lesson_quotes() {
     let mut count = 0;

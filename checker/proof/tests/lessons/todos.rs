@@ -1,4 +1,4 @@
-//! The lessons and the hints name the TODOs as the skeletons number them.
+//! The lessons and the hints number the TODOs as the skeletons do.
 
 use checker::skeleton::todos;
 use harness::exercise::Exercise;

@@ -1,61 +1,46 @@
-//! What stands in the museum: the tables, and the sentence on each label.
+//! The servers of the museum: a table for each kind of fault, and one of right servers.
 
 mod broadcast;
 mod broadcast_hearts;
 mod broadcast_load;
+mod common;
 mod echo;
 mod echo_connections;
 mod echo_log;
 mod echo_messages;
+mod frames;
 mod heartbeat;
 mod heartbeat_drops;
 mod right;
 
 use serde_json::{Value, json};
 
-use crate::base::Twist;
-pub(crate) use right::{RIGHT, Works};
+use crate::base::{Exercise, Mutation};
+pub(crate) use common::{READY_LATE, STATUS_200};
+pub(crate) use right::{Design, RIGHT};
 
-/// The three exercises of the day.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exercise {
-    Echo,
-    Heartbeat,
-    Broadcast,
-}
-
-impl Exercise {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Echo => "echo",
-            Self::Heartbeat => "heartbeat",
-            Self::Broadcast => "broadcast",
-        }
-    }
-}
-
-/// One faulty server.
+/// A server with one fault.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) exercise: Exercise,
-    /// What a teacher would say about it.
+    /// A teacher's explanation of the fault.
     pub(crate) sentence: &'static str,
-    /// The contract rows it violates, the one it is named for first.
+    /// The checks that it violates. The first must catch it.
     pub(crate) violates: &'static [&'static str],
-    pub(crate) twists: &'static [Twist],
+    pub(crate) mutation: &'static dyn Mutation,
 }
 
 const fn fault(
     exercise: Exercise,
     name: &'static str,
-    twists: &'static [Twist],
     violates: &'static [&'static str],
     sentence: &'static str,
+    mutation: &'static dyn Mutation,
 ) -> Fault {
-    Fault { name, exercise, sentence, violates, twists }
+    Fault { name, exercise, sentence, violates, mutation }
 }
 
-/// Every faulty server.
+/// Returns all faults.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
     let echo = [echo::FAULTS, echo_messages::FAULTS, echo_connections::FAULTS, echo_log::FAULTS];
     let heartbeat = [heartbeat::FAULTS, heartbeat_drops::FAULTS];
@@ -63,8 +48,8 @@ pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
     echo.into_iter().chain(heartbeat).chain(broadcast).flatten()
 }
 
-/// The catalogue, as JSON.
-pub(crate) fn catalogue() -> Value {
+/// Returns the catalogue as JSON.
+pub(crate) fn list() -> Value {
     let faults: Vec<_> = faults()
         .map(|fault| {
             json!({
@@ -77,9 +62,15 @@ pub(crate) fn catalogue() -> Value {
         .collect();
     let right: Vec<_> = RIGHT
         .iter()
-        .map(|right| json!({ "name": right.name, "exercise": right.exercise.name(), "sentence": right.sentence }))
+        .map(|right| {
+            json!({
+                "name": right.name,
+                "exercise": right.exercise.name(),
+                "sentence": right.sentence,
+            })
+        })
         .collect();
-    let process: Vec<_> = crate::process::PIECES
+    let process: Vec<_> = crate::process::PROCESSES
         .iter()
         .map(|(name, sentence)| json!({ "name": name, "sentence": sentence }))
         .collect();

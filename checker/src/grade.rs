@@ -504,6 +504,9 @@ fn question(check: &Check, report: &Report) -> String {
     }
     let sees = |observation| report.observations.contains(&observation);
     let unused = report.warnings.iter().any(|warning| warning.lint == UNUSED_MUST_USE);
+    // A server that has sent a text has reached its loop.
+    let talked = |line: &TranscriptLine| line.direction == "to-client" && line.kind == "text";
+    let ended = |line: &TranscriptLine| line.marked && line.kind == "end";
     let question = match report.failure.kind {
         FailureKind::Silence if unused => {
             "rustc warns about a value that is not used. What does it say about that line?"
@@ -514,10 +517,16 @@ fn question(check: &Check, report: &Report) -> String {
         FailureKind::Silence if sees(Observation::NotLogged) => {
             "What was your server waiting for when this message arrived?"
         }
-        FailureKind::WrongMessage if report.words.literal => {
+        // In the other checks the text is another message, not a changed one.
+        FailureKind::WrongMessage
+            if report.words.literal
+                && matches!(check.id, "echo::welcome" | "echo::reply" | "echo::payloads") =>
+        {
             "What is missing, added or changed in the text that came, and where does that happen?"
         }
-        FailureKind::EndedEarly => {
+        FailureKind::EndedEarly
+            if report.transcript.iter().any(talked) && report.transcript.iter().any(ended) =>
+        {
             "Your server ended this connection. Which line leaves the loop, or is there no loop?"
         }
         _ => return check.hints().into_iter().next().unwrap_or_default(),

@@ -9,7 +9,6 @@ use checker::grade::{self, Graded, Outcome};
 use checker::interrupt::{INTERRUPTED, interrupted};
 use checker::plan::Plan;
 use checker::report::{human, json};
-use checks;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
 use harness::verdict::{Failure, FailureKind};

@@ -33,12 +33,12 @@ fn the_first_unfinished_exercise_is_told_and_the_rest_in_a_line() {
     assert!(said.contains("echo       ████████████ 12 of 12  done"), "{said}");
     assert!(said.contains("heartbeat  ░░░░░░░░░░░░  0 of 11  not started"), "{said}");
     assert!(said.contains("broadcast  ░░░░░░░░░░░░  0 of 10  not started"), "{said}");
-    assert!(said.contains("\nheartbeat::echo: heartbeat: not started\n"), "{said}");
-    assert!(!said.contains("broadcast::welcome:"), "one thing at a time: {said}");
+    assert!(said.contains("\nheartbeat::echo  Exercise heartbeat is not started yet.\n"), "{said}");
+    assert!(!said.contains("broadcast::welcome"), "one thing at a time: {said}");
     assert!(said.contains("edit       day1/heartbeat/src/main.rs"), "{said}");
     let (code, all) = workbook.call(&["grade", "--all"]);
     assert_eq!(code, 1, "{all}");
-    assert!(all.contains("\nheartbeat::echo: ") && all.contains("\nbroadcast::welcome: "), "{all}");
+    assert!(all.contains("\nheartbeat::echo  ") && all.contains("\nbroadcast::welcome  "), "{all}");
 
     // The remembered result is not used for another source.
     let (_, list) = workbook.call(&["list", "echo"]);
@@ -60,7 +60,10 @@ fn a_program_that_does_not_compile_is_one_failure() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("0 of 11  does not compile"), "{said}");
     assert_eq!(said.matches("error[E0308]").count(), 1, "rustc's own words, once: {said}");
-    assert!(said.contains("stuck?"), "{said}");
+    assert!(
+        said.contains("next       Fix the first error in day1/heartbeat/src/main.rs"),
+        "{said}"
+    );
 }
 
 /// Other formats and exit codes contain everything.

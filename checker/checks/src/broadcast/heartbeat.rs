@@ -7,7 +7,7 @@ use futures_util::future::{join, join3, try_join3};
 
 use super::room::{Message, next_text};
 use super::{Check, MINIMUM, MinimumEvidence, WELCOMED, check};
-use crate::heartbeat::{beats, drops, metronome, signs};
+use crate::heartbeat::{alive, busy, dead, pings, relapse, steady};
 use harness::client::{Client, FrameSender, reply_to};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
@@ -95,25 +95,25 @@ impl Room {
 
     /// The first ping comes in time, dead clients are disconnected at their tick, and no other.
     async fn heartbeats(&mut self, ctx: &TestContext) -> CheckResult {
-        beats::first_ping(ctx, &mut self.quiet, self.quiet_since).await?;
+        pings::first_ping(ctx, &mut self.quiet, self.quiet_since).await?;
         let silent = async {
-            let unanswered = drops::asked(&mut self.silent).await?;
+            let unanswered = dead::asked(&mut self.silent).await?;
             let (witness, silent) = (&mut self.witness, &mut self.silent);
-            let dropped = drops::dropped_on_time(ctx, witness, silent, unanswered).await;
+            let dropped = dead::dropped_on_time(ctx, witness, silent, unanswered).await;
             dropped.map_err(|error| {
-                with_pings(error, |other| drops::dropped_alive(&self.witness, other))
+                with_pings(error, |other| alive::dropped_alive(&self.witness, other))
             })
         };
         let fading =
-            signs::fades_away(ctx, &mut self.another, &mut self.fading, |client, error| {
-                with_pings(error, |other| drops::dropped_alive(client, other))
+            relapse::fades_away(ctx, &mut self.another, &mut self.fading, |client, error| {
+                with_pings(error, |other| alive::dropped_alive(client, other))
             });
-        let late = drops::answering_late(ctx, &mut self.late);
+        let late = dead::answering_late(ctx, &mut self.late);
         let (silent, fading, late) = join3(silent, fading, late).await;
         let fading = fading.context("for a client that had answered before, and talks on");
         let soonest = in_company(silent)?.min(in_company(fading)?);
         late?;
-        drops::promptly(ctx, &self.witness, &self.silent, soonest)?;
+        dead::promptly(ctx, &self.witness, &self.silent, soonest)?;
         self.pings_after_disconnects(ctx).await
     }
 
@@ -134,7 +134,7 @@ impl Room {
         };
         tokio::select! {
             judged = among_visitors => judged,
-            () = beats::visits(ctx) => unreachable!("the visits never end"),
+            () = steady::visits(ctx) => unreachable!("the visits never end"),
         }
     }
 
@@ -143,14 +143,14 @@ impl Room {
     async fn pings_once_an_interval(&mut self, ctx: &TestContext, last: &str) -> CheckResult {
         if let [first, .., last] = self.quiet.pings[..] {
             let gaps = self.quiet.pings.len() - 1;
-            beats::on_the_average(ctx, &self.quiet, last - first, gaps)?;
+            steady::on_the_average(ctx, &self.quiet, last - first, gaps)?;
         }
         // The message follows the client's pong, which is no message.
         self.quiet.send_text(last);
         for client in [&mut self.witness, &mut self.quiet] {
             receive_only_talk(client, last).await?;
         }
-        beats::as_many(&self.witness, self.quiet.pings.len(), "a client that talks")
+        busy::as_many(&self.witness, self.quiet.pings.len(), "a client that talks")
     }
 }
 
@@ -158,7 +158,7 @@ const SMALL_TALK: &str = "small talk";
 
 /// Several clients send messages several times in each interval.
 async fn talk(ctx: &TestContext, senders: &[FrameSender]) {
-    let mut pace = metronome(ctx.beat / 4);
+    let mut pace = ctx.interval().every(0.25);
     loop {
         senders
             .iter()
@@ -187,7 +187,7 @@ async fn ping(client: &mut Client, when: &'static str) -> CheckResult {
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    Err(with_pings(error, |other| drops::dropped_alive(client, other)).context(when))
+    Err(with_pings(error, |other| alive::dropped_alive(client, other)).context(when))
 }
 
 /// Adds the circumstances of a busy room, if no ping came.
@@ -238,7 +238,7 @@ async fn fill_buffers(ctx: &TestContext, stalled: &mut Client) {
         stalled.send_text("x".repeat(64 * 1024));
         stalled.wait_until_sent(0).await;
     }
-    let mut pace = metronome(ctx.beat / 10);
+    let mut pace = ctx.interval().every(0.1);
     loop {
         // A write shows that the server has reset the connection.
         stalled.send_text("x");

@@ -4,19 +4,17 @@
 //! third ping from now" is a deadline on any machine. Times are compared with the interval between
 //! these pings.
 
-mod alive;
-mod busy;
+pub(crate) mod alive;
+pub(crate) mod busy;
 mod chatter;
-mod dead;
+pub(crate) mod dead;
 mod echo;
 mod interval;
 mod neighbours;
-mod pings;
-mod relapse;
+pub(crate) mod pings;
+pub(crate) mod relapse;
 mod stalled;
-mod steady;
-
-use std::time::Duration;
+pub(crate) mod steady;
 
 use crate::Check;
 
@@ -37,22 +35,3 @@ pub(super) const CHECKS: &[Check] = &[
     neighbours::CHECK,
     stalled::CHECK,
 ];
-
-// The names under which `broadcast::heartbeat` calls these functions.
-pub(crate) mod beats {
-    pub(crate) use super::busy::as_many;
-    pub(crate) use super::pings::first_ping;
-    pub(crate) use super::steady::{on_the_average, visits};
-}
-pub(crate) mod drops {
-    pub(crate) use super::alive::dropped_alive;
-    pub(crate) use super::dead::{answering_late, asked, dropped_on_time, promptly};
-}
-pub(crate) mod signs {
-    pub(crate) use super::relapse::fades_away;
-}
-
-/// Creates an interval timer. Its first tick comes after one period.
-pub(crate) fn metronome(period: Duration) -> tokio::time::Interval {
-    tokio::time::interval_at(tokio::time::Instant::now() + period, period)
-}

@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
          client alone.",
         mutation! {
             fn join(&self, server: &Server, clients: &mut Clients, conn: &Arc<Conn>) -> bool {
-                notify_all(clients, WELCOME);
+                notify_all(clients, super::common::WELCOME);
                 hub::join(server, clients, conn)
             }
         },
@@ -123,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 let conn = conn.clone();
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(2)).await;
-                    conn.out.push(frame::text(WELCOME));
+                    conn.out.push(frame::text(super::common::WELCOME));
                 });
                 true
             }

@@ -37,7 +37,7 @@ pub struct TestContext {
     /// The source of all that is random in the check, repeatable by its seed.
     pub rng: StdRng,
     /// The heartbeat interval for checks that look at heartbeats.
-    pub beat: Duration,
+    beat: Duration,
     settings: Settings,
     /// How long the server had waited for a processor when the check began.
     waited: Option<Duration>,

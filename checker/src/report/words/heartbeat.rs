@@ -50,7 +50,7 @@ fn headline(cause: &HeartbeatCause) -> String {
             "The server dropped a client that had answered late in the interval.".to_string()
         }
         HeartbeatCause::NotDropped => {
-            "The server did not drop a client that answered no ping.".to_string()
+            "The server did not drop a client that left a ping unanswered.".to_string()
         }
         HeartbeatCause::DroppedEarly(_) => {
             "The server dropped a client before it had a full interval to answer.".to_string()

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::client::{
-    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, request, timeout_on_busy_host,
+    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, any_welcome, request, timeout_on_busy_host,
 };
 use crate::evidence::Evidence;
 use crate::failure::Cause;
@@ -215,14 +215,9 @@ impl TestContext {
 
     /// Waits for the welcome. `echo::welcome` judges its text.
     async fn welcomed(&self, mut client: Client) -> CheckResult<Client> {
-        let received = client.next_except_heartbeats("the welcome").await?;
-        match received.event {
-            ClientEvent::Text(_) | ClientEvent::Binary(_) => {
-                self.joined.fetch_add(1, Relaxed);
-                Ok(client)
-            }
-            _ => Err(client.unexpected(&received, "the welcome")),
-        }
+        client.expect(any_welcome()).await?;
+        self.joined.fetch_add(1, Relaxed);
+        Ok(client)
     }
 
     /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a

@@ -113,7 +113,7 @@ pub struct Report {
     pub panic: Vec<String>,
     /// How the process ended, if it did.
     pub ended: Option<String>,
-    /// What explains the failure beside the wire.
+    /// Observations beside the wire that explain the failure.
     pub observations: Vec<Observation>,
     /// The compiler's warnings about the server's source, the most telling first.
     pub warnings: Vec<Warning>,
@@ -175,7 +175,7 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     stalls: StallMonitor,
     light: Semaphore,
-    /// The exercises whose server was too slow for a check.
+    /// Exercises with a server that was too slow for a check.
     slow: watch::Sender<BTreeSet<Exercise>>,
     /// The light checks. A timed check starts after them.
     light_ones: Vec<&'static str>,
@@ -416,7 +416,7 @@ impl Shared {
             output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
         timeout_on_busy_host(Duration::from_millis(100), panic).await;
         if output.main_panicked() {
-            timeout_on_busy_host(Duration::from_secs(2), ctx.server.exit_status()).await;
+            timeout_on_busy_host(Duration::from_secs(2), ctx.server.wait_for_exit()).await;
         }
         let observations = match ctx.recorder.events() {
             own if output.panic().is_empty() => evidence::observe(ctx, &failure, &own).await,
@@ -429,7 +429,7 @@ impl Shared {
             }
             _ => failure,
         };
-        let failure = match ctx.server.ended() {
+        let failure = match ctx.server.exit_status() {
             // The end of the process explains what the client observed.
             Some(status) if failure.kind != FailureKind::NotStarted => {
                 let mut failure = failure;
@@ -450,7 +450,7 @@ impl Shared {
             transcript: transcript::lines(&events, &failure.clients, failure.mark, asked),
             printed: last_lines(output),
             panic: output.panic(),
-            ended: ctx.server.ended().map(|status| status.to_string()),
+            ended: ctx.server.exit_status().map(|status| status.to_string()),
             observations,
             ..bare(check, failure)
         }

@@ -43,7 +43,7 @@ impl Plan {
                 && !some(|check| check.uses_heartbeats)
                 && let Ok(program) = program
             {
-                program.remember();
+                program.cache_uptime();
             }
         }
         self
@@ -51,7 +51,7 @@ impl Plan {
 
     /// Returns the exercises that need not wait again, because their program passed before.
     pub fn with_known_uptime(&self) -> Vec<Exercise> {
-        let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
+        let seen = |program: &Program| program.uptime_cache().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
     }

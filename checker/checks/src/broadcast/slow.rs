@@ -232,8 +232,8 @@ impl Flood {
     async fn is_logged(&self, ctx: &TestContext, limit: Duration) -> bool {
         // One round was sent before those that count.
         let sent = self.sent() + AT_ONCE;
-        timeout_on_busy_host(limit, ctx.server.printed(|output| output.received() >= sent)).await
-            == Some(true)
+        let logged = ctx.server.wait_for_output(|output| output.count_received() >= sent);
+        timeout_on_busy_host(limit, logged).await == Some(true)
     }
 
     /// Sends a number of messages of 1 KiB from the first reader. Returns whether each step arrived

@@ -98,7 +98,7 @@ async fn simplest_message(ctx: &mut TestContext) -> CheckResult {
 
 /// Exchanges a message with a new server, with or without `CI` in its environment.
 async fn exchange_in(ctx: &TestContext, ci: bool, text: &str) -> CheckResult {
-    let server = ctx.in_environment(ci).await?;
+    let server = ctx.second_server_with_ci(ci).await?;
     let exchanged = async { server.join().await?.exchange(text).await };
     exchanged.await.map_err(|error| error.recorded_by(&server.recorder))
 }

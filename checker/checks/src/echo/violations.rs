@@ -58,7 +58,8 @@ const INVALID_REQUESTS: &[(&str, &str)] = &[
     (
         "a request for HTTP/2 (`Upgrade h2c`)",
         "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\
-         Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
+         Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+         HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
     ),
     (
         "a request without a `Sec-WebSocket-Key`",

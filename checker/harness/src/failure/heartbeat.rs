@@ -23,7 +23,7 @@ pub enum BlockedWrite {
     Ping,
 }
 
-/// What the server did wrong with its pings, or with a client that answers none.
+/// An error of the server with its pings, or with a client that answers none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeartbeatCause {
     /// No ping came in this time.

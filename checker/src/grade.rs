@@ -18,6 +18,7 @@ use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
+use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::server::output::Output;
@@ -425,23 +426,23 @@ impl Shared {
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| ctx.recorder.events());
         let failure = match output.todo() {
             Some(todo) if check.requires.is_empty() && failure.fundamental => {
-                self.not_started(check, failure, &todo)
+                let (exercise, target) = (check.exercise, self.target);
+                Failure {
+                    kind: FailureKind::NotStarted,
+                    cause: Some(StartCause::NotStarted { exercise, target, todo }.into()),
+                    ..failure
+                }
             }
             _ => failure,
         };
         let failure = match ctx.server.exit_status() {
             // The end of the process explains what the client observed.
             Some(status) if failure.kind != FailureKind::NotStarted => {
-                let mut failure = failure;
-                if !failure.summary.is_empty() {
-                    failure.when.push(failure.summary.clone().into());
-                }
-                let summary = format!("The server's process ended ({status}).");
                 let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
                     status: status.to_string(),
                     noticed: Box::new(noticed),
                 });
-                Failure { kind: FailureKind::Died, cause, summary, ..failure }
+                Failure { kind: FailureKind::Died, cause, ..failure }
             }
             _ => failure,
         };
@@ -453,23 +454,6 @@ impl Shared {
             ended: ctx.server.exit_status().map(|status| status.to_string()),
             observations,
             ..bare(check, failure)
-        }
-    }
-
-    fn not_started(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
-        let source = self.target.map(|target| check.exercise.source(target));
-        let place = source.unwrap_or_else(|| "the program".to_string());
-        Failure {
-            kind: FailureKind::NotStarted,
-            cause: None,
-            summary: format!("Exercise {} is not started yet.", check.exercise),
-            expected: "a server that answers its first client".to_string(),
-            got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
-            hint: Some(format!(
-                "Read {}, then open {place} and begin with TODO 1.",
-                check.exercise.lesson()
-            )),
-            ..failure
         }
     }
 }
@@ -491,8 +475,7 @@ fn question(check: &Check, report: &Report) -> String {
         FailureKind::NotStarted | FailureKind::DoesNotCompile | FailureKind::DoesNotStart
     );
     if does_not_run {
-        let of_cause = report.failure.cause.as_ref().and_then(hint);
-        return report.failure.hint.as_deref().or(of_cause).unwrap_or_default().to_string();
+        return report.failure.cause.as_ref().and_then(hint).unwrap_or_default();
     }
     if !report.panic.is_empty() {
         return "The panic names a file and a line. Which value made that line fail, and when does \

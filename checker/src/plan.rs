@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
+use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{CargoError, CompileError, build_with_warnings, workspace};
 use harness::uptime_cache::UptimeCache;
-use harness::verdict::{Failure, FailureKind};
+use harness::verdict::Failure;
 
 /// The programs to grade, and the checks to run.
 #[derive(Clone)]
@@ -117,21 +118,12 @@ pub async fn build_plan(
                 program.warnings = warnings;
                 program
             })
-            .map_err(|error| Box::new(does_not_compile(exercise, target, &error)))
+            .map_err(|CompileError(errors)| {
+                let cause = StartCause::DoesNotCompile { exercise, target, errors };
+                Box::new(Failure::caused(cause))
+            })
     };
     let programs = exercises.iter().copied().map(program);
     let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
     Ok(Plan { checks, programs, target: Some(target), seed })
-}
-
-fn does_not_compile(exercise: Exercise, target: Target, error: &CompileError) -> Failure {
-    let summary = format!("Exercise {exercise} does not compile.");
-    let failure = Failure::new(FailureKind::DoesNotCompile, summary)
-        .expected("a program that compiles", error.0.trim_end())
-        .hint(format!(
-            "Fix the first error in {}. `cargo check -p {}` shows the errors again.",
-            exercise.source(target),
-            exercise.package(target)
-        ));
-    Failure { fundamental: true, ..failure }
 }

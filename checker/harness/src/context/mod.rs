@@ -18,10 +18,11 @@ use crate::client::{
 };
 use crate::evidence::Evidence;
 use crate::failure::Cause;
+use crate::failure::start::StartCause;
 use crate::server::output::Output;
 use crate::server::{Environment, Program, Server, StartError};
 use crate::stall_monitor::StallMonitor;
-use crate::verdict::{CheckError, CheckResult, Failure, FailureKind, Progress};
+use crate::verdict::{CheckError, CheckResult, Failure, Progress};
 use crate::wire::recorder::{Recorder, SocketOptions};
 
 /// A heartbeat interval that is longer than any check, so that no ping disturbs it.
@@ -96,7 +97,7 @@ impl TestContext {
         let environment = Environment { interval: Some(interval), ci: settings.ci };
         let server = Server::start(&settings.program, environment)
             .await
-            .map_err(|(error, output)| (not_started(error), output))?;
+            .map_err(|(error, output)| (start_failure(error), output))?;
         Ok(Self::new(server, settings, evidence))
     }
 
@@ -271,51 +272,13 @@ impl TestContext {
     }
 }
 
-fn ignores_addr(what: String, addr: &str, got: String) -> Failure {
-    Failure::new(FailureKind::DoesNotStart, what)
-        .expected(format!("with ADDR={addr}: a server that listens there"), got)
-        .hint(
-            "Bind the address in the environment variable ADDR. `127.0.0.1:8080` is only for when \
-             it is not set.",
-        )
-}
-
-fn not_started(error: StartError) -> CheckError {
-    let failure = match error {
-        StartError::NoSuchProgram(why) => return CheckError::Inconclusive(format!("the program can't be started: {why}")),
-        StartError::Ended(status) => Failure::new(FailureKind::DoesNotStart, "the server ended before it was ready")
-            .expected("a line on stdout: WebSocket server running on ws://<host>:<port>", status)
-            .hint("Run it by hand and read its first words; it must go on accepting until it is killed."),
-        StartError::NotReady(limit) => Failure::new(FailureKind::DoesNotStart, "the server never said that it is ready")
-            .expected(
-                "a line on stdout: WebSocket server running on ws://<host>:<port>",
-                format!("no such line within {} s", limit.as_secs()),
-            )
-            .hint("Print the line once the listener is bound. If stdout is not a terminal, other languages may have to flush it."),
-        StartError::AnothersPort(line) => {
-            Failure::new(FailureKind::DoesNotStart, "the ready line names the port of another process")
-                .expected("the port on which this server listens", line)
-                .hint("Print the address that the listener has (`local_addr`), and print it only once it is bound.")
+/// Maps a start error to a failure of the server, or to an inconclusive result if the program
+/// cannot be run.
+fn start_failure(error: StartError) -> CheckError {
+    match error {
+        StartError::NoSuchProgram(reason) => {
+            CheckError::Inconclusive(format!("the program cannot be run: {reason}"))
         }
-        StartError::IgnoresAddr { addr, port: Some(port) } => {
-            let what = format!("The server listens on {port} and not on the address in ADDR.");
-            ignores_addr(what, &addr, format!("a server on port {port}"))
-        }
-        StartError::IgnoresAddr { addr, port: None } => {
-            let what = "The server wants an address in use and not the one in ADDR.";
-            let got = "a server that found its address in use and ended";
-            ignores_addr(what.to_string(), &addr, got.to_string())
-        }
-        StartError::WrongReadyLine { addr, line } => {
-            let what =
-                "The ready line names another port than the one on which the server listens.";
-            Failure::new(FailureKind::DoesNotStart, what)
-                .expected(format!("WebSocket server running on ws://{addr}"), line)
-                .hint("Print the address that the listener has (`local_addr`), and no fixed text.")
-        }
-        StartError::NoPort(line) => Failure::new(FailureKind::DoesNotStart, "the ready line names no port")
-            .expected("WebSocket server running on ws://<host>:<port>", line)
-            .hint("With port 0 the system chooses: ask the listener for its local address."),
-    };
-    CheckError::from(Failure { fundamental: true, ..failure })
+        error => Failure::caused(StartCause::Server(error)).into(),
+    }
 }

@@ -22,9 +22,6 @@ pub(super) const CHECK: Check = Check {
         "echo::binary",
     ],
     requires: ECHOES,
-    hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for \
-           each message, and `Client disconnected` after the loop, however it ended.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 11, messages: 14, ..MINIMUM },
     ..check("echo::log", Echo, include_str!("log.md"), |ctx| Box::pin(log(ctx)))
 };

@@ -18,9 +18,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome"],
     requires: WELCOMED,
     needs_uptime: true,
-    hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, \
-           the same for every message and client.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 15, messages: 55, ..MINIMUM },
     gate: Some(|ctx| Box::pin(simplest_message(ctx))),
     ..check("echo::reply", Echo, include_str!("reply.md"), |ctx| Box::pin(reply(ctx)))

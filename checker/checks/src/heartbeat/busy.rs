@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join;
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::{Client, reply_to};
 use harness::context::TestContext;
@@ -16,9 +16,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Messages and ticks are two branches of one select!. A message must neither reset \
-           the interval nor count as a tick.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 6, messages: 10, pings: 20, ..MINIMUM },
     ..check("heartbeat::busy", Heartbeat, include_str!("busy.md"), |ctx| Box::pin(busy(ctx)))
 };

@@ -8,7 +8,7 @@ use crate::verdict::FailureKind;
 /// A measured time, and the interval to compare it with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// The interval that the server was told.
+    /// The interval in the server's environment.
     pub interval: Interval,
     /// The measured time.
     pub time: Duration,
@@ -48,7 +48,7 @@ pub enum HeartbeatCause {
     WrongMeanGap(Timing),
     /// The gaps differ too much.
     IrregularGaps {
-        /// The interval that the server was told.
+        /// The interval in the server's environment.
         interval: Interval,
         /// The number of gaps.
         gaps: usize,

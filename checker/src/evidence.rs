@@ -53,7 +53,7 @@ pub(crate) async fn observe(
     // Events from another server say nothing about the process of this one.
     if waits
         && failure.events.is_none()
-        && ctx.server.ended().is_none()
+        && ctx.server.exit_status().is_none()
         && ctx.server.processor_share().await.is_some_and(|share| share >= SPINNING)
     {
         observations.push(Observation::Spinning);
@@ -61,7 +61,7 @@ pub(crate) async fn observe(
     observations
 }
 
-/// Returns the message whose reply the failure is about.
+/// Returns the message if the failure is about its reply.
 pub(crate) fn asked(failure: &Failure) -> Option<&str> {
     match failure.cause.as_ref()? {
         Cause::Missing { awaited: Awaited::ReplyTo(message), .. }
@@ -107,5 +107,5 @@ fn logged(events: &[Event], connection: usize, output: &Output) -> Option<Observ
     if output.count(&format!("{RECEIVED}{message}")) > 0 {
         return Some(Observation::LoggedOnly);
     }
-    (output.received() > 0).then_some(Observation::NotLogged)
+    (output.count_received() > 0).then_some(Observation::NotLogged)
 }

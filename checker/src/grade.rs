@@ -18,6 +18,7 @@ use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
+use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::server::output::Output;
@@ -113,7 +114,7 @@ pub struct Report {
     pub panic: Vec<String>,
     /// How the process ended, if it did.
     pub ended: Option<String>,
-    /// What explains the failure beside the wire.
+    /// Observations beside the wire that explain the failure.
     pub observations: Vec<Observation>,
     /// The compiler's warnings about the server's source, the most telling first.
     pub warnings: Vec<Warning>,
@@ -175,7 +176,7 @@ struct Shared {
     progress: BTreeMap<&'static str, watch::Sender<Progress>>,
     stalls: StallMonitor,
     light: Semaphore,
-    /// The exercises whose server was too slow for a check.
+    /// Exercises with a server that was too slow for a check.
     slow: watch::Sender<BTreeSet<Exercise>>,
     /// The light checks. A timed check starts after them.
     light_ones: Vec<&'static str>,
@@ -416,7 +417,7 @@ impl Shared {
             output.wait_for(|output| !output.panic().is_empty(), std::future::pending::<()>());
         timeout_on_busy_host(Duration::from_millis(100), panic).await;
         if output.main_panicked() {
-            timeout_on_busy_host(Duration::from_secs(2), ctx.server.exit_status()).await;
+            timeout_on_busy_host(Duration::from_secs(2), ctx.server.wait_for_exit()).await;
         }
         let observations = match ctx.recorder.events() {
             own if output.panic().is_empty() => evidence::observe(ctx, &failure, &own).await,
@@ -425,23 +426,23 @@ impl Shared {
         let events: Vec<Event> = failure.events.clone().unwrap_or_else(|| ctx.recorder.events());
         let failure = match output.todo() {
             Some(todo) if check.requires.is_empty() && failure.fundamental => {
-                self.not_started(check, failure, &todo)
+                let (exercise, target) = (check.exercise, self.target);
+                Failure {
+                    kind: FailureKind::NotStarted,
+                    cause: Some(StartCause::NotStarted { exercise, target, todo }.into()),
+                    ..failure
+                }
             }
             _ => failure,
         };
-        let failure = match ctx.server.ended() {
+        let failure = match ctx.server.exit_status() {
             // The end of the process explains what the client observed.
             Some(status) if failure.kind != FailureKind::NotStarted => {
-                let mut failure = failure;
-                if !failure.summary.is_empty() {
-                    failure.when.push(failure.summary.clone().into());
-                }
-                let summary = format!("The server's process ended ({status}).");
                 let cause = failure.cause.map(|noticed| Cause::ProcessEnded {
                     status: status.to_string(),
                     noticed: Box::new(noticed),
                 });
-                Failure { kind: FailureKind::Died, cause, summary, ..failure }
+                Failure { kind: FailureKind::Died, cause, ..failure }
             }
             _ => failure,
         };
@@ -450,26 +451,9 @@ impl Shared {
             transcript: transcript::lines(&events, &failure.clients, failure.mark, asked),
             printed: last_lines(output),
             panic: output.panic(),
-            ended: ctx.server.ended().map(|status| status.to_string()),
+            ended: ctx.server.exit_status().map(|status| status.to_string()),
             observations,
             ..bare(check, failure)
-        }
-    }
-
-    fn not_started(&self, check: &Check, failure: Failure, todo: &str) -> Failure {
-        let source = self.target.map(|target| check.exercise.source(target));
-        let place = source.unwrap_or_else(|| "the program".to_string());
-        Failure {
-            kind: FailureKind::NotStarted,
-            cause: None,
-            summary: format!("Exercise {} is not started yet.", check.exercise),
-            expected: "a server that answers its first client".to_string(),
-            got: format!("a skeleton that stops at {}", todo.split(':').next().unwrap_or(todo)),
-            hint: Some(format!(
-                "Read {}, then open {place} and begin with TODO 1.",
-                check.exercise.lesson()
-            )),
-            ..failure
         }
     }
 }
@@ -491,8 +475,7 @@ fn question(check: &Check, report: &Report) -> String {
         FailureKind::NotStarted | FailureKind::DoesNotCompile | FailureKind::DoesNotStart
     );
     if does_not_run {
-        let of_cause = report.failure.cause.as_ref().and_then(hint);
-        return report.failure.hint.as_deref().or(of_cause).unwrap_or_default().to_string();
+        return report.failure.cause.as_ref().and_then(hint).unwrap_or_default();
     }
     if !report.panic.is_empty() {
         return "The panic names a file and a line. Which value made that line fail, and when does \

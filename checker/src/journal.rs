@@ -1,5 +1,5 @@
-//! The journal: when checks first failed and first passed, and which hints were shown. A student may
-//! switch it on. It stays in `target/checker/journal.json`.
+//! The journal: when checks first failed and first passed, and which hints were shown. A student
+//! may switch it on. It stays in `target/checker/journal.json`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,16 +22,16 @@ pub struct Journal {
     pub entries: Vec<Entry>,
 }
 
-/// One event.
+/// An event and its time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     /// Seconds since 1970.
     pub at: u64,
-    /// What has happened.
+    /// The event.
     pub event: Event,
 }
 
-/// What an entry tells.
+/// An event in the journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {

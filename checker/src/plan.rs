@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
+use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{CargoError, CompileError, build_with_warnings, workspace};
 use harness::uptime_cache::UptimeCache;
-use harness::verdict::{Failure, FailureKind};
+use harness::verdict::Failure;
 
 /// The programs to grade, and the checks to run.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ impl Plan {
                 && !some(|check| check.uses_heartbeats)
                 && let Ok(program) = program
             {
-                program.remember();
+                program.cache_uptime();
             }
         }
         self
@@ -51,7 +52,7 @@ impl Plan {
 
     /// Returns the exercises that need not wait again, because their program passed before.
     pub fn with_known_uptime(&self) -> Vec<Exercise> {
-        let seen = |program: &Program| program.age().is_some_and(UptimeCache::seen);
+        let seen = |program: &Program| program.uptime_cache().is_some_and(UptimeCache::seen);
         let spared = self.programs.iter().filter(|(_, program)| program.as_ref().is_ok_and(seen));
         spared.map(|(exercise, _)| *exercise).collect()
     }
@@ -117,21 +118,12 @@ pub async fn build_plan(
                 program.warnings = warnings;
                 program
             })
-            .map_err(|error| Box::new(does_not_compile(exercise, target, &error)))
+            .map_err(|CompileError(errors)| {
+                let cause = StartCause::DoesNotCompile { exercise, target, errors };
+                Box::new(Failure::caused(cause))
+            })
     };
     let programs = exercises.iter().copied().map(program);
     let programs = exercises.iter().copied().zip(programs.collect::<Vec<_>>()).collect();
     Ok(Plan { checks, programs, target: Some(target), seed })
-}
-
-fn does_not_compile(exercise: Exercise, target: Target, error: &CompileError) -> Failure {
-    let summary = format!("Exercise {exercise} does not compile.");
-    let failure = Failure::new(FailureKind::DoesNotCompile, summary)
-        .expected("a program that compiles", error.0.trim_end())
-        .hint(format!(
-            "Fix the first error in {}. `cargo check -p {}` shows the errors again.",
-            exercise.source(target),
-            exercise.package(target)
-        ));
-    Failure { fundamental: true, ..failure }
 }

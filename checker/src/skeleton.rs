@@ -52,7 +52,8 @@ pub fn section(place: &str) -> String {
     }
 }
 
-/// Joins the lines of each paragraph and of each list item, so that they can be wrapped at any width.
+/// Joins the lines of each paragraph and of each list item, so that they can be wrapped at
+/// any width.
 pub fn reflow(markdown: &str) -> String {
     let mut out = String::new();
     let mut is_code = false;

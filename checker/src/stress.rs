@@ -13,7 +13,7 @@ use crate::foreign::{self, Language};
 use crate::grade::{self, Graded, Outcome};
 use crate::museum::{self, MuseumError};
 use crate::plan::{self, Plan};
-use crate::report::words::Words;
+use crate::report::words::{Words, words};
 use checks::Check;
 use harness::exercise::{Exercise, Target};
 use harness::server::Program;
@@ -90,7 +90,7 @@ pub async fn candidates(
     let plan = plan::build_plan(checks.to_vec(), Target::Solutions, 0).await?;
     let mut candidates = Vec::new();
     for (exercise, program) in plan.programs {
-        let program = program.map_err(|failure| CandidatesError::Solution(failure.got))?;
+        let program = program.map_err(|failure| CandidatesError::Solution(words(&failure).got))?;
         candidates.extend(Candidate::new(
             exercise.package(Target::Solutions).to_string(),
             exercise,

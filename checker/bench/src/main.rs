@@ -20,7 +20,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Measure only loads whose name contains one of these words
+    /// Measure only loads with one of these words in their name
     loads: Vec<String>,
     /// Number of rounds; in each round, the servers take turns
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]

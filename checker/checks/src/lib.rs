@@ -43,11 +43,7 @@ pub struct Check {
     pub needs_uptime: bool,
     /// The least evidence to pass.
     pub minimum: MinimumEvidence,
-    /// Advice on how to fix a failure.
-    pub hint: &'static str,
-    /// The lesson about it.
-    pub lesson: &'static str,
-    /// The Markdown file beside the check: its row, points, hints and explanation.
+    /// The Markdown file beside the check: its row, points, lesson, hints and explanation.
     pub text: &'static str,
     /// The part that all checks which require this one depend on. If it fails, they are blocked;
     /// once it has passed, they may start.
@@ -86,8 +82,6 @@ pub const fn check(
         timed: false,
         needs_uptime: false,
         minimum: MINIMUM,
-        hint: "",
-        lesson: "",
         text,
         gate: None,
         details,

@@ -1,4 +1,4 @@
-//! The Markdown file beside each check: its contract row, points, hints and explanation.
+//! The Markdown file beside each check: its contract row, points, lesson, hints and explanation.
 
 use crate::Check;
 

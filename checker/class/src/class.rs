@@ -20,7 +20,8 @@ use crate::watchdog::Watchdog;
 use crate::{classfiles, files, progress};
 
 const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
-                           bubblewrap is missing, every user must be able to read Rust and the workbook";
+                           bubblewrap is missing, every user must be able to read Rust and the \
+                           workbook";
 
 /// An error with the exit code of a wrong command line.
 #[derive(Debug, thiserror::Error)]

@@ -368,7 +368,8 @@ mod tests {
     fn a_linker_that_was_killed_is_the_machine() {
         let text = r#"{"level":"error","rendered":"error","spans":[],
             "message":"linking with `cc` failed: exit status: 1",
-            "children":[{"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
+            "children":[
+            {"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
         let text = text.replace('\n', "");
         assert!(CompilerOutput::from(text.as_bytes()).machine_fault.is_some());
     }

@@ -10,8 +10,9 @@ use checker::interrupt::{INTERRUPTED, interrupted};
 use checker::plan::Plan;
 use checker::report::{human, json};
 use harness::exercise::{Exercise, Target};
+use harness::failure::start::StartCause;
 use harness::server::Program;
-use harness::verdict::{Failure, FailureKind};
+use harness::verdict::Failure;
 use serde::{Deserialize, Serialize};
 
 /// The task of a worker.
@@ -54,12 +55,13 @@ pub(crate) fn run(task: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn grade(task: Task) -> anyhow::Result<()> {
+    let fail = |cause: StartCause| Err(Box::new(Failure::caused(cause)));
     let program = |exercise: Exercise| match task.exercises.get(exercise.name()) {
         Some(Submitted::Program(argv)) => Ok(Program::new(argv.clone(), task.directory.clone())),
-        Some(Submitted::Rejected(words)) => Err(Box::new(does_not_compile(exercise, words))),
+        Some(Submitted::Rejected(words)) => fail(does_not_compile(exercise, words)),
         // The verdicts that follow from this are replaced below.
-        Some(Submitted::Unknown(reason)) => Err(Box::new(does_not_compile(exercise, reason))),
-        None => Err(Box::new(missing(exercise))),
+        Some(Submitted::Unknown(reason)) => fail(does_not_compile(exercise, reason)),
+        None => fail(StartCause::NotSubmitted(exercise)),
     };
     let programs =
         Exercise::ALL.into_iter().map(|exercise| (exercise, program(exercise))).collect();
@@ -87,25 +89,8 @@ fn mark_unknown(graded: &mut Graded, exercises: &BTreeMap<String, Submitted>) {
     }
 }
 
-fn does_not_compile(exercise: Exercise, words: &str) -> Failure {
-    let source = exercise.source(Target::Day1);
-    let failure = Failure::new(FailureKind::DoesNotCompile, format!("{exercise} does not compile"))
-        .expected("a program that compiles", words.trim_end())
-        .hint(format!(
-            "Fix what rustc says about {source} first. `cargo check -p {exercise}` shows only that."
-        ));
-    Failure { fundamental: true, ..failure }
-}
-
-fn missing(exercise: Exercise) -> Failure {
-    let source = exercise.source(Target::Day1);
-    let failure = Failure::new(FailureKind::NotStarted, format!("{exercise}: not submitted"))
-        .expected(
-            "a server that answers its first client",
-            format!("a submission without {source}"),
-        )
-        .hint(format!("Submit {source} as well."));
-    Failure { fundamental: true, ..failure }
+fn does_not_compile(exercise: Exercise, errors: &str) -> StartCause {
+    StartCause::DoesNotCompile { exercise, target: Target::Day1, errors: errors.to_string() }
 }
 
 /// The report as a student reads it, without colours.

@@ -18,7 +18,7 @@ pub const DISCONNECT: RangeInclusive<f64> = 0.7..=1.6;
 /// disconnects between two ticks is always later.
 pub const PROMPT: f64 = 1.25;
 
-/// The heartbeat interval that a server was told.
+/// The heartbeat interval in a server's environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval(pub Duration);
 

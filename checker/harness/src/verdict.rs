@@ -72,19 +72,6 @@ impl CheckError {
         matches!(self, CheckError::Failed(failure) if failure.kind == kind)
     }
 
-    /// Sets a hint for a failure of this kind.
-    pub fn hint_for(self, kind: FailureKind, hint: &str) -> Self {
-        match self {
-            CheckError::Failed(failure) if failure.kind == kind => failure.hint(hint).into(),
-            other => other,
-        }
-    }
-
-    /// Adds a hint to a failure.
-    pub fn hinted(self, hint: &str) -> Self {
-        self.map_failure(|failure| failure.hint = Some(hint.to_string()))
-    }
-
     /// Shows the conversation of all clients, not only of the one that saw the failure.
     pub fn show_all_clients(mut self) -> Self {
         if let CheckError::Failed(failure) = &mut self {
@@ -172,7 +159,7 @@ pub enum FailureKind {
 pub struct Failure {
     /// The kind of failure.
     pub kind: FailureKind,
-    /// The server's fault as data. `summary`, `expected` and `got` are empty then.
+    /// The server's fault as data. `summary` is empty then.
     pub cause: Option<Cause>,
     /// The circumstances, outermost first: "while other clients join and leave".
     pub when: Vec<Cow<'static, str>>,
@@ -180,10 +167,6 @@ pub struct Failure {
     pub every_client: bool,
     /// One sentence that names the fault.
     pub summary: String,
-    /// The expected behaviour, or the exact text.
-    pub expected: String,
-    /// The actual behaviour, or the exact text.
-    pub got: String,
     /// The numbers of the clients to show; empty for all.
     pub clients: Vec<usize>,
     /// The offending event.
@@ -194,8 +177,6 @@ pub struct Failure {
     pub certain: bool,
     /// The conversation, if it is not the one of the check's own server.
     pub events: Option<Vec<Event>>,
-    /// A hint for this failure, in place of the check's own hint.
-    pub hint: Option<String>,
 }
 
 impl Failure {
@@ -207,28 +188,20 @@ impl Failure {
             when: Vec::new(),
             every_client: false,
             summary: summary.into(),
-            expected: String::new(),
-            got: String::new(),
             clients: Vec::new(),
             mark: None,
             fundamental: false,
             certain: false,
             events: None,
-            hint: None,
         }
     }
 
-    /// Makes a failure with this cause.
+    /// Makes a failure with this cause. It is fundamental if the server does not run.
     pub fn caused(cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
         let (kind, certain) = (cause.kind(), cause.is_certain());
-        Failure { cause: Some(cause), certain, ..Failure::new(kind, "") }
-    }
-
-    /// Sets the expected and the actual behaviour, in words.
-    pub fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Self {
-        (self.expected, self.got) = (expected.into(), got.into());
-        self
+        let fundamental = matches!(cause, Cause::Start(_));
+        Failure { cause: Some(cause), certain, fundamental, ..Failure::new(kind, "") }
     }
 
     /// Shows the conversation of these clients only.
@@ -240,12 +213,6 @@ impl Failure {
     /// Marks the offending event.
     pub fn at(mut self, mark: Highlight) -> Self {
         self.mark = Some(mark);
-        self
-    }
-
-    /// Sets a hint for this failure.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
         self
     }
 }

@@ -205,7 +205,7 @@ impl ServerUnderTest {
             State::Failed(reason, output) => ("failed", Some(reason.clone()), output.clone()),
             State::Running(server) => {
                 value["pid"] = server.id().into();
-                match server.ended() {
+                match server.exit_status() {
                     Some(status) => {
                         ("ended", Some(status.to_string()), Some(server.output.clone()))
                     }

@@ -35,6 +35,6 @@ fn only_a_program_that_was_waited_for_is_spared_the_wait() {
     }
     workbook.write(Exercise::Echo, &right);
     assert!(grade(&workbook).0, "a program that was changed back was waited for again");
-    workbook.write(Exercise::Echo, &format!("{right}// What nobody compiles changes nothing.\n"));
+    workbook.write(Exercise::Echo, &format!("{right}// A comment changes nothing.\n"));
     assert!(grade(&workbook).0, "a comment was waited for");
 }

@@ -1,4 +1,5 @@
-//! Adds the template exercise to a copy of the workbook, as CONTRIBUTING.md describes, and grades it.
+//! Adds the template exercise to a copy of the workbook, as CONTRIBUTING.md describes, and
+//! grades it.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! What explains a failure beside the wire: warnings, the processor, the log, an unfinished frame.
+//! Explains a failure by more than the wire: warnings, the processor, the log, an unfinished
+//! frame.
 
 mod common;
 
@@ -73,7 +74,7 @@ fn a_panic_is_shown_whole() {
     assert!(!text.contains("familiar"), "{text}");
 }
 
-/// A frame whose payload does not arrive completely is told as such.
+/// A report names a frame with an incomplete payload.
 #[test]
 fn an_unfinished_frame_is_no_silence() {
     let edit = |solution: &str| {

@@ -97,6 +97,6 @@ fn a_slow_check_shows_that_it_moves() {
         .wait_for("first second", |screen| screen.contains("waiting for echo::handshake … 1 s"));
     terminal
         .wait_for("second second", |screen| screen.contains("waiting for echo::handshake … 2 s"));
-    terminal.wait_for("verdict", |screen| screen.contains("never said that it is ready"));
+    terminal.wait_for("verdict", |screen| screen.contains("never printed its ready line"));
     assert_eq!(terminal.end(), 1);
 }

@@ -39,7 +39,8 @@ const BURST: &str = "return (async () => {
     const seconds = (performance.now() - began) / 1000;
     await new Promise((later) => setTimeout(later, 200));
     over = true;
-    const rows = Math.max(...[...document.querySelectorAll('.rows')].map((list) => list.childElementCount));
+    const lists = [...document.querySelectorAll('.rows')];
+    const rows = Math.max(...lists.map((list) => list.childElementCount));
     return { seconds, longest, rows, heap: performance.memory.usedJSHeapSize };
 })()";
 

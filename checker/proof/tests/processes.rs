@@ -29,7 +29,7 @@ fn passes(name: &str) {
 
 #[test]
 fn one_that_is_never_ready() {
-    fails_to_start("hang", "never said that it is ready");
+    fails_to_start("hang", "never printed its ready line");
 }
 
 #[test]
@@ -51,17 +51,17 @@ fn one_that_listens_where_addr_says_and_names_another_port() {
 #[test]
 fn one_that_ignores_addr() {
     fails_to_start("own-port", "and not on the address in ADDR");
-    fails_to_start("own-port-taken", "wants an address in use and not the one in ADDR");
+    fails_to_start("own-port-taken", "tried an address in use and not the one in ADDR");
 }
 
 #[test]
 fn one_that_panics_once_it_is_ready() {
-    fails_to_start("panic", "the server's process ended");
+    fails_to_start("panic", "The server's process ended");
 }
 
 #[test]
 fn one_that_panics_when_somebody_connects() {
-    fails_to_start("panic-on-connect", "the upgrade request was not answered");
+    fails_to_start("panic-on-connect", "before a response to the upgrade request");
 }
 
 #[test]
@@ -160,7 +160,7 @@ mod on_linux {
         let (code, result) = super::graded(&["echo", "--command", &server]);
         let handshake = super::check(&result, "echo::handshake");
         assert_eq!((code, &handshake["outcome"]), (1, &"failed".into()), "{handshake:#}");
-        assert_eq!(handshake["summary"], "the ready line names the port of another process");
+        assert_eq!(handshake["summary"], "The ready line names the port of another process.");
     }
 
     #[test]

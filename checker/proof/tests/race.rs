@@ -63,8 +63,11 @@ fn answer(messages: &[String], next: usize) -> usize {
         .expect("it is JSON")
         .len();
     let date = "date: Mon, 23 Nov 2026 12:00:00 GMT";
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {body}\r\n{date}\r\n\r\n").len()
-        + body
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+         content-length: {body}\r\n{date}\r\n\r\n"
+    );
+    head.len() + body
 }
 
 fn computed(contestant: Contestant) -> Computed {

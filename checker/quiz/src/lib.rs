@@ -31,7 +31,7 @@ pub enum Question {
     MultipleChoice(Fields<Options, Text>),
     /// A number or a word.
     ShortAnswer(Fields<Prompt, Text>),
-    /// What a program prints.
+    /// The output of a program.
     Tracing(Fields<Program, Output>),
 }
 
@@ -40,7 +40,7 @@ pub enum Question {
 pub struct Fields<P, A> {
     /// Unique in all quizzes.
     pub id: String,
-    /// What is asked.
+    /// The question.
     pub prompt: P,
     /// The right answer.
     pub answer: A,
@@ -105,7 +105,7 @@ pub struct Output {
     /// True for all programs here. The format also has programs that do not compile.
     #[serde(rename = "doesCompile")]
     pub does_compile: bool,
-    /// What the program prints.
+    /// The program's output.
     pub stdout: String,
 }
 

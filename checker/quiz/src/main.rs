@@ -13,7 +13,8 @@ use quiz::Question;
 enum Command {
     /// Ask the questions of a lesson, from 1 to 5
     ///
-    /// Your answers stay in target/checker/. Exit codes: 0 asked, 2 invalid command line, 3 not asked.
+    /// Your answers stay in target/checker/. Exit codes: 0 asked, 2 invalid command line, 3 not
+    /// asked.
     Quiz(QuizArgs),
 }
 

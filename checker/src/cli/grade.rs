@@ -49,7 +49,8 @@ pub(super) struct GradeArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Grade this many times, each time with another seed, and count the failures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..), conflicts_with_all = ["format", "html", "all"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..),
+        conflicts_with_all = ["format", "html", "all"])]
     repeat: Option<u16>,
     /// Also write a page with all failures, which needs no network
     #[arg(long, value_name = "FILE.html")]

@@ -53,7 +53,8 @@ fn stale(check: &Check) -> String {
     let graded = state::grades().remove(exercise.name());
     match graded.filter(|grade| grade.source != state::fingerprint(exercise)) {
         Some(_) => format!(
-            "{} has changed since it was graded.\n`cargo checker grade {exercise}` grades it again.\n\n",
+            "{} has changed since it was graded.\n\
+             `cargo checker grade {exercise}` grades it again.\n\n",
             exercise.source(Target::Day1)
         ),
         None => String::new(),

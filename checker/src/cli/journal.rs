@@ -12,7 +12,7 @@ use crate::state;
 
 #[derive(Args)]
 pub(super) struct JournalArgs {
-    /// What to do; without a word, the journal is shown
+    /// The action; without it, the journal is shown
     #[arg(value_enum)]
     action: Option<Action>,
 }

@@ -1,7 +1,7 @@
 //! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of the others are
-//! parsed here, so that their help, errors and completions need no build.
+//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of
+//! the others are parsed here, so that their help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsString;
@@ -69,10 +69,12 @@ pub struct MistakesArgs {
     /// Names of mistakes, or exercises; all if none is named
     pub mistakes: Vec<String>,
     /// How often to grade each mistake, each time with another seed
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
     /// How many servers to grade at a time
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: u16,
     /// Grade the catalogue and the museum, and write how each server with a unique failure fails
     #[arg(long, value_name = "FILE", conflicts_with = "mistakes")]

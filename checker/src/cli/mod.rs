@@ -223,7 +223,7 @@ fn did_you_mean(word: &str, names: impl Iterator<Item = &'static str>) -> Option
         whole.max(strsim::normalized_damerau_levenshtein(word, last(name)))
     };
     let similar = names.map(|name| (similarity(name), name));
-    // Of equal names the first one counts, which is the easier exercise.
+    // The first of equally similar names counts: it belongs to the easier exercise.
     let (similarity, name) =
         similar.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
     (similarity >= SIMILAR).then(|| format!("did you mean `{name}`?"))

@@ -19,7 +19,8 @@ pub(super) struct MuseumArgs {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// How many faulty servers to grade at a time
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// Repeat a run
     #[arg(long, value_name = "N")]

@@ -17,13 +17,15 @@ pub(super) struct SoakArgs {
     #[arg(value_name = "EXERCISE|CHECK")]
     what: Vec<String>,
     /// How often to grade each right server
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Keep every core busy while grading
     #[arg(long)]
     load: bool,
     /// How many servers to grade at a time
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// The first run's seed; the others follow
     #[arg(long, value_name = "N")]

@@ -42,10 +42,11 @@ pub fn table() -> &'static [KnownMistake] {
 }
 
 /// Describes a failure by its kind, and by the variants and fields of its cause, without the parts
-/// that vary between runs. Returns `None` for a failure without a cause.
+/// that vary between runs. Returns `None` if the server does not run.
 fn fingerprint(failure: &Failure) -> Option<String> {
     let every = if failure.every_client { " for every client" } else { "" };
     let fields = match failure.cause.as_ref()? {
+        Cause::Start(_) => return None,
         Cause::WrongText { awaited, expected, got } => {
             let awaited = stable_fields(&format!("{awaited:?}"));
             format!("WrongText of {awaited} ({})", difference(expected, got))

@@ -298,8 +298,7 @@ fn warnings(out: &mut String, warnings: &[Warning], layout: Layout) {
 }
 
 /// Returns the lines of a warning without its frame, and without rustc's advice, which may hide the
-/// error: `let _ =` silences an unused future. Of a lint that explains no failure only its place is
-/// shown.
+/// error: `let _ =` silences an unused future. A lint that explains no failure is cut to its place.
 fn shown_lines(warning: &Warning) -> impl Iterator<Item = &str> {
     let most = if warning.lint == UNUSED_MUST_USE { usize::MAX } else { 2 };
     warning
@@ -423,7 +422,7 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
 
 /// Renders the next step after the last exercise that passed; empty if a part of it was graded.
 ///
-/// `command` grades an exercise whose name follows it.
+/// `command` grades an exercise if its name is appended.
 pub fn after_green(graded: &[Graded], command: &str) -> String {
     let Some(exercise) = graded.iter().map(|graded| graded.check.exercise).max() else {
         return String::new();

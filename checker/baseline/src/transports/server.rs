@@ -154,7 +154,7 @@ impl TransportServer {
     /// Returns the exit status of its process, if it has ended.
     pub fn exit_status(&self) -> Option<String> {
         if let Handle::Server(server) = &self.handle {
-            server.ended().map(|status| status.to_string())
+            server.exit_status().map(|status| status.to_string())
         } else {
             None
         }

@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 
 use super::room::all_receive_each_once;
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use super::{Check, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::Client;
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
@@ -18,9 +18,6 @@ pub(super) const CHECK: Check = Check {
         "broadcast::crowd",
     ],
     requires: SPREADS,
-    hint: "Let everything go through one channel, the sender's own copy too. A reply sent to the \
-           sender directly arrives at another place in the order.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 36, messages: 12_000, ..MINIMUM },
     ..check("broadcast::agreement", Broadcast, include_str!("agreement.md"), |ctx| {
         Box::pin(agreement(ctx))

@@ -1,7 +1,7 @@
 //! All this holds for a hundred clients that all talk. A client that keeps reading is not slow.
 
 use super::room::{all_receive_each_once, receive_in_order, say_at_once};
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use super::{Check, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::{RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
@@ -12,9 +12,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::order"],
     requires: SPREADS,
     heavy: true,
-    hint: "A channel of capacity 16 loses the 17th message that waits. Give it room for more \
-           than 1,000, and look at what recv() returns: Lagged means that messages were lost.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 106, messages: 26_000, ..MINIMUM },
     ..check("broadcast::crowd", Broadcast, include_str!("crowd.md"), |ctx| Box::pin(crowd(ctx)))
 };

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::newcomers::all_newcomers_receive;
 use super::room::{Message, replace_cause, say};
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, WELCOMED, check};
+use super::{Check, MINIMUM, MinimumEvidence, WELCOMED, check};
 use crate::echo::payloads::in_pieces;
 use crate::echo::texts;
 use harness::client::{Client, RESPONSE_TIMEOUT, reply_to, timeout_on_busy_host};
@@ -23,10 +23,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome"],
     requires: WELCOMED,
     needs_uptime: true,
-    hint: "Every connection's task subscribes to one tokio::sync::broadcast channel. A client's \
-           message goes into the channel, and all that comes out goes to the client, its own \
-           messages included.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 5, messages: 100, ..MINIMUM },
     gate: Some(|ctx| Box::pin(messages_are_broadcast(ctx))),
     ..check("broadcast::everyone", Broadcast, include_str!("everyone.md"), |ctx| {

@@ -20,9 +20,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::leaver"],
     requires: WELCOMED,
     uses_heartbeats: true,
-    hint: "Bring the heartbeat over: one more branch in the same select!, beside the socket and \
-           the channel.",
-    lesson: "lessons/04-heartbeats.md",
     minimum: MinimumEvidence { connections: 7, messages: 20, pings: 14, ends: 2, ..MINIMUM },
     ..check("broadcast::heartbeat", Broadcast, include_str!("heartbeat.md"), |ctx| {
         Box::pin(heartbeat(ctx))

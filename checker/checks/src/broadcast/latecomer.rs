@@ -3,7 +3,7 @@
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::room::{Message, say};
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use super::{Check, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::{Client, Received, WELCOME, any_text, reply_to, request};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
@@ -13,9 +13,6 @@ use harness::verdict::{CheckError, CheckResult};
 pub(super) const CHECK: Check = Check {
     explained_by: SPREADS,
     requires: SPREADS,
-    hint: "subscribe() receives only what is sent after it. Keep no history, and subscribe once \
-           for each connection.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 5, messages: 20, ..MINIMUM },
     ..check("broadcast::latecomer", Broadcast, include_str!("latecomer.md"), |ctx| {
         Box::pin(latecomer(ctx))

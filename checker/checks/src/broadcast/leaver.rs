@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::room::{Message, say, say_from_any};
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use super::{Check, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::client::{Client, RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
@@ -13,9 +13,6 @@ use harness::wire::frame::{Data, Frame, OpCode};
 pub(super) const CHECK: Check = Check {
     explained_by: &["broadcast::welcome", "broadcast::everyone", "broadcast::latecomer"],
     requires: SPREADS,
-    hint: "A send that fails concerns one client: leave its loop and serve the others. A channel \
-           needs no list of clients: a receiver that is dropped is gone.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 8, messages: 40, ..MINIMUM },
     ..check("broadcast::leaver", Broadcast, include_str!("leaver.md"), |ctx| Box::pin(leaver(ctx)))
 };

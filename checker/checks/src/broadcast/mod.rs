@@ -20,7 +20,6 @@ use harness::evidence::MinimumEvidence;
 
 const WELCOMED: &[&str] = &["broadcast::welcome"];
 const SPREADS: &[&str] = &["broadcast::welcome", "broadcast::everyone"];
-const LESSON: &str = "lessons/05-broadcast.md";
 
 pub(super) const CHECKS: &[Check] = &[
     welcome::CHECK,

@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::room::say_at_once;
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, SPREADS, check};
+use super::{Check, MINIMUM, MinimumEvidence, SPREADS, check};
 use harness::context::TestContext;
 use harness::exercise::Exercise::Broadcast;
 use harness::verdict::CheckResult;
@@ -11,9 +11,6 @@ use harness::verdict::CheckResult;
 pub(super) const CHECK: Check = Check {
     explained_by: SPREADS,
     requires: SPREADS,
-    hint: "One channel keeps the order of what goes in. A task spawned for each message, or each \
-           receiver, does not.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 400, ..MINIMUM },
     ..check("broadcast::order", Broadcast, include_str!("order.md"), |ctx| Box::pin(order(ctx)))
 };

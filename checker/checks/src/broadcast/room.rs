@@ -11,11 +11,7 @@ use harness::context::TestContext;
 use harness::failure::room::{Disorder, MessageForm, RoomCause};
 use harness::failure::{Cause, Instead};
 use harness::group;
-use harness::verdict::{CheckError, CheckResult, Failure, FailureKind};
-
-/// The hint if a message is missing, not late.
-const NONE_LOST: &str = "A channel without room for a burst loses messages. Give it room for more \
-    than 1,000, and look at what recv() returns: Lagged means that messages were lost.";
+use harness::verdict::{CheckError, CheckResult, Failure};
 
 /// A message that a client has sent to the room.
 pub(super) struct Message<'a> {
@@ -137,15 +133,9 @@ async fn out_of_order(
         Some(place) => Disorder::LostBefore(place + 1),
         None => Disorder::None,
     };
-    let lost = match disorder {
-        Disorder::LostBefore(_) => true,
-        Disorder::None => matches!(failure.kind, FailureKind::Silence | FailureKind::EndedEarly),
-        _ => false,
-    };
     let (client, number, of) = (client.number(), at + 1, texts.len());
     let cause = RoomCause::Sequence { client, number, of, expected, instead, disorder };
-    let error = replace_cause(failure, cause);
-    if lost { error.hinted(NONE_LOST) } else { error }
+    replace_cause(failure, cause)
 }
 
 /// Returns true if this text is among the next messages, so that it was overtaken and not lost.

@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::room::next_text_if_any;
-use super::{Check, LESSON, MINIMUM, MinimumEvidence, check};
+use super::{Check, MINIMUM, MinimumEvidence, check};
 use crate::echo::welcome::resembles;
 use harness::client::{
     Client, RESPONSE_TIMEOUT, Received, WELCOME, any_text, request, timeout_on_busy_host, welcome,
@@ -15,9 +15,6 @@ use harness::failure::room::RoomCause;
 use harness::verdict::CheckResult;
 
 pub(super) const CHECK: Check = Check {
-    hint: "Send the welcome on the newcomer's own socket, and not into the channel that all \
-           clients receive from.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 59, messages: 59, ..MINIMUM },
     gate: Some(|ctx| Box::pin(first_message(ctx))),
     ..check("broadcast::welcome", Broadcast, include_str!("welcome.md"), |ctx| {

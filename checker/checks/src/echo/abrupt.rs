@@ -13,9 +13,6 @@ use harness::wire::frame::{Data, Frame, OpCode};
 pub(super) const CHECK: Check = Check {
     explained_by: TOGETHER,
     requires: ECHOES,
-    hint: "next() gives Some(Err(…)) when a client vanishes: leave that connection's loop, \
-           and let no unwrap() or `?` end anything else.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 27, messages: 66, ..MINIMUM },
     ..check("echo::abrupt", Echo, include_str!("abrupt.md"), |ctx| Box::pin(abrupt(ctx)))
 };

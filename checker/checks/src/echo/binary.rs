@@ -18,9 +18,6 @@ use harness::wire::lossy;
 pub(super) const CHECK: Check = Check {
     explained_by: TALKS,
     requires: ECHOES,
-    hint: "Message::Binary carries bytes: String::from_utf8_lossy turns them into text and \
-           puts U+FFFD where they are none.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { messages: 10, ..MINIMUM },
     ..check("echo::binary", Echo, include_str!("binary.md"), |ctx| Box::pin(binary(ctx)))
 };

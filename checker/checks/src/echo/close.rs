@@ -19,9 +19,6 @@ use harness::wire::frame::{Control, Data, Frame, OpCode};
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome", "echo::concurrent"],
     requires: WELCOMED,
-    hint: "Don't leave the loop at Message::Close: the library's answer goes out when you \
-           poll on. Read until next() gives None, then drop the socket.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { closes: 8, ends: 8, ..MINIMUM },
     ..check("echo::close", Echo, include_str!("close.md"), |ctx| Box::pin(close_after(ctx, 0)))
 };

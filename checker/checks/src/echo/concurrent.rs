@@ -15,9 +15,6 @@ use harness::verdict::{CheckResult, FailureKind, ResultExt};
 pub(super) const CHECK: Check = Check {
     explained_by: TALKS,
     requires: ECHOES,
-    hint: "tokio::spawn a task for each accepted stream, and await the handshake inside it: \
-           the accept loop awaits accept() only.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 150, messages: 248, ..MINIMUM },
     ..check("echo::concurrent", Echo, include_str!("concurrent.md"), |ctx| {
         Box::pin(concurrent(ctx))

@@ -16,9 +16,6 @@ use harness::verdict::{CheckResult, Failure, ResultExt};
 use harness::wire::transcript::Highlight;
 
 pub(super) const CHECK: Check = Check {
-    hint: "accept_async(stream).await does the whole handshake; await it inside the \
-           connection's own task.",
-    lesson: "lessons/02-the-handshake.md",
     minimum: MinimumEvidence { connections: 13, ..MINIMUM },
     gate: Some(|ctx| Box::pin(plainly(ctx))),
     ..check("echo::handshake", Echo, include_str!("handshake.md"), |ctx| Box::pin(in_all_ways(ctx)))

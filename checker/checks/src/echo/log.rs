@@ -22,9 +22,6 @@ pub(super) const CHECK: Check = Check {
         "echo::binary",
     ],
     requires: ECHOES,
-    hint: "println! exactly `Client connected` after the handshake, `Received: <message>` for \
-           each message, and `Client disconnected` after the loop, however it ended.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 11, messages: 14, ..MINIMUM },
     ..check("echo::log", Echo, include_str!("log.md"), |ctx| Box::pin(log(ctx)))
 };
@@ -130,7 +127,7 @@ impl ExpectedLog {
         for message in &self.messages {
             count_lines(ctx, LogLine::Received(message.clone()), 1)?;
         }
-        let (messages, lines) = (self.messages.len(), ctx.server.output.received());
+        let (messages, lines) = (self.messages.len(), ctx.server.output.count_received());
         if lines == messages {
             return Ok(());
         }
@@ -154,7 +151,7 @@ async fn talk_at_once(ctx: &mut TestContext) -> CheckResult {
 /// Waits until the log has this line so many times.
 async fn wait_for_line(ctx: &TestContext, line: LogLine, count: usize) -> CheckResult {
     let text = line.text();
-    let printed = ctx.server.printed(|output| output.count(&text) >= count);
+    let printed = ctx.server.wait_for_output(|output| output.count(&text) >= count);
     let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 2, printed).await;
     count_lines(ctx, line, count)
 }

@@ -15,9 +15,6 @@ use harness::verdict::CheckResult;
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome", "echo::reply"],
     requires: ECHOES,
-    hint: "Answer each message where you read it, in one loop; a task spawned for each \
-           message may overtake its neighbour.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { messages: 1_230, ..MINIMUM },
     ..check("echo::order", Echo, include_str!("order.md"), |ctx| Box::pin(order(ctx)))
 };

@@ -25,9 +25,6 @@ pub(super) const CHECK: Check = Check {
         "echo::ping",
     ],
     requires: ECHOES,
-    hint: "The library hands you whole messages of up to 64 MiB: pass the text on as it is, \
-           whatever its length and content.",
-    lesson: "lessons/03-echo.md",
     heavy: true,
     minimum: MinimumEvidence { connections: 4, messages: 80, ..MINIMUM },
     ..check("echo::payloads", Echo, include_str!("payloads.md"), |ctx| Box::pin(payloads(ctx)))

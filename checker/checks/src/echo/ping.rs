@@ -18,9 +18,6 @@ use harness::wire::frame::{Data, Frame};
 pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome"],
     requires: WELCOMED,
-    hint: "The library queues the pong by itself, and sends it when you go on polling; don't \
-           answer by hand, and don't leave the loop on Message::Ping.",
-    lesson: "lessons/04-heartbeats.md",
     minimum: MinimumEvidence { pongs: 4, ..MINIMUM },
     ..check("echo::ping", Echo, include_str!("ping.md"), |ctx| Box::pin(ping(ctx)))
 };

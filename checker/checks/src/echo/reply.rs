@@ -18,9 +18,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["echo::welcome"],
     requires: WELCOMED,
     needs_uptime: true,
-    hint: "format!(\"Server received: {text}\") and nothing else: no trim(), no case changes, \
-           the same for every message and client.",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 15, messages: 55, ..MINIMUM },
     gate: Some(|ctx| Box::pin(simplest_message(ctx))),
     ..check("echo::reply", Echo, include_str!("reply.md"), |ctx| Box::pin(reply(ctx)))
@@ -98,7 +95,7 @@ async fn simplest_message(ctx: &mut TestContext) -> CheckResult {
 
 /// Exchanges a message with a new server, with or without `CI` in its environment.
 async fn exchange_in(ctx: &TestContext, ci: bool, text: &str) -> CheckResult {
-    let server = ctx.in_environment(ci).await?;
+    let server = ctx.second_server_with_ci(ci).await?;
     let exchanged = async { server.join().await?.exchange(text).await };
     exchanged.await.map_err(|error| error.recorded_by(&server.recorder))
 }

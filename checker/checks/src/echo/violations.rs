@@ -22,9 +22,6 @@ use harness::wire::frame::{Control, Data, Frame, OpCode};
 pub(super) const CHECK: Check = Check {
     explained_by: TOGETHER,
     requires: ECHOES,
-    hint: "The library finds these errors for you: when next() gives an Err, end this \
-           connection by dropping it, and go on serving the others.",
-    lesson: "lessons/02-the-handshake.md",
     minimum: MinimumEvidence { connections: 26, messages: 40, ends: 19, ..MINIMUM },
     ..check("echo::violations", Echo, include_str!("violations.md"), |ctx| {
         Box::pin(violations(ctx))
@@ -58,7 +55,8 @@ const INVALID_REQUESTS: &[(&str, &str)] = &[
     (
         "a request for HTTP/2 (`Upgrade h2c`)",
         "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\
-         Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
+         Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+         HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n",
     ),
     (
         "a request without a `Sec-WebSocket-Key`",

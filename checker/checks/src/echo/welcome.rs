@@ -14,9 +14,6 @@ use harness::verdict::{CheckResult, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     requires: &["echo::handshake"],
-    hint: "Right after the handshake, and before anything is read, send \
-           Message::text(\"Welcome! Connection established.\").",
-    lesson: "lessons/03-echo.md",
     minimum: MinimumEvidence { connections: 4, messages: 4, ..MINIMUM },
     gate: Some(|ctx| Box::pin(any_message(ctx))),
     ..check("echo::welcome", Echo, include_str!("welcome.md"), |ctx| Box::pin(welcome(ctx)))

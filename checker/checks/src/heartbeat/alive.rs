@@ -2,7 +2,7 @@
 
 use futures_util::future::{join3, try_join};
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -18,9 +18,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Set the alive flag at every Message::Pong, and clear it only when you send the next \
-           ping.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 5, pings: 27, ..MINIMUM },
     ..check("heartbeat::alive", Heartbeat, include_str!("alive.md"), |ctx| Box::pin(alive(ctx)))
 };

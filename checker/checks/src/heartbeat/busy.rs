@@ -2,23 +2,20 @@
 
 use futures_util::future::try_join;
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::{Client, reply_to};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
 use harness::exercise::Exercise::Heartbeat;
 use harness::failure::heartbeat::HeartbeatCause;
-use harness::verdict::{CheckError, CheckResult, FailureKind, judged_elsewhere};
+use harness::verdict::{CheckError, CheckResult, judged_elsewhere};
 use harness::wire::frame::{Control, Data, Frame, OpCode};
 
 pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady", "heartbeat::alive"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Messages and ticks are two branches of one select!. A message must neither reset \
-           the interval nor count as a tick.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 6, messages: 10, pings: 20, ..MINIMUM },
     ..check("heartbeat::busy", Heartbeat, include_str!("busy.md"), |ctx| Box::pin(busy(ctx)))
 };
@@ -30,27 +27,13 @@ const PINGS: usize = 5;
 struct Traffic {
     client: &'static str,
     opcode: OpCode,
-    hint: &'static str,
 }
 
 /// Traffic beside text messages. An unsolicited pong is legal, and answers nothing (section 5.5.3).
 const OTHER_TRAFFIC: [Traffic; 3] = [
-    Traffic {
-        client: "a client that sends pongs unasked",
-        opcode: OpCode::Control(Control::Pong),
-        hint: "A pong sets the flag and nothing else. Only the interval decides when to ping.",
-    },
-    Traffic {
-        client: "a client that sends pings",
-        opcode: OpCode::Control(Control::Ping),
-        hint: "Leave the client's pings to the library, which answers them. Only the interval \
-               decides when to ping.",
-    },
-    Traffic {
-        client: "a client that sends binary messages",
-        opcode: OpCode::Data(Data::Binary),
-        hint: "A binary message resets nothing. Only the interval decides when to ping.",
-    },
+    Traffic { client: "a client that sends pongs unasked", opcode: OpCode::Control(Control::Pong) },
+    Traffic { client: "a client that sends pings", opcode: OpCode::Control(Control::Ping) },
+    Traffic { client: "a client that sends binary messages", opcode: OpCode::Data(Data::Binary) },
 ];
 
 async fn busy(ctx: &mut TestContext) -> CheckResult {
@@ -113,7 +96,6 @@ async fn expect_as_many_despite(
     for (client, traffic) in clients.iter_mut().zip(&OTHER_TRAFFIC) {
         client.send_text(last);
         let judged = expect_as_many_until(client, last, traffic.client).await;
-        let judged = judged.map_err(|error| error.hint_for(FailureKind::WrongTiming, traffic.hint));
         if_understood(ctx, &[Frame::new(traffic.opcode, last)], judged).await?;
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use futures_util::future::try_join;
 
+use super::PINGED;
 use super::busy::if_understood;
 use super::dead::expect_drop;
-use super::{LESSON, PINGED};
 use crate::{Check, MINIMUM, check};
 use harness::client::FrameSender;
 use harness::context::TestContext;
@@ -25,8 +25,6 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Only Message::Pong proves that the client answers; set the flag there and nowhere else.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 8, messages: 8, pings: 8, ends: 4, ..MINIMUM },
     ..check("heartbeat::chatter", Heartbeat, include_str!("chatter.md"), |ctx| {
         Box::pin(chatter(ctx))

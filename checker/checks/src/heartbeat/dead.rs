@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join3, try_join};
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -27,9 +27,6 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "At each tick: is the flag still cleared since the last ping? Then leave the loop \
-           and drop the socket, without a close handshake. Otherwise clear it and ping.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 9, pings: 11, ends: 4, ..MINIMUM },
     ..check("heartbeat::dead", Heartbeat, include_str!("dead.md"), |ctx| Box::pin(dead(ctx)))
 };

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::LESSON;
 use crate::{Check, MINIMUM, check, echo};
 use harness::context::TestContext;
 use harness::evidence::MinimumEvidence;
@@ -11,9 +10,6 @@ use harness::verdict::{CheckError, CheckResult, FailureKind, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     needs_uptime: true,
-    hint: "Bring the whole body of your echo server over, and let select! choose between the \
-           next message and the next tick.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 25, messages: 200, closes: 5, ends: 5, ..MINIMUM },
     gate: Some(|ctx| Box::pin(one_reply(ctx))),
     ..check("heartbeat::echo", Heartbeat, include_str!("echo.md"), |ctx| Box::pin(still_echo(ctx)))

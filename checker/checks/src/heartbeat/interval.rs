@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::{Client, ClientEvent};
 use harness::context::TestContext;
@@ -19,9 +19,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::alive"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "HEARTBEAT_INTERVAL_MS is in milliseconds: use Duration::from_millis, and neither \
-           cap nor replace the value.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 31, pings: 5, ..MINIMUM },
     ..check("heartbeat::interval", Heartbeat, include_str!("interval.md"), |ctx| {
         Box::pin(interval(ctx))

@@ -20,7 +20,6 @@ use crate::Check;
 
 /// The prerequisites of all checks that need pings.
 const PINGED: &[&str] = &["heartbeat::echo", "heartbeat::pings"];
-const LESSON: &str = "lessons/04-heartbeats.md";
 
 pub(super) const CHECKS: &[Check] = &[
     echo::CHECK,

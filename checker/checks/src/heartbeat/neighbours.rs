@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 
+use super::PINGED;
 use super::pings::first_ping;
 use super::steady::expect_one_interval;
-use super::{LESSON, PINGED};
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -27,9 +27,6 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Each connection has a flag and an end of its own. An unanswered ping of one client \
-           must affect no other.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 6, messages: 14, pings: 11, ends: 1, ..MINIMUM },
     ..check("heartbeat::neighbours", Heartbeat, include_str!("neighbours.md"), |ctx| {
         Box::pin(neighbours(ctx))

@@ -5,7 +5,6 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use rand::RngExt;
 
-use super::LESSON;
 use crate::{Check, MINIMUM, check};
 use harness::client::{Client, RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::context::TestContext;
@@ -20,9 +19,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady"],
     requires: &["heartbeat::echo"],
     uses_heartbeats: true,
-    hint: "Give each connection a tokio::time::interval of HEARTBEAT_INTERVAL_MS milliseconds \
-           and send Message::Ping at each tick.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 16, pings: 16, ..MINIMUM },
     gate: Some(|ctx| Box::pin(two_clients(ctx))),
     ..check("heartbeat::pings", Heartbeat, include_str!("pings.md"), |ctx| Box::pin(pings(ctx)))

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join;
 
+use super::PINGED;
 use super::alive::dropped_alive;
 use super::dead::dropped_on_time;
-use super::{LESSON, PINGED};
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -25,9 +25,6 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "A pong counts for one interval: clear the flag each time you ping, not only the \
-           first time.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 2, pings: 5, ends: 1, ..MINIMUM },
     ..check("heartbeat::relapse", Heartbeat, include_str!("relapse.md"), |ctx| {
         Box::pin(relapse(ctx))

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures_util::future::{join, try_join};
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -32,9 +32,6 @@ pub(super) const CHECK: Check = Check {
     ],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "While a send blocks, no tick is handled. Give every write a limit (timeout, or \
-           select! against the tick), and drop the connection when it has passed.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 4, messages: 6, pings: 2, ..MINIMUM },
     ..check("heartbeat::stalled", Heartbeat, include_str!("stalled.md"), |ctx| {
         Box::pin(stalled(ctx))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, try_join, try_join_all};
 
-use super::{LESSON, PINGED};
+use super::PINGED;
 use crate::{Check, MINIMUM, check};
 use harness::client::{Client, RESPONSE_TIMEOUT, timeout_on_busy_host};
 use harness::context::TestContext;
@@ -19,9 +19,6 @@ pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::alive", "heartbeat::interval"],
     requires: PINGED,
     uses_heartbeats: true,
-    hint: "Create the interval once, before the loop. An interval that is made in each turn of \
-           select! starts from zero each time.",
-    lesson: LESSON,
     minimum: MinimumEvidence { connections: 3, pings: 20, ..MINIMUM },
     ..check("heartbeat::steady", Heartbeat, include_str!("steady.md"), |ctx| Box::pin(steady(ctx)))
 };

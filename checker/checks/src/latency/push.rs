@@ -30,9 +30,6 @@ pub(super) const CHECK: Check = Check {
         "broadcast::agreement",
     ],
     timed: true,
-    hint: "Send a message on as soon as it is there: no timer, no collecting, TCP_NODELAY on the \
-           socket, and a flush after the last message that is ready.",
-    lesson: "lessons/01-polling-and-pushing.md",
     minimum: MinimumEvidence { connections: 2, messages: FEWEST, ..MINIMUM },
     ..check("latency::push", Broadcast, include_str!("push.md"), |ctx| Box::pin(push(ctx)))
 };

@@ -9,7 +9,7 @@ use crate::model::{Check, Status, Submission};
 const MESSAGE: usize = 65_535;
 
 pub(crate) fn results(result: &Submission) -> Value {
-    let no_program = |check: &Check| check.summary.ends_with("does not compile");
+    let no_program = |check: &Check| check.summary.ends_with("does not compile.");
     let broken =
         result.checks().filter(|check| no_program(check)).map(Check::describe).collect::<Vec<_>>();
     let passed = result.totals.passed;

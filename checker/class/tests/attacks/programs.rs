@@ -447,13 +447,13 @@ fn judge(class: &Class, attack: &Attack) {
     match attack.deserves {
         Pass => assert_eq!(count(&result, "echo", "passed"), 12, "{told}"),
         NoProgram(words) => {
-            assert_eq!(handshake["summary"], "echo does not compile", "{told}");
+            assert_eq!(handshake["summary"], "Exercise echo does not compile.", "{told}");
             assert!(handshake["got"].as_str().is_some_and(|got| got.contains(words)), "{told}");
             assert!(result["millis"].as_u64().is_some_and(|millis| millis < 120_000), "{told}");
         }
         NoServer => {
             assert_eq!(handshake["outcome"], "failed", "{told}");
-            assert_ne!(handshake["summary"], "echo does not compile", "{told}");
+            assert_ne!(handshake["summary"], "Exercise echo does not compile.", "{told}");
             assert_eq!(result["points"], 0, "{told}");
         }
         Failure => assert_eq!(result["points"], 0, "{told}"),

@@ -17,6 +17,7 @@ pub struct Expectation {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ExpectedEvent {
+    AnyMessage,
     AnyText,
     Text(String),
     Pong(Vec<u8>),
@@ -28,6 +29,11 @@ enum ExpectedEvent {
 /// Expects the welcome.
 pub fn welcome() -> Expectation {
     Expectation::new(ExpectedEvent::Text(WELCOME.to_string()), Awaited::Welcome)
+}
+
+/// Expects the welcome, whatever its text is.
+pub fn any_welcome() -> Expectation {
+    Expectation::new(ExpectedEvent::AnyMessage, Awaited::Welcome)
 }
 
 /// Expects the reply to `message`.
@@ -94,6 +100,7 @@ impl Expectation {
 
     fn is_met_by(&self, event: &ClientEvent) -> bool {
         match (&self.event, event) {
+            (ExpectedEvent::AnyMessage, ClientEvent::Text(_) | ClientEvent::Binary(_)) => true,
             (ExpectedEvent::AnyText, ClientEvent::Text(_)) => true,
             (ExpectedEvent::Text(expected), ClientEvent::Text(got)) => expected == got,
             (ExpectedEvent::Pong(expected), ClientEvent::Pong(got)) => expected == got,

@@ -20,7 +20,8 @@ use tokio::sync::{Notify, mpsc, watch};
 pub use self::event::{ClientEvent, Received, describe};
 use self::event_queue::{EventQueue, events};
 pub use self::expectation::{
-    Expectation, any_close, any_text, close, close_without_code, pong, reply, text, welcome,
+    Expectation, any_close, any_text, any_welcome, close, close_without_code, pong, reply, text,
+    welcome,
 };
 use self::read_task::ReadTask;
 use crate::evidence::Evidence;

@@ -57,18 +57,18 @@ impl ClientBuilder<'_> {
 
     /// Connects and waits for the welcome, whatever its text is.
     pub async fn join(self) -> CheckResult<Client> {
-        self.ctx.welcomed(self.connect().await?).await
+        self.ctx.wait_for_welcome(self.connect().await?).await
     }
 
-    /// Lets several such clients join at the same time. Their connections are numbered in order.
+    /// Joins several such clients at the same time. Their connections are numbered in order.
     pub async fn join_many(self, count: usize) -> CheckResult<Vec<Client>> {
         let mut clients = Vec::with_capacity(count);
         for _ in 0..count {
             clients.push(self.open().await?);
         }
-        let joining = clients
-            .into_iter()
-            .map(|client| async move { self.ctx.welcomed(self.ctx.upgrade(client).await?).await });
+        let joining = clients.into_iter().map(|client| async move {
+            self.ctx.wait_for_welcome(self.ctx.upgrade(client).await?).await
+        });
         group::all(joining).await
     }
 }

@@ -1,4 +1,5 @@
-//! Where a check meets the server: one process, one tap in front of it, any number of clients.
+//! The context of a check: one server process, a recorder in front of it, and any number of
+//! clients.
 
 mod client_builder;
 mod time;
@@ -13,44 +14,46 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use crate::client::{
-    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, request, timeout_on_busy_host,
+    Client, ClientEvent, FrameSender, RESPONSE_TIMEOUT, any_welcome, request, timeout_on_busy_host,
 };
 use crate::evidence::Evidence;
 use crate::failure::Cause;
+use crate::failure::start::StartCause;
 use crate::server::output::Output;
 use crate::server::{Environment, Program, Server, StartError};
 use crate::stall_monitor::StallMonitor;
-use crate::verdict::{CheckError, CheckResult, Failure, FailureKind, Progress};
+use crate::verdict::{CheckError, CheckResult, Failure, Progress};
 use crate::wire::recorder::{Recorder, SocketOptions};
 
-/// An interval that no check outlasts, in milliseconds: heartbeats that are not to disturb.
+/// A heartbeat interval that is longer than any check, so that no ping disturbs it.
 const NO_HEARTBEAT: Duration = Duration::from_secs(60);
 
-/// One server under test and all that a check needs to judge it.
+/// One server under test, and what a check needs to judge it.
 pub struct TestContext {
-    /// The server.
+    /// The server under test.
     pub server: Server,
-    /// What stands in front of it.
+    /// The recorder between the clients and the server.
     pub recorder: Recorder,
-    /// What was seen of it.
+    /// Counters of the events that the clients received.
     pub evidence: Arc<Evidence>,
-    /// The source of all that is random in the check, repeatable by its seed.
+    /// The check's random number generator. The seed makes a run repeatable.
     pub rng: StdRng,
     /// The heartbeat interval for checks that look at heartbeats.
     beat: Duration,
     settings: Settings,
-    /// How long the server had waited for a processor when the check began.
-    waited: Option<Duration>,
-    /// Clients stay connected until the check is over, unless it says that they leave.
-    kept: Mutex<Vec<FrameSender>>,
-    lets_go: AtomicBool,
-    /// How many clients have been welcomed.
+    /// The server's run-queue delay when the check began.
+    initial_delay: Option<Duration>,
+    /// Keeps every client connected until the check ends, even if it drops the `Client`.
+    senders: Mutex<Vec<FrameSender>>,
+    /// False once the server has not answered a close frame in time.
+    answers_close: AtomicBool,
+    /// The number of clients that have received the welcome.
     joined: AtomicUsize,
-    /// Whether the check has waited for the server to be older.
-    aged: bool,
+    /// True if the check has waited for the minimum uptime.
+    reached_uptime: bool,
 }
 
-/// What an arena is made from.
+/// The settings of a [`TestContext`].
 #[derive(Clone)]
 pub struct Settings {
     /// The program to start.
@@ -59,13 +62,14 @@ pub struct Settings {
     pub seed: u64,
     /// The heartbeat interval for checks that look at heartbeats.
     pub beat: Duration,
-    /// Whether the check looks at heartbeats; if not, the server is told an interval that never ends.
+    /// True if the check looks at heartbeats. If not, the server's interval is longer than any
+    /// check.
     pub uses_heartbeats: bool,
-    /// Whether its servers find `CI` in their environment.
+    /// True if `CI` is set in the server's environment.
     pub ci: bool,
-    /// How busy the machine is.
+    /// Measures stalls of this machine.
     pub stalls: StallMonitor,
-    /// Where a check says that what others stand on is sound, while it goes on itself.
+    /// The progress of the check, for the checks that require it.
     pub progress: watch::Sender<Progress>,
 }
 
@@ -79,7 +83,7 @@ impl TestContext {
     /// Starts the server.
     ///
     /// # Errors
-    /// When it doesn't come up; with the failure comes what it printed.
+    /// If the server does not come up. The error includes its output.
     pub async fn start(settings: Settings) -> Result<Self, (CheckError, Arc<Output>)> {
         let interval = settings.interval();
         Self::start_with(settings, interval, Arc::default()).await
@@ -93,23 +97,23 @@ impl TestContext {
         let environment = Environment { interval: Some(interval), ci: settings.ci };
         let server = Server::start(&settings.program, environment)
             .await
-            .map_err(|(error, output)| (not_started(error), output))?;
-        Ok(Self::around(server, settings, evidence))
+            .map_err(|(error, output)| (start_failure(error), output))?;
+        Ok(Self::new(server, settings, evidence))
     }
 
-    fn around(server: Server, settings: Settings, evidence: Arc<Evidence>) -> Self {
+    fn new(server: Server, settings: Settings, evidence: Arc<Evidence>) -> Self {
         TestContext {
-            waited: server.waited(),
+            initial_delay: server.run_queue_delay(),
             recorder: Recorder::new(server.port),
             server,
             evidence,
             rng: StdRng::seed_from_u64(settings.seed),
             beat: settings.beat,
             settings,
-            kept: Mutex::default(),
-            lets_go: AtomicBool::new(true),
+            senders: Mutex::default(),
+            answers_close: AtomicBool::new(true),
             joined: AtomicUsize::new(0),
-            aged: false,
+            reached_uptime: false,
         }
     }
 
@@ -120,51 +124,54 @@ impl TestContext {
 
     /// Starts a second server beside the first, with another heartbeat interval.
     pub async fn second_server_with(&self, interval: Duration) -> CheckResult<TestContext> {
-        self.beside(self.settings.clone(), interval).await
+        self.start_second(self.settings.clone(), interval).await
     }
 
-    /// A second server of the same program beside the first, with `CI` in its environment or
-    /// without.
+    /// Starts a second server beside the first, with or without `CI` in its environment.
     ///
     /// # Errors
-    /// When it doesn't come up.
-    pub async fn in_environment(&self, ci: bool) -> CheckResult<TestContext> {
+    /// If the server does not come up.
+    pub async fn second_server_with_ci(&self, ci: bool) -> CheckResult<TestContext> {
         let settings = Settings { ci, ..self.settings.clone() };
-        self.beside(settings, self.settings.interval()).await
+        self.start_second(settings, self.settings.interval()).await
     }
 
-    async fn beside(&self, settings: Settings, interval: Duration) -> CheckResult<TestContext> {
+    async fn start_second(
+        &self,
+        settings: Settings,
+        interval: Duration,
+    ) -> CheckResult<TestContext> {
         let started = Self::start_with(settings, interval, self.evidence.clone()).await;
         started.map_err(|(error, _)| error)
     }
 
-    /// Whether the server finds `CI` in its environment.
+    /// Returns true if `CI` is set in the server's environment.
     pub fn in_ci(&self) -> bool {
         self.settings.ci
     }
 
-    /// From here on a new server in place of the first, to which nobody has spoken yet.
+    /// Replaces the server by a new one, to which no client has connected yet.
     ///
     /// # Errors
-    /// When it doesn't come up.
+    /// If the server does not come up.
     pub async fn restart_server(&mut self) -> CheckResult {
         self.restart_server_with(self.settings.interval()).await
     }
 
-    /// The same with another heartbeat interval.
+    /// Replaces the server by a new one with another heartbeat interval.
     ///
     /// # Errors
-    /// When it doesn't come up.
+    /// If the server does not come up.
     pub async fn restart_server_with(&mut self, interval: Duration) -> CheckResult {
         self.server.stop().await;
         let started =
             Self::start_with(self.settings.clone(), interval, self.evidence.clone()).await;
         let new = started.map_err(|(error, _)| error)?;
-        *self = TestContext { aged: self.aged, ..new };
+        *self = TestContext { reached_uptime: self.reached_uptime, ..new };
         Ok(())
     }
 
-    /// Lets the checks that require this one begin, while this one goes on.
+    /// Marks the gate as passed: checks that require this one start, while this one goes on.
     pub fn pass_gate(&self) {
         self.settings.progress.send_if_modified(|progress| {
             let pending = *progress == Progress::Pending;
@@ -174,8 +181,6 @@ impl TestContext {
             pending
         });
     }
-
-    // Clients
 
     /// Opens a TCP connection and sends nothing.
     pub async fn open(&self) -> CheckResult<Client> {
@@ -192,14 +197,14 @@ impl TestContext {
         self.client().join().await
     }
 
-    /// Lets several clients join at the same time. Their connections are numbered in order.
+    /// Joins several clients at the same time. Their connections are numbered in order.
     pub async fn join_many(&self, count: usize) -> CheckResult<Vec<Client>> {
         self.client().join_many(count).await
     }
 
     async fn open_with(&self, options: SocketOptions) -> CheckResult<Client> {
         let client = Client::open(&self.recorder, options, self.evidence.clone()).await?;
-        self.kept.lock().expect("no panic holds it").push(client.frame_sender());
+        self.senders.lock().expect("no panic holds it").push(client.frame_sender());
         Ok(client)
     }
 
@@ -214,47 +219,45 @@ impl TestContext {
     }
 
     /// Waits for the welcome. `echo::welcome` judges its text.
-    async fn welcomed(&self, mut client: Client) -> CheckResult<Client> {
-        let received = client.next_except_heartbeats("the welcome").await?;
-        match received.event {
-            ClientEvent::Text(_) | ClientEvent::Binary(_) => {
-                self.joined.fetch_add(1, Relaxed);
-                Ok(client)
-            }
-            _ => Err(client.unexpected(&received, "the welcome")),
-        }
+    async fn wait_for_welcome(&self, mut client: Client) -> CheckResult<Client> {
+        client.expect(any_welcome()).await?;
+        self.joined.fetch_add(1, Relaxed);
+        Ok(client)
     }
 
-    /// Lets a client say goodbye, and waits for it to be let go, but not for long and not twice in vain: whether a
-    /// server closes well is for one check to judge, and for all others no reason to wait.
+    /// Sends a close frame and waits for the answer, or for the end of the connection.
+    ///
+    /// `echo::close` judges the closing handshake. Here the wait is short, and it is skipped after
+    /// the first timeout.
     pub async fn leave(&self, mut client: Client) {
         client.send_close(1_000, "");
-        if self.lets_go.load(Relaxed) {
-            let gone = async {
+        if self.answers_close.load(Relaxed) {
+            let closed = async {
                 while let Ok(received) = client.next("the end").await {
                     if matches!(received.event, ClientEvent::Close(_) | ClientEvent::End(_)) {
                         break;
                     }
                 }
             };
-            self.lets_go
-                .store(timeout_on_busy_host(RESPONSE_TIMEOUT / 8, gone).await.is_some(), Relaxed);
+            let answered = timeout_on_busy_host(RESPONSE_TIMEOUT / 8, closed).await.is_some();
+            self.answers_close.store(answered, Relaxed);
         }
         client.hang_up();
     }
 
-    /// Waits until the server, by its log, has done with all who joined but the `staying` ones, or has ended. What it
-    /// sends to others says nothing of that: their tasks may have their turn first. Not for long: whether it keeps
-    /// that log is for one check to judge.
+    /// Waits until the server has logged the disconnect of all clients except `staying`, or has
+    /// ended.
+    ///
+    /// Only the log shows that the server has noticed: the tasks of other clients may run first.
+    /// `echo::log` judges the log, so the wait is short.
     pub async fn wait_for_disconnects(&self, staying: usize) {
         let gone = self.joined.load(Relaxed) - staying;
-        let noticed = self.server.printed(|output| output.count("Client disconnected") >= gone);
-        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 8, noticed).await;
+        let logged =
+            self.server.wait_for_output(|output| output.count("Client disconnected") >= gone);
+        let _ = timeout_on_busy_host(RESPONSE_TIMEOUT / 8, logged).await;
     }
 
-    // Chance
-
-    /// A text nobody can have prepared for: a few letters, digits and, inside, single spaces.
+    /// Returns a random text that a server cannot guess: letters and digits with a space inside.
     pub fn token(&mut self) -> String {
         let length = self.rng.random_range(6..20);
         let mut token: String =
@@ -263,57 +266,19 @@ impl TestContext {
         token
     }
 
-    /// `count` tokens, all different, numbered so that a reader sees their order.
+    /// Returns `count` different tokens, numbered so that a report shows their order.
     pub fn tokens(&mut self, count: usize) -> Vec<String> {
         (1..=count).map(|n| format!("#{n} {}", self.token())).collect()
     }
 }
 
-fn ignores_addr(what: String, addr: &str, got: String) -> Failure {
-    Failure::new(FailureKind::DoesNotStart, what)
-        .expected(format!("with ADDR={addr}: a server that listens there"), got)
-        .hint(
-            "Bind the address in the environment variable ADDR. `127.0.0.1:8080` is only for when \
-             it is not set.",
-        )
-}
-
-fn not_started(error: StartError) -> CheckError {
-    let failure = match error {
-        StartError::NoSuchProgram(why) => return CheckError::Inconclusive(format!("the program can't be started: {why}")),
-        StartError::Ended(status) => Failure::new(FailureKind::DoesNotStart, "the server ended before it was ready")
-            .expected("a line on stdout: WebSocket server running on ws://<host>:<port>", status)
-            .hint("Run it by hand and read its first words; it must go on accepting until it is killed."),
-        StartError::NotReady(limit) => Failure::new(FailureKind::DoesNotStart, "the server never said that it is ready")
-            .expected(
-                "a line on stdout: WebSocket server running on ws://<host>:<port>",
-                format!("no such line within {} s", limit.as_secs()),
-            )
-            .hint("Print the line once the listener is bound. If stdout is not a terminal, other languages may have to flush it."),
-        StartError::AnothersPort(line) => {
-            Failure::new(FailureKind::DoesNotStart, "the ready line names the port of another process")
-                .expected("the port on which this server listens", line)
-                .hint("Print the address that the listener has (`local_addr`), and print it only once it is bound.")
+/// Maps a start error to a failure of the server, or to an inconclusive result if the program
+/// cannot be run.
+fn start_failure(error: StartError) -> CheckError {
+    match error {
+        StartError::NoSuchProgram(reason) => {
+            CheckError::Inconclusive(format!("the program cannot be run: {reason}"))
         }
-        StartError::IgnoresAddr { addr, port: Some(port) } => {
-            let what = format!("The server listens on {port} and not on the address in ADDR.");
-            ignores_addr(what, &addr, format!("a server on port {port}"))
-        }
-        StartError::IgnoresAddr { addr, port: None } => {
-            let what = "The server wants an address in use and not the one in ADDR.";
-            let got = "a server that found its address in use and ended";
-            ignores_addr(what.to_string(), &addr, got.to_string())
-        }
-        StartError::WrongReadyLine { addr, line } => {
-            let what =
-                "The ready line names another port than the one on which the server listens.";
-            Failure::new(FailureKind::DoesNotStart, what)
-                .expected(format!("WebSocket server running on ws://{addr}"), line)
-                .hint("Print the address that the listener has (`local_addr`), and no fixed text.")
-        }
-        StartError::NoPort(line) => Failure::new(FailureKind::DoesNotStart, "the ready line names no port")
-            .expected("WebSocket server running on ws://<host>:<port>", line)
-            .hint("With port 0 the system chooses: ask the listener for its local address."),
-    };
-    CheckError::from(Failure { fundamental: true, ..failure })
+        error => Failure::caused(StartCause::Server(error)).into(),
+    }
 }

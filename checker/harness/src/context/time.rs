@@ -1,4 +1,4 @@
-//! The uptime of the server, and how far this machine's clock can be trusted.
+//! The uptime of the server, and the delays of this machine.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::verdict::{CheckError, CheckResult, FailureKind};
 /// Minimum uptime before a check may pass: some faults show only after the first second.
 const MINIMUM_UPTIME: Duration = Duration::from_millis(1_010);
 /// The time between two messages during the wait. A server may drop a client that is idle.
-const SMALL_TALK: Duration = MINIMUM_UPTIME.checked_div(3).expect("not zero");
+const MESSAGE_INTERVAL: Duration = MINIMUM_UPTIME.checked_div(3).expect("not zero");
 
 impl TestContext {
     /// Returns the heartbeat interval of the check.
@@ -26,16 +26,16 @@ impl TestContext {
     /// The uptime counts from the server's first answer: a server counts from its start or later.
     pub async fn wait_for_uptime(&mut self, answered: Instant) -> &'static str {
         self.wait_at_most(answered, MINIMUM_UPTIME).await;
-        if self.aged { "once the server is a second old" } else { "" }
+        if self.reached_uptime { "once the server is a second old" } else { "" }
     }
 
-    /// Does the same, with a client that sends messages meanwhile.
+    /// Waits for the minimum uptime, with a client that sends messages meanwhile.
     pub async fn wait_for_uptime_with(
         &mut self,
         client: &mut Client,
         answered: Instant,
     ) -> CheckResult<&'static str> {
-        while self.wait_at_most(answered, SMALL_TALK).await {
+        while self.wait_at_most(answered, MESSAGE_INTERVAL).await {
             client.exchange(&self.token()).await?;
         }
         Ok(self.wait_for_uptime(answered).await)
@@ -43,20 +43,20 @@ impl TestContext {
 
     /// Waits for the minimum uptime, but at most this long. Returns true if the wait goes on.
     async fn wait_at_most(&mut self, answered: Instant, limit: Duration) -> bool {
-        if self.settings.program.age().is_some_and(UptimeCache::seen) {
+        if self.settings.program.uptime_cache().is_some_and(UptimeCache::seen) {
             return false;
         }
         let left = MINIMUM_UPTIME.saturating_sub(answered.elapsed());
         tokio::time::sleep(left.min(limit)).await;
-        self.aged = left <= limit;
-        !self.aged
+        self.reached_uptime = left <= limit;
+        !self.reached_uptime
     }
 
     /// Records that the program has passed after the minimum uptime, if the check waited for it.
     pub fn remember_uptime(&self) {
-        if let Some(age) = self.settings.program.age().filter(|_| self.aged) {
+        if let Some(cache) = self.settings.program.uptime_cache().filter(|_| self.reached_uptime) {
             // Without an entry the next check waits again.
-            let _ = age.remember();
+            let _ = cache.remember();
         }
     }
 
@@ -68,7 +68,7 @@ impl TestContext {
         }
     }
 
-    /// A stall shortly before makes later events come early.
+    /// Returns a time two intervals earlier. A stall shortly before makes later events come early.
     fn shortly_before(&self, since: Instant) -> Instant {
         since.checked_sub(self.beat * 2).unwrap_or(since)
     }
@@ -76,16 +76,16 @@ impl TestContext {
     /// Returns the run-queue delay of all the server's threads since the check began, zero where it
     /// is unknown.
     pub fn run_queue_delay(&self) -> Duration {
-        let now = self.server.waited().unwrap_or_default();
-        self.waited.map_or(Duration::ZERO, |before| now.saturating_sub(before))
+        let now = self.server.run_queue_delay().unwrap_or_default();
+        self.initial_delay.map_or(Duration::ZERO, |before| now.saturating_sub(before))
     }
 
     /// Returns the longest delay of an event since then that this machine explains: one stall of
     /// the checker, and all run-queue delay of the server since the check began.
     pub fn delays_since(&self, since: Instant) -> Duration {
         let stalls = &self.settings.stalls;
-        let ours = stalls.worst_since(since).max(stalls.longest_wait_since(since));
-        ours + TICK + self.run_queue_delay()
+        let own = stalls.worst_since(since).max(stalls.longest_wait_since(since));
+        own + TICK + self.run_queue_delay()
     }
 
     /// Returns the delay that most of `events` events since then do not exceed: the stall of the
@@ -106,9 +106,9 @@ impl TestContext {
             CheckError::Inconclusive(_) | CheckError::HostBusy(_) => true,
         };
         let Lateness { worst, limit } = self.lateness(since);
-        let ours = format!("an answer that takes no time took {} ms", worst.as_millis());
+        let stall = format!("the checker itself was {} ms late", worst.as_millis());
         let why = if worst > limit {
-            ours
+            stall
         } else {
             // Delays add up, and a stall of the checker may be longer than measured. If together
             // they reach the width of the bands, a right ping can look like an early one.
@@ -121,7 +121,7 @@ impl TestContext {
             );
             format!(
                 "the server waited {} ms for a processor, \
-                 a thread of the checker {} ms, and {ours}",
+                 a thread of the checker {} ms, and {stall}",
                 waited.as_millis(),
                 thread.as_millis()
             )

@@ -69,7 +69,7 @@ pub enum EchoCause {
     SecondReply {
         /// The number of the message, from 1.
         number: usize,
-        /// The number of the message whose reply was awaited.
+        /// The number of the message that the client expected a reply to.
         awaited: usize,
     },
     /// A reply that is too long to show differs from the expected one.
@@ -160,7 +160,7 @@ pub enum EchoCause {
 pub enum Disturbance {
     /// Clients that send nothing.
     Silent,
-    /// So many unfinished handshakes.
+    /// This many unfinished handshakes.
     UnfinishedHandshakes(usize),
     /// A client that does not read its replies.
     NotReading,

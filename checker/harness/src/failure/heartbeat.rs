@@ -8,7 +8,7 @@ use crate::verdict::FailureKind;
 /// A measured time, and the interval to compare it with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// The interval that the server was told.
+    /// The interval in the server's environment.
     pub interval: Interval,
     /// The measured time.
     pub time: Duration,
@@ -23,7 +23,7 @@ pub enum BlockedWrite {
     Ping,
 }
 
-/// What the server did wrong with its pings, or with a client that answers none.
+/// An error of the server with its pings, or with a client that answers none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeartbeatCause {
     /// No ping came in this time.
@@ -48,7 +48,7 @@ pub enum HeartbeatCause {
     WrongMeanGap(Timing),
     /// The gaps differ too much.
     IrregularGaps {
-        /// The interval that the server was told.
+        /// The interval in the server's environment.
         interval: Interval,
         /// The number of gaps.
         gaps: usize,

@@ -3,6 +3,7 @@
 pub mod echo;
 pub mod heartbeat;
 pub mod room;
+pub mod start;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use self::echo::EchoCause;
 use self::heartbeat::HeartbeatCause;
 use self::room::RoomCause;
+use self::start::StartCause;
 use crate::client::ClientEvent;
 use crate::verdict::FailureKind;
 
@@ -117,10 +119,18 @@ pub enum Cause {
         /// The first line of its response.
         status_line: String,
     },
+    /// The server does not run.
+    Start(StartCause),
     /// A cause that only checks of `echo` find.
     Echo(EchoCause),
     /// A failure in a room of several clients.
     Room(RoomCause),
+}
+
+impl From<StartCause> for Cause {
+    fn from(cause: StartCause) -> Self {
+        Cause::Start(cause)
+    }
 }
 
 impl From<EchoCause> for Cause {
@@ -152,6 +162,7 @@ impl Cause {
             Cause::ProcessEnded { .. } => FailureKind::Died,
             Cause::NotAccepting(_) => FailureKind::DoesNotStart,
             Cause::UpgradeRefused { .. } => FailureKind::Handshake,
+            Cause::Start(cause) => cause.kind(),
             Cause::Echo(cause) => cause.kind(),
             Cause::Room(cause) => cause.kind(),
         }

@@ -30,39 +30,39 @@ use socket::Listening;
 
 use crate::uptime_cache::UptimeCache;
 
-/// What the ready line begins with; the address follows.
+/// The start of the ready line; the address follows.
 pub const READY: &str = "WebSocket server running on ws://";
-/// How long a server may take to print its ready line. Late is legal, never is not.
+/// The timeout for the ready line. A late line is legal, a missing one is not.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-/// In `ADDR`, any free port.
+/// The port in `ADDR` that lets the system choose a free one.
 const ANY_PORT: u16 = 0;
-/// For one of these `ADDR` asks the first server of a program. They are few enough to be allowed
-/// one by one where servers are confined, and below those that the system gives to any connection
-/// of any program (from 32,768 on Linux, 49,152 elsewhere).
+/// The first server of a program gets one of these ports in `ADDR`. They are few, so that a sandbox
+/// can allow each of them. They are below the ephemeral ports (from 32,768 on Linux, from 49,152
+/// elsewhere).
 pub const OWN_PORTS: Range<u16> = 20_000..20_512;
-/// On which a server listens without `ADDR`.
+/// The port on which a server listens if `ADDR` is not set.
 pub const DEFAULT_PORT: u16 = 8080;
-/// The time over which the server's share of a processor is measured.
+/// The period over which the server's share of a processor is measured.
 const SHARE_WINDOW: Duration = Duration::from_millis(300);
-/// How many ports are tried for the first server: another process may take one before it does.
+/// The number of ports tried for the first server: another process may take a port before it does.
 const PORTS_TRIED: usize = 3;
 
-/// A program that is a server when it is started.
+/// The command that starts a server.
 #[derive(Clone)]
 pub struct Program {
     argv: Vec<String>,
     directory: PathBuf,
     trial: Arc<Mutex<Trial>>,
-    age: Option<UptimeCache>,
+    uptime: Option<UptimeCache>,
     /// The compiler's warnings about its source, if the checker built it.
     pub warnings: Vec<Warning>,
 }
 
-/// What the first server of a program has shown: whether it listens where `ADDR` says.
+/// The result of a program's first start, which shows if it listens on the address in `ADDR`.
 #[derive(Default)]
 enum Trial {
     #[default]
-    Ahead,
+    Pending,
     Passed,
     Failed {
         at: Instant,
@@ -71,62 +71,62 @@ enum Trial {
     },
 }
 
-/// What a server's environment says beside `ADDR`.
+/// A server's environment variables beside `ADDR`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Environment {
     /// `HEARTBEAT_INTERVAL_MS`; `None` leaves the server its default.
     pub interval: Option<Duration>,
-    /// Whether `CI` is set, as on a build machine. The contract holds with it and without.
+    /// True if `CI` is set, as on a build machine. The contract holds with and without it.
     pub ci: bool,
 }
 
 impl Program {
-    /// The program at `argv[0]` with the arguments that follow, run in `directory`.
+    /// Creates the program at `argv[0]` with the arguments that follow, run in `directory`.
     pub fn new(argv: Vec<String>, directory: PathBuf) -> Self {
-        Program { argv, directory, trial: Arc::default(), age: None, warnings: Vec::new() }
+        Program { argv, directory, trial: Arc::default(), uptime: None, warnings: Vec::new() }
     }
 
-    /// From now on it is remembered from run to run that this program was right after its first second.
-    pub fn remember(&mut self) {
-        self.age = UptimeCache::of(Path::new(&self.argv[0]));
+    /// Caches from run to run that this program has passed after the minimum uptime.
+    pub fn cache_uptime(&mut self) {
+        self.uptime = UptimeCache::of(Path::new(&self.argv[0]));
     }
 
-    /// What is remembered of it, if anything is to be.
-    pub fn age(&self) -> Option<&UptimeCache> {
-        self.age.as_ref()
+    /// Returns the program's cache entry, if its uptime is cached.
+    pub fn uptime_cache(&self) -> Option<&UptimeCache> {
+        self.uptime.as_ref()
     }
 
-    /// How the program is started, as one would type it.
+    /// Returns the command line, with spaces between the arguments.
     pub fn command_line(&self) -> String {
         self.argv.join(" ")
     }
 }
 
-/// Why a server didn't come up.
-#[derive(Debug, Clone)]
+/// The reason why a server did not come up.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartError {
-    /// It can't be started at all: no such program, no permission.
+    /// The program cannot be run: it does not exist, or permission is denied.
     NoSuchProgram(String),
-    /// It ended before its ready line.
+    /// The process ended before its ready line, with this exit status.
     Ended(String),
-    /// It runs, but printed no ready line in time.
+    /// The process runs, but printed no ready line within this timeout.
     NotReady(Duration),
-    /// Its ready line names no port.
+    /// This ready line names no port.
     NoPort(String),
-    /// Its ready line names a port on which another process listened before.
+    /// This ready line names a port on which another process listens.
     AnothersPort(String),
-    /// It listens on a port for which `ADDR` did not ask.
+    /// The server does not listen on the port in `ADDR`.
     IgnoresAddr {
-        /// What `ADDR` was.
+        /// The value of `ADDR`.
         addr: String,
-        /// The port in its ready line; `None` if it found the port in use and ended.
+        /// The port on which it listens; `None` if it found that port in use and ended.
         port: Option<u16>,
     },
-    /// It listens where `ADDR` says, and its ready line names another port.
+    /// The server listens on the address in `ADDR`, but its ready line names another port.
     WrongReadyLine {
-        /// What `ADDR` was.
+        /// The value of `ADDR`.
         addr: String,
-        /// The line.
+        /// The ready line.
         line: String,
     },
 }
@@ -135,27 +135,27 @@ pub enum StartError {
 pub struct Server {
     /// The port that its ready line names.
     pub port: u16,
-    /// What it prints.
+    /// The output of the process.
     pub output: Arc<Output>,
-    /// When its process was started.
+    /// The start of the process.
     pub started: Instant,
     id: u32,
     before: Before,
     ended: watch::Receiver<Option<ExitStatus>>,
-    /// Closed when its output is read to the end.
+    /// Closed when both output streams have ended.
     reading: watch::Receiver<()>,
-    /// Closed when its process is gone, after which there is room for another.
+    /// Closed when the process is gone and its port is free.
     going: watch::Receiver<()>,
 }
 
 impl Server {
     /// Starts the program and waits for its ready line.
     ///
-    /// The first server of a program is given a port of its own in `ADDR`, which shows whether it
-    /// listens there. All that are started meanwhile wait for that; later ones get any free port.
+    /// The first server of a program gets a fixed port in `ADDR`, which shows if it listens there.
+    /// Servers that are started meanwhile wait for the result. Later ones get port 0.
     ///
     /// # Errors
-    /// See [`StartError`]; with it comes what the program printed.
+    /// See [`StartError`]. The error includes the program's output.
     pub async fn start(
         program: &Program,
         environment: Environment,
@@ -167,11 +167,11 @@ impl Server {
                 drop(trial);
                 return Self::start_on(program, environment, ANY_PORT).await;
             }
-            // Each of those that waited would fail in the same way, one after the other.
+            // The starts that waited for this result would fail in the same way.
             Trial::Failed { at, error, output } if *at >= asked => {
                 return Err((error.clone(), output.clone()));
             }
-            Trial::Failed { .. } | Trial::Ahead => {}
+            Trial::Failed { .. } | Trial::Pending => {}
         }
         let started = Self::start_on_its_port(program, environment).await;
         *trial = match &started {
@@ -190,7 +190,7 @@ impl Server {
         let mut tries = 0;
         loop {
             tries += 1;
-            // Where all are taken, nothing is found out.
+            // If no port is free, the server's use of `ADDR` is not checked.
             let port = socket::free_port().unwrap_or(ANY_PORT);
             let started = Self::start_on(program, environment, port).await;
             let in_use = match &started {
@@ -204,16 +204,16 @@ impl Server {
         }
     }
 
-    /// Kills it, and waits until it is gone. How it ended, nobody can tell any more.
+    /// Kills the process and waits until it is gone. Its exit status stays unknown.
     pub async fn stop(&mut self) {
         process::kill(self.id);
         self.ended = watch::channel(None).1;
-        self.gone().await;
+        self.wait_until_gone().await;
     }
 
-    /// Waits until its process is gone, which it is soon after this was dropped.
-    pub fn gone(&self) -> impl Future<Output = ()> + use<> {
-        closed(self.going.clone())
+    /// Waits until the process is gone. Dropping the `Server` kills the process.
+    pub fn wait_until_gone(&self) -> impl Future<Output = ()> + use<> {
+        wait_until_closed(self.going.clone())
     }
 
     async fn start_on(
@@ -254,11 +254,12 @@ impl Server {
                     if let Ok(status) = status {
                         ended.send_replace(Some(status));
                     }
-                    // On Windows the job lasts as long as the process is held.
+                    // On Windows the job object lives as long as `process`.
                     ended.closed().await;
                 }
             }
-            // It was killed, or on Windows is now. Until it is gone it has its port.
+            // Unix: the process was killed, and holds its port until it is gone. Windows: the drop
+            // of `process` kills it.
             if cfg!(unix) {
                 let _ = tokio::time::timeout(Duration::from_secs(2), process.wait()).await;
             }
@@ -274,14 +275,14 @@ impl Server {
             reading,
             going,
         };
-        let ready = server.printed(|output| output.ready().is_some());
+        let ready = server.wait_for_output(|output| output.ready().is_some());
         match tokio::time::timeout(READY_WITHIN, ready).await {
             Err(_) => return Err(failed(StartError::NotReady(READY_WITHIN))),
             Ok(false) => {
-                let status = server.exit_status().await;
-                // Nothing else wants an address, and the one in `ADDR` is free.
+                let status = server.wait_for_exit().await;
+                // The address in `ADDR` is free, so the server tried to bind another one.
                 let ignores_addr =
-                    output.found_address_in_use() && (port == ANY_PORT || socket::is_free(port));
+                    output.reports_address_in_use() && (port == ANY_PORT || socket::is_free(port));
                 return Err(failed(if ignores_addr {
                     StartError::IgnoresAddr { addr, port: None }
                 } else {
@@ -295,16 +296,16 @@ impl Server {
         if port != ANY_PORT && server.port != port {
             let error = match socket::first_to_accept([port, server.port]).await {
                 Some(accepts) if accepts == port => StartError::WrongReadyLine { addr, line },
-                Some(_) if socket::is_of_another(server.port, &listening) => {
+                Some(_) if socket::was_open_before(server.port, &listening) => {
                     StartError::AnothersPort(line)
                 }
                 Some(accepts) => StartError::IgnoresAddr { addr, port: Some(accepts) },
-                // The first client finds out that the port in the ready line refuses connections.
+                // Neither port accepts yet. The first client reports it if that stays so.
                 None => return Ok(server),
             };
             return Err(failed(error));
         }
-        if socket::is_of_another(server.port, &listening)
+        if socket::was_open_before(server.port, &listening)
             || owner::is_another(server.id, server.port, &server.before)
         {
             return Err(failed(StartError::AnothersPort(line)));
@@ -312,53 +313,53 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits until it has printed what is wanted. Ends, with `false`, only when the process does and never printed it.
-    pub async fn printed(&self, wanted: impl Fn(&Output) -> bool) -> bool {
+    /// Waits until `wanted` is true of the output. Returns false if the process ends before.
+    pub async fn wait_for_output(&self, wanted: impl Fn(&Output) -> bool) -> bool {
         let over = async {
-            self.exit_status().await;
-            // Its last words may be on their way still; a child that keeps the pipes open keeps us no longer.
-            let _ =
-                tokio::time::timeout(Duration::from_secs(1), closed(self.reading.clone())).await;
+            self.wait_for_exit().await;
+            // The last lines may still be in the pipes. A child process may keep these open.
+            let all_read = wait_until_closed(self.reading.clone());
+            let _ = tokio::time::timeout(Duration::from_secs(1), all_read).await;
         };
         self.output.wait_for(wanted, over).await
     }
 
-    /// Waits until the process has ended.
-    pub async fn exit_status(&self) -> ExitStatus {
+    /// Waits until the process has ended, and returns its exit status.
+    pub async fn wait_for_exit(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
         let Ok(status) = ended.wait_for(Option::is_some).await.map(|status| *status) else {
-            // Nobody can tell any more whether it ended: treat it as running.
+            // The exit status is unknown after `stop`: treat the process as running.
             return std::future::pending().await;
         };
         status.expect("waited for it")
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// How the process ended, if it has.
-    pub fn ended(&self) -> Option<ExitStatus> {
+    /// Returns the exit status if the process has ended.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
         *self.ended.borrow()
     }
 
-    /// How long the server's threads have waited for a processor, all together, `None` where the system doesn't tell.
-    pub fn waited(&self) -> Option<Duration> {
-        usage::waited(self.id, &self.before)
+    /// Returns the total run-queue delay of the server's threads; `None` where it is unknown.
+    pub fn run_queue_delay(&self) -> Option<Duration> {
+        usage::run_queue_delay(self.id, &self.before)
     }
 
     /// Measures the share of one processor that the server uses or waits for; `None` where it is
     /// unknown. A server that waits for its clients uses nearly nothing.
     pub async fn processor_share(&self) -> Option<f64> {
-        let busy = || usage::cpu_time(self.id)?.checked_add(self.waited()?);
+        let busy = || usage::cpu_time(self.id)?.checked_add(self.run_queue_delay()?);
         let (since, before) = (Instant::now(), busy()?);
         tokio::time::sleep(SHARE_WINDOW).await;
         let used = busy()?.saturating_sub(before);
         Some(used.as_secs_f64() / since.elapsed().as_secs_f64())
     }
 
-    /// Resident memory of the server in bytes, `None` where the system doesn't tell.
+    /// Returns the resident memory of the server in bytes; `None` where it is unknown.
     pub fn memory(&self) -> Option<u64> {
         usage::memory(self.id, &self.before)
     }
@@ -370,8 +371,8 @@ impl Drop for Server {
     }
 }
 
-/// Waits until nobody can send on this channel any more.
-async fn closed(mut channel: watch::Receiver<()>) {
+/// Waits until the sender of this channel is dropped.
+async fn wait_until_closed(mut channel: watch::Receiver<()>) {
     while channel.changed().await.is_ok() {}
 }
 
@@ -381,7 +382,7 @@ fn command(program: &Program, environment: Environment, addr: &str) -> Command {
         .args(&program.argv[1..])
         .current_dir(&program.directory)
         .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| inherited(&name.to_string_lossy())))
+        .envs(std::env::vars_os().filter(|(name, _)| is_inherited(&name.to_string_lossy())))
         .env("ADDR", addr)
         .env("RUST_BACKTRACE", "0")
         .env("NO_COLOR", "1")
@@ -397,9 +398,9 @@ fn command(program: &Program, environment: Environment, addr: &str) -> Command {
     command
 }
 
-/// Whether a server gets this variable from the checker's own environment: what programs need to be found and to run,
-/// whatever language they are written in. Tokens and other secrets are none of its business.
-fn inherited(name: &str) -> bool {
+/// Returns true if a server inherits this environment variable. The list has what programs in any
+/// language need to be found and to run. Tokens and other secrets are not inherited.
+fn is_inherited(name: &str) -> bool {
     const NAMES: [&str; 22] = [
         "PATH",
         "HOME",
@@ -426,20 +427,20 @@ fn inherited(name: &str) -> bool {
     ];
     const PREFIXES: [&str; 4] = ["LC_", "LD_", "DYLD_", "PYENV_"];
     const SUFFIXES: [&str; 3] = ["_HOME", "_PATH", "_ROOT"];
-    // Windows does not tell `Path` from `PATH`.
+    // Environment variables are case-insensitive on Windows: `Path` is `PATH`.
     NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// A mark that no other server has, of this checker or of another.
+/// Returns a mark that is unique among the servers of all checkers on this machine.
 fn mark() -> String {
     static SERVERS: AtomicU32 = AtomicU32::new(0);
     let number = SERVERS.fetch_add(1, Ordering::Relaxed);
     format!("{}-{number}-{:08x}", std::process::id(), rand::random::<u32>())
 }
 
-/// The port that a ready line ends with.
+/// Parses the port at the end of a ready line.
 fn port_of(line: &str) -> Option<u16> {
     let (_, port) =
         line.trim_end_matches(|c: char| c.is_whitespace() || c == '/').rsplit_once(':')?;

@@ -1,4 +1,5 @@
-//! What a server prints: read without end, so that it never blocks on a full pipe; remembered with a cap.
+//! The output of a server. It is read until the stream ends, so that the server never blocks on a
+//! full pipe. The lines kept are limited.
 
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -9,20 +10,21 @@ use tokio::sync::watch;
 
 use crate::wire::lossy;
 
-/// How many lines are remembered.
+/// The most lines kept.
 const LINES: usize = 2_000;
-/// How many bytes of a line are remembered.
+/// The most bytes kept of a line.
 const LINE_BYTES: usize = 1_024;
-/// What the log lines that the contract asks for begin with. They are remembered apart, so that no other output, however
-/// much, drives them out; as many of them as any check looks at, and more.
+/// The starts of the contract's log lines. These lines are stored separately, so that other output
+/// does not displace them.
 const EVENTS: [&str; 3] = ["Client connected", "Client disconnected", RECEIVED];
-/// What the log line of a message begins with.
+/// The start of the log line of a message.
 const RECEIVED: &str = "Received: ";
+/// The most log lines of the contract kept, more than any check counts.
 const EVENT_LINES: usize = 1_000;
-/// The most lines of a panic that are kept: `assert_eq!` and a long message take several.
+/// The most lines kept of a panic: `assert_eq!` and a long message take several.
 const PANIC_LINES: usize = 16;
 
-/// Where a line was printed.
+/// The stream of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -62,22 +64,22 @@ impl Output {
                 let before = line.len();
                 let taken = rest.read_until(b'\n', &mut line).expect("reading from memory");
                 let ended = taken > 0 && line.ends_with(b"\n");
-                // Of an endless line only the beginning is kept in memory.
+                // A line may be endless: keep only its start.
                 line.truncate(before.max(LINE_BYTES).min(line.len()));
                 if ended {
-                    self.remember(stream, &line);
+                    self.store(stream, &line);
                     line.clear();
                 }
             }
             self.changed.send_modify(|version| *version += 1);
         }
         if !line.is_empty() {
-            self.remember(stream, &line);
+            self.store(stream, &line);
         }
         self.changed.send_modify(|version| *version += 1);
     }
 
-    fn remember(&self, stream: Stream, line: &[u8]) {
+    fn store(&self, stream: Stream, line: &[u8]) {
         let line = lossy(&line[..line.len().min(LINE_BYTES)]);
         let line = line.trim_end_matches(['\n', '\r']).to_string();
         let mut seen = self.seen.lock().expect("no panic holds it");
@@ -104,53 +106,56 @@ impl Output {
         seen.lines.push_back((stream, line));
     }
 
-    /// The lines remembered, oldest first.
+    /// Returns the lines kept, oldest first.
     pub fn lines(&self) -> Vec<(Stream, String)> {
         self.seen.lock().expect("no panic holds it").lines.iter().cloned().collect()
     }
 
-    /// The first panic's message, where and what, if there was one.
+    /// Returns the lines of the first panic: its place and its message.
     pub fn panic(&self) -> Vec<String> {
         self.seen.lock().expect("no panic holds it").panic.clone()
     }
 
-    /// Whether the first panic was the main thread's, which mostly ends the process.
+    /// Returns true if the main thread panicked first. That usually ends the process.
     pub fn main_panicked(&self) -> bool {
         self.panic().first().is_some_and(|line| line.starts_with("thread 'main'"))
     }
 
-    /// Whether the program said that an address is in use, in the words of Unix, Windows or Node.
-    pub fn found_address_in_use(&self) -> bool {
-        const WORDS: [&str; 4] =
+    /// Returns true if the output has the error "address in use" of Unix, Windows or Node.
+    pub fn reports_address_in_use(&self) -> bool {
+        const MESSAGES: [&str; 4] =
             ["address already in use", "address in use", "eaddrinuse", "only one usage of each"];
-        let says = |line: &str| WORDS.iter().any(|words| line.to_lowercase().contains(words));
-        self.lines().iter().any(|(_, line)| says(line))
+        let reports = |line: &str| {
+            let line = line.to_lowercase();
+            MESSAGES.iter().any(|message| line.contains(message))
+        };
+        self.lines().iter().any(|(_, line)| reports(line))
     }
 
-    /// The number of the TODO that the program panicked at, if it did.
+    /// Returns the number and title of the TODO at which the program panicked.
     pub fn todo(&self) -> Option<String> {
         let panic = self.panic().join(" ");
         let (_, todo) = panic.split_once("not yet implemented")?;
         Some(todo.trim_start_matches([':', ' ']).to_string())
     }
 
-    /// The ready line, if it was printed.
+    /// Returns the ready line, if it was printed.
     pub fn ready(&self) -> Option<String> {
         self.seen.lock().expect("no panic holds it").ready.clone()
     }
 
-    /// How many of the contract's log lines are exactly `line`.
+    /// Counts the contract's log lines that are exactly `line`.
     pub fn count(&self, line: &str) -> usize {
         let seen = self.seen.lock().expect("no panic holds it");
         seen.events.iter().filter(|event| event.trim_end() == line).count()
     }
 
-    /// How many messages have been logged.
-    pub fn received(&self) -> usize {
+    /// Counts the log lines of messages.
+    pub fn count_received(&self) -> usize {
         self.seen.lock().expect("no panic holds it").received
     }
 
-    /// Waits until `found` is true. Ends, with `false`, only when `gone` does.
+    /// Waits until `found` is true. Returns false if `gone` completes before.
     pub async fn wait_for(&self, found: impl Fn(&Self) -> bool, gone: impl Future) -> bool {
         let mut changed = self.changed.subscribe();
         tokio::pin!(gone);

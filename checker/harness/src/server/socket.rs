@@ -1,6 +1,7 @@
-//! Whose is the socket that a ready line names? On Linux the system tells; elsewhere nobody asks.
+//! Finds listening sockets and free ports.
 //!
-//! A leftover of another server, or a line that names somebody else's port, would be graded in place of the server.
+//! A ready line may name the port of another process, which would then be graded in place of the
+//! server. Linux lists the listening sockets; other systems are not asked.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,12 +11,12 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::OWN_PORTS;
 
-/// Listening TCP sockets: their ports and inodes.
+/// A snapshot of the listening TCP sockets: their ports and inodes.
 #[derive(Debug, Default)]
 pub(super) struct Listening(BTreeSet<(u16, u64)>);
 
 impl Listening {
-    /// Those of now.
+    /// Takes a snapshot. It is empty on other systems than Linux.
     pub(super) fn now() -> Self {
         #[cfg(target_os = "linux")]
         return Listening(diag::listening().unwrap_or_else(|_| table::listening()));
@@ -23,41 +24,43 @@ impl Listening {
         Listening::default()
     }
 
+    /// Returns the inodes of the sockets on this port.
     pub(super) fn on(&self, port: u16) -> BTreeSet<u64> {
         self.0.iter().filter(|(its, _)| *its == port).map(|(_, inode)| *inode).collect()
     }
 }
 
-/// Whether the port that a server says is its own was somebody else's before it was started.
+/// Returns true if a socket that listens on this port was already in the snapshot.
 ///
-/// Sockets that nobody can be seen to hold, as behind a container, are the server's if they are new.
-pub(super) fn is_of_another(port: u16, before: &Listening) -> bool {
+/// The owner of a socket may be invisible, as with a container, so a new socket counts as the
+/// server's.
+pub(super) fn was_open_before(port: u16, before: &Listening) -> bool {
     let old = before.on(port);
     let now = Listening::now().on(port);
-    // Two may listen on one port (`SO_REUSEPORT`), and then either may be talked to.
+    // With `SO_REUSEPORT` two processes may listen on one port, and either may accept a client.
     !old.is_disjoint(&now)
 }
 
-/// One of [`OWN_PORTS`] on which a server can listen now, if there is one.
+/// Finds a free port in [`OWN_PORTS`].
 pub(super) fn free_port() -> Option<u16> {
-    // Other checkers on this machine look for one as well.
+    // A random start, since other checkers on this machine search the same range.
     let first = rand::random_range(OWN_PORTS);
     (first..OWN_PORTS.end).chain(OWN_PORTS.start..first).find(|port| is_free(*port))
 }
 
-/// Whether a server can listen on this port of the loopback address now. Without `SO_REUSEADDR`, as
-/// a server may be: for it, a port with connections that ended a moment ago is not free.
+/// Returns true if a server can listen on this port of the loopback address. The probe does not set
+/// `SO_REUSEADDR`, since a server may not set it. A port with connections in TIME_WAIT is not free.
 pub(super) fn is_free(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpSocket::new_v4().is_ok_and(|socket| socket.bind(address).is_ok())
 }
 
-/// The first of these ports of the loopback address that accepts a connection; `None` if none does
-/// for a second. A server may print its ready line a moment before it listens.
+/// Returns the first of these ports of the loopback address that accepts a connection; `None` if
+/// none does within a second. A server may print its ready line a moment before it listens.
 pub(super) async fn first_to_accept(ports: [u16; 2]) -> Option<u16> {
-    const TRIED_FOR: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(1);
     let since = Instant::now();
-    while since.elapsed() < TRIED_FOR {
+    while since.elapsed() < TIMEOUT {
         for port in ports {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
                 return Some(port);
@@ -68,8 +71,8 @@ pub(super) async fn first_to_accept(ports: [u16; 2]) -> Option<u16> {
     None
 }
 
-/// What `ss -ltn` asks (`man 7 sock_diag`): the kernel walks the listening sockets alone, in microseconds, not
-/// the milliseconds that it takes to write the table of all connections.
+/// Lists the listening sockets through netlink (`man 7 sock_diag`), as `ss -ltn` does. The kernel
+/// visits only these, which takes microseconds. The table of all connections takes milliseconds.
 #[cfg(target_os = "linux")]
 mod diag {
     use std::collections::BTreeSet;
@@ -86,12 +89,13 @@ mod diag {
     /// `NLM_F_REQUEST | NLM_F_DUMP`
     const DUMP: u16 = 0x301;
     const DONE: u16 = 3;
-    /// `struct inet_diag_req_v2`, of which the last 48 bytes select one socket, and zeros select all.
+    /// The size of `struct inet_diag_req_v2`. Its last 48 bytes select a socket; zeros select all.
     const REQUEST: usize = 56;
     const IPPROTO_TCP: u8 = 6;
-    /// One bit a state: `TCP_LISTEN` is 10.
+    /// A bit mask of TCP states: `TCP_LISTEN` is 10.
     const LISTENING: u32 = 1 << 10;
-    /// Where `struct inet_diag_msg` has the port, big-endian, and the inode.
+    /// The offsets of the port, in big-endian, and of the inode in a message with `struct
+    /// inet_diag_msg`.
     const PORT: usize = HEADER + 4;
     const INODE: usize = HEADER + 68;
 
@@ -105,7 +109,7 @@ mod diag {
         let mut found = BTreeSet::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             send(socket.as_raw_fd(), &request(family as u8), MsgFlags::empty())?;
-            while answers(socket.as_raw_fd(), &mut found)? {}
+            while read_messages(socket.as_raw_fd(), &mut found)? {}
         }
         Ok(found)
     }
@@ -123,12 +127,12 @@ mod diag {
         request
     }
 
-    /// Reads one datagram of answers; whether there are more.
-    fn answers(socket: RawFd, found: &mut BTreeSet<(u16, u64)>) -> io::Result<bool> {
+    /// Reads one datagram of messages. Returns true if more follow.
+    fn read_messages(socket: RawFd, found: &mut BTreeSet<(u16, u64)>) -> io::Result<bool> {
         let mut buffer = [0; 32 * 1024];
         let length = recv(socket, &mut buffer, MsgFlags::empty())?;
         let mut rest = &buffer[..length];
-        while let Some((message, after)) = first(rest) {
+        while let Some((message, after)) = split_first(rest) {
             match u16::from_ne_bytes([message[4], message[5]]) {
                 SOCK_DIAG_BY_FAMILY if message.len() >= INODE + 4 => {
                     let port = u16::from_be_bytes([message[PORT], message[PORT + 1]]);
@@ -141,7 +145,7 @@ mod diag {
                 DONE => return Ok(false),
                 other => {
                     return Err(io::Error::other(format!(
-                        "sock_diag answered with a message of type {other}"
+                        "sock_diag sent a message of type {other}"
                     )));
                 }
             }
@@ -150,8 +154,8 @@ mod diag {
         Ok(length > 0)
     }
 
-    /// The first message, and what follows it at the next multiple of four.
-    fn first(messages: &[u8]) -> Option<(&[u8], &[u8])> {
+    /// Splits off the first message. The next one starts at a multiple of four.
+    fn split_first(messages: &[u8]) -> Option<(&[u8], &[u8])> {
         let length: usize =
             u32::from_ne_bytes(messages.get(..4)?.try_into().ok()?).try_into().ok()?;
         let message = messages.get(..length).filter(|message| message.len() >= HEADER)?;
@@ -159,7 +163,7 @@ mod diag {
     }
 }
 
-/// Where sockets may not be asked about, as in some sandboxes.
+/// Reads the table of all connections: some sandboxes forbid netlink.
 #[cfg(target_os = "linux")]
 mod table {
     use std::collections::BTreeSet;
@@ -167,11 +171,11 @@ mod table {
     pub(super) fn listening() -> BTreeSet<(u16, u64)> {
         let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
         let texts = tables.iter().filter_map(|table| std::fs::read_to_string(table).ok());
-        texts.flat_map(|text| text.lines().filter_map(of_line).collect::<Vec<_>>()).collect()
+        texts.flat_map(|text| text.lines().filter_map(parse_line).collect::<Vec<_>>()).collect()
     }
 
-    /// Port and inode of a line, if it is of a listening socket.
-    fn of_line(line: &str) -> Option<(u16, u64)> {
+    /// Parses the port and the inode of a line, if its socket listens.
+    fn parse_line(line: &str) -> Option<(u16, u64)> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
         let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;

@@ -43,7 +43,7 @@ pub fn memory(id: u32, before: &Before) -> Option<u64> {
 }
 
 /// Returns the total run-queue delay of the threads of a process group; `None` where it is unknown.
-pub(crate) fn waited(id: u32, before: &Before) -> Option<Duration> {
+pub(crate) fn run_queue_delay(id: u32, before: &Before) -> Option<Duration> {
     schedstat_sum(id, before, 1)
 }
 

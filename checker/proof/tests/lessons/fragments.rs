@@ -1,4 +1,4 @@
-//! Tests statements of the lessons about libraries, and contains code whose output they show.
+//! Tests statements of the lessons about libraries. The lessons show the output of this code.
 
 use std::convert::Infallible;
 use std::error::Error;

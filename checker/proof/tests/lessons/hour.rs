@@ -5,7 +5,7 @@ use harness::exercise::Exercise;
 
 use crate::markdown::{Page, lessons, names, read};
 
-/// What the visible text of a page asks of its reader. Folded parts are not counted.
+/// The work that the visible text of a page takes. Folded parts are not counted.
 struct Work {
     words: usize,
     commands: usize,

@@ -1,5 +1,5 @@
-//! The lessons' code compiles where it belongs: each block below its TODO in the skeleton, each diff
-//! applied to its file.
+//! The lessons' code compiles where it belongs: each block below its TODO in the skeleton, each
+//! diff applied to its file.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! Each question of the quizzes has reasons that lead somewhere, and each program prints its answer.
+//! Each reason in the quizzes names an existing mistake or heading, and each program prints its
+//! answer.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -150,9 +150,10 @@ async fn push_server(args: &RaceArgs) -> Result<(PushServer, String), CliError> 
     let source = Exercise::Broadcast.source(target);
     match plan.programs.remove(&Exercise::Broadcast) {
         Some(Ok(program)) => Ok((PushServer::Program(program), source)),
-        Some(Err(failure)) => {
-            Err(CliError::new(FAILED, format!("{source} does not compile: {}", failure.got)))
-        }
+        Some(Err(failure)) => Err(CliError::new(
+            FAILED,
+            format!("{source} does not compile: {}", words(&failure).got),
+        )),
         None => Err(CliError::new(UNKNOWN, format!("cargo reported nothing about {source}"))),
     }
 }

@@ -3,6 +3,7 @@
 mod echo;
 mod heartbeat;
 mod room;
+mod start;
 
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ pub fn words(failure: &Failure) -> Words {
         return Words {
             headline: failure.summary.clone(),
             when: failure.when.join(", "),
-            expected: failure.expected.clone(),
-            got: failure.got.clone(),
+            expected: String::new(),
+            got: String::new(),
             literal: false,
         };
     };
@@ -63,13 +64,15 @@ pub fn words(failure: &Failure) -> Words {
     Words { headline, when, expected, got, literal: is_literal(cause) }
 }
 
-/// Returns the advice on a server that does not run.
-pub fn hint(cause: &Cause) -> Option<&'static str> {
+/// Returns the next step for a server that does not run.
+pub fn hint(cause: &Cause) -> Option<String> {
     match cause {
         Cause::NotAccepting(_) => Some(
             "The port in the ready line must be the one of listener.local_addr(), and accept() \
-             must be called again after each connection.",
+             must be called again after each connection."
+                .to_string(),
         ),
+        Cause::Start(cause) => Some(start::hint(cause)),
         Cause::Echo(EchoCause::Disturbed { noticed, .. }) => hint(noticed),
         _ => None,
     }
@@ -166,6 +169,7 @@ fn sentence(cause: &Cause) -> Sentence {
             "HTTP/1.1 101 Switching Protocols".to_string(),
             status_line.clone(),
         ),
+        Cause::Start(cause) => start::sentence(cause),
         Cause::Echo(cause) => echo::sentence(cause),
         Cause::Room(cause) => room::sentence(cause),
     }

@@ -8,8 +8,6 @@ use harness::exercise::Exercise::Toy;
 use harness::verdict::CheckResult;
 
 pub(super) const CHECK: Check = Check {
-    hint: "to_uppercase() gives the capitals of any text.",
-    lesson: "lessons/06-summary.md",
     minimum: MinimumEvidence { messages: 3, ..MINIMUM },
     gate: Some(|ctx| Box::pin(first_message(ctx))),
     ..check("toy::capitals", Toy, include_str!("capitals.md"), |ctx| Box::pin(capitals(ctx)))

@@ -12,7 +12,7 @@ export RUSTUP_HOME=/opt/rustup CARGO_HOME=/opt/cargo PATH="/opt/cargo/bin:$PATH"
 cd "${AUTOGRADER:-/autograder}/source/workbook"
 # All that a grading needs is compiled now, since a submission has little time and less memory. The class is our own, so
 # that it needs no sandbox, which the machine that builds the image may not have.
-cargo build --locked --profile grading --package classroom
+cargo build --locked --profile grading --package class
 cargo checker class sample --out /tmp/warm --count 1
 cargo checker class --each /tmp/warm/submissions --out /tmp/warm/out --jobs 1 --sandbox off
 rm -rf /tmp/warm

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::Builder::new().prefix("workbook-class-").tempdir();
     let temporary = temporary.context("no folder for temporary files")?;
     open_to_all(temporary.path())?;
-    let ours = temporary.path().join(format!("classroom{}", std::env::consts::EXE_SUFFIX));
+    let ours = temporary.path().join(format!("class{}", std::env::consts::EXE_SUFFIX));
     std::fs::copy(std::env::current_exe()?, &ours).context("this program cannot be copied")?;
     let (sandbox, remarks) = probe(args.sandbox, &ours)?;
     let cgroups = Cgroups::open();

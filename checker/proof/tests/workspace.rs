@@ -37,13 +37,13 @@ fn nothing_is_compiled_twice() {
         "solution-fast",
     ];
     for package in servers.into_iter().chain([
-        "watcher",
+        "watch",
         "play",
         "race",
         "mistakes",
         "quiz",
         "guess",
-        "classroom",
+        "class",
         "faults",
         "proof",
     ]) {

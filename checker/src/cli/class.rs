@@ -24,12 +24,12 @@ pub(super) fn run(args: ClassArgs) -> ExitCode {
         .and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
     let (verb, words) = named.map_or(("class", &args.words[..]), |verb| (verb, &args.words[1..]));
     // The first build takes minutes, so cargo shows its progress.
-    exec(classroom(&["--profile", "grading"]).arg(verb).args(words))
+    exec(class_command(&["--profile", "grading"]).arg(verb).args(words))
 }
 
 /// Converts these verdicts to a platform's format.
 pub(super) fn convert(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String> {
-    let mut command = classroom(&["--quiet"]);
+    let mut command = class_command(&["--quiet"]);
     command.args(["convert", "--format", format]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut run = || {
         let mut child = command.spawn()?;
@@ -46,11 +46,11 @@ pub(super) fn convert(format: &str, verdicts: &[u8]) -> Result<Vec<u8>, String> 
 }
 
 /// Returns the cargo command that builds and runs the other program, with these options of cargo.
-fn classroom(options: &[&str]) -> Command {
+fn class_command(options: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     let manifest = workspace().join("Cargo.toml");
     command
-        .args(["run", "--package", "classroom"])
+        .args(["run", "--package", "class"])
         .args(options)
         .arg("--manifest-path")
         .arg(manifest)

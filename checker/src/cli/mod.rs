@@ -167,7 +167,7 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Class(args) => class::run(args),
         Command::Grade(args) => grade::run(args).await,
-        Command::Watch(_) => live::hand_over("watcher").await,
+        Command::Watch(_) => live::hand_over("watch").await,
         Command::Hint(args) => hint::run(args),
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),

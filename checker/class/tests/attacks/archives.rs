@@ -99,7 +99,7 @@ fn grader_memory(first: u32) -> u64 {
         };
         let field = |name: &str| text(name)?.parse::<u64>().ok();
         let kib = match text("Name:") {
-            Some("classroom") => field("RssAnon:").unwrap_or(0) + field("RssShmem:").unwrap_or(0),
+            Some("class") => field("RssAnon:").unwrap_or(0) + field("RssShmem:").unwrap_or(0),
             _ => 0,
         };
         let parent = field("PPid:").and_then(|parent| parent.try_into().ok()).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The attacks of the threat model, each one a submission or an archive: it gets the verdict it
 //! deserves, and its neighbours are graded as ever.
 //!
-//! `cargo test -p classroom --test attacks -- --include-ignored` tries all of them on every level
+//! `cargo test -p class --test attacks -- --include-ignored` tries all of them on every level
 //! of the sandbox.
 #![cfg(target_os = "linux")]
 

@@ -91,7 +91,7 @@ impl Class {
     pub(crate) fn command(&self) -> Command {
         let exe = match self.uid() {
             Some(uid) => plain_grader(uid),
-            None => PathBuf::from(env!("CARGO_BIN_EXE_classroom")),
+            None => PathBuf::from(env!("CARGO_BIN_EXE_class")),
         };
         let mut line = self.before.clone();
         line.push(exe.into());
@@ -190,18 +190,18 @@ fn plain_grader(uid: u32) -> PathBuf {
         // Compiles the libraries, if that was not done.
         let first = Class::new(Ground { level: "off", root: true });
         assert!(first.grade().status.success(), "the libraries cannot be compiled");
-        let exe = Path::new(env!("CARGO_BIN_EXE_classroom"));
+        let exe = Path::new(env!("CARGO_BIN_EXE_class"));
         let target = exe.ancestors().nth(2).expect("cargo's folder");
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plain");
         let _ = fs::remove_dir_all(&place);
         fs::create_dir_all(place.join("debug")).expect("a folder");
-        fs::copy(exe, place.join("debug/classroom")).expect("a copy");
+        fs::copy(exe, place.join("debug/class")).expect("a copy");
         copy_by_links(&target.join("class"), &place.join("class"));
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("its own");
         chown(place.join("class"), Some(uid), Some(uid)).expect("root");
         place
     });
-    place.join("debug/classroom")
+    place.join("debug/class")
 }
 
 /// Returns whether a process has this word in its command line. A killed process may take a moment

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// The program under test.
 pub(crate) fn classroom() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_classroom"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_class"));
     command.env_remove("CARGO_MANIFEST_DIR");
     command
 }

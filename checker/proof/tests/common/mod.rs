@@ -34,7 +34,7 @@ pub(crate) fn built(packages: &[&str]) -> HashMap<String, PathBuf> {
 
 /// Returns a command that grades classes.
 pub(crate) fn classroom() -> Command {
-    Command::new(&built(&["classroom"])["classroom"])
+    Command::new(&built(&["class"])["class"])
 }
 
 /// Returns the checker's command, as `cargo checker` runs it.
@@ -47,7 +47,7 @@ pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // Builds the programs that the checker starts, too. Otherwise it builds them during a test.
     let path = PATH.get_or_init(|| {
-        let packages = ["checker", "play", "race", "watcher", "mistakes", "quiz", "guess"];
+        let packages = ["checker", "play", "race", "watch", "mistakes", "quiz", "guess"];
         built(&packages)["checker"].clone()
     });
     let mut command = StdCommand::new(path);

@@ -100,10 +100,8 @@ fn validators(folder: &Path) -> Result<(PathBuf, PathBuf), String> {
 
 #[test]
 fn each_format_is_valid_by_the_rules_of_others() {
-    let target = Path::new(env!("CARGO_BIN_EXE_class"))
-        .ancestors()
-        .nth(2)
-        .expect("it lies in target/debug");
+    let target =
+        Path::new(env!("CARGO_BIN_EXE_class")).ancestors().nth(2).expect("it lies in target/debug");
     let (python, xsd) = match validators(target) {
         Ok(found) => found,
         Err(why) => {

@@ -148,11 +148,11 @@ fn a_list_names_everything() {
 fn what_does_not_exist_is_named() {
     let workbook = Workbook::copy();
     for (args, words) in [
-        (["hint", "echo::clsoe"], ["`echo::clsoe`", "cargo checker list"]),
-        (["hint", "close"], ["`close`", "did you mean echo::close"]),
+        (["hint", "echo::clsoe"], ["`echo::clsoe`", "did you mean `echo::close`?"]),
+        (["hint", "close"], ["`close`", "did you mean `echo::close`"]),
         (["explain", "echo"], ["`echo` is an exercise", "cargo checker list echo"]),
-        (["reset", "ehco"], ["ehco", "echo, heartbeat and broadcast"]),
-        (["list", "ehco"], ["ehco", "echo, heartbeat and broadcast"]),
+        (["reset", "ehco"], ["'ehco'", "did you mean `echo`?"]),
+        (["list", "ehco"], ["'ehco'", "did you mean `echo`?"]),
         (["completions", "fsh"], ["fsh", "bash"]),
     ] {
         let (code, said) = workbook.call(&args);

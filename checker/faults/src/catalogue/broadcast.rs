@@ -466,7 +466,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ) -> BoxFuture<'a, ()> {
                 Box::pin(async {
                     let index = server.hub.all().iter().position(|other| other.id == conn.id);
-                    sleep(Duration::from_millis(20)).await;
+                    sleep(Duration::from_millis(60)).await;
                     let there = index.and_then(|index| server.hub.all().get(index).cloned());
                     there.inspect(|there| server.hub.leave(server, there, end));
                 })

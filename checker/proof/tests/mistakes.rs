@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 /// A fixed seed makes a failure repeatable. `cargo checker mistakes --runs N` tries others.
-const SETTINGS: Settings = Settings { runs: 1, jobs: 6, seed: 1 };
+const SETTINGS: Settings = Settings { runs: 1, jobs: 8, seed: 1 };
 
 fn chapters() -> Vec<Chapter> {
     catalogue::chapters().expect("the catalogue can be read")

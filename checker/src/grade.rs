@@ -317,11 +317,18 @@ impl Shared {
     ) -> Outcome {
         let mut reason = String::new();
         let mut quiet = None;
-        for doubling in 0..=DOUBLINGS {
+        let mut confirmed = false;
+        let mut doubling = 0;
+        while doubling <= DOUBLINGS {
             match self.run_once(check, program, BEAT * 2_u32.pow(doubling), lateness).await {
-                // Longer intervals are for a busy machine only, never for a slow server.
-                Err(busy) => reason = busy,
+                // A stall of this machine may look like a slow server. A slow server is slow again.
+                Ok(Outcome::Failed(report)) if !confirmed && report.failure.may_be_a_delay() => {
+                    confirmed = true;
+                    continue;
+                }
                 Ok(outcome) => return outcome,
+                // Longer intervals are for a busy machine only, never for a slow server.
+                Err(busy) => (reason, doubling) = (busy, doubling + 1),
             }
             // No heavy check runs beside the next attempt.
             if quiet.is_none() {

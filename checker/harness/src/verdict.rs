@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::failure::Cause;
+use crate::failure::heartbeat::HeartbeatCause;
 use crate::server::files;
 use crate::wire::recorder::{Event, Recorder};
 use crate::wire::transcript::Highlight;
@@ -202,6 +203,14 @@ impl Failure {
         let (kind, certain) = (cause.kind(), cause.is_certain());
         let fundamental = matches!(cause, Cause::Start(_));
         Failure { cause: Some(cause), certain, fundamental, ..Failure::new(kind, "") }
+    }
+
+    /// Returns true if a stall of this machine may have delayed an event of a right server.
+    pub fn may_be_a_delay(&self) -> bool {
+        // A typical delay does not explain these gaps, but several stalls may.
+        let irregular =
+            matches!(self.cause, Some(Cause::Heartbeat(HeartbeatCause::IrregularGaps { .. })));
+        self.kind == FailureKind::WrongTiming && (irregular || !self.certain)
     }
 
     /// Shows the conversation of these clients only.

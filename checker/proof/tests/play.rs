@@ -11,18 +11,20 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const SOLUTION: [&str; 3] = ["broadcast", "--target", "solutions"];
 
+/// Returns an expression that is true once the page shows that this client received the text.
+fn heard(client: usize, text: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#client-{client} .heard')]\
+         .some((line) => line.textContent.includes({text:?}))"
+    )
+}
+
 #[tokio::test]
 async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
     let Some(browser) = Browser::start().await else { return };
     // The interval is long, since a ping would add arrows to those counted below.
     let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
     browser.open(&playground, 2).await;
-    let heard = |client: usize, text: &str| {
-        format!(
-            "[...document.querySelectorAll('#client-{client} .heard')]\
-             .some((line) => line.textContent.includes({text:?}))"
-        )
-    };
     browser.say(1, "hello, everybody").await;
     browser.until(&heard(1, "Server received: hello, everybody")).await;
     browser.until(&heard(2, "Server received: hello, everybody")).await;
@@ -236,12 +238,6 @@ async fn a_cable_plugged_in_again_delivers_and_a_long_one_takes_its_time() {
     let Some(browser) = Browser::start().await else { return };
     let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
     browser.open(&playground, 2).await;
-    let heard = |client: usize, text: &str| {
-        format!(
-            "[...document.querySelectorAll('#client-{client} .heard')]\
-             .some((line) => line.textContent.includes({text:?}))"
-        )
-    };
     browser.click("#client-2 .cable").await;
     browser.say(1, "while it was out").await;
     browser.until(&heard(1, "while it was out")).await;

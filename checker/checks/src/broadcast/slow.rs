@@ -47,17 +47,6 @@ const STALL: Duration = Duration::from_millis(300);
 const FLOODS: usize = 4;
 
 async fn slow(ctx: &mut TestContext) -> CheckResult {
-    match past_a_slow_client(ctx).await {
-        // A stall of this machine may hold up one step. A server that waits does so again.
-        Err(error) if error.is(FailureKind::WrongTiming) => {
-            ctx.restart_server().await?;
-            past_a_slow_client(ctx).await
-        }
-        judged => judged,
-    }
-}
-
-async fn past_a_slow_client(ctx: &mut TestContext) -> CheckResult {
     let mut flood = Flood::begin(ctx, true).await?;
     costs_bounded_memory(ctx, &mut flood).await?;
     reads_again(ctx, flood).await

@@ -130,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
          a client that sends a thousand messages at once is owed a thousand replies.",
         mutation! {
             fn pace(&self) -> Option<Pace> {
-                Some(Pace { frames: 4, rest: Duration::from_millis(60) })
+                Some(Pace { frames: 4, rest: Duration::from_millis(200) })
             }
             fn deliver<'a>(&self, reply: Reply<'a>) -> BoxFuture<'a, Result<(), End>> {
                 if reply.conn.out.pending().0 < 256 {

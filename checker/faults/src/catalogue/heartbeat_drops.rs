@@ -16,6 +16,16 @@ async fn tick_in_turn(mut tick: Tick<'_>) {
     drop(tick.conn.turn.lock().await);
 }
 
+/// Returns whether the client answered, and false after this many beats.
+fn answered_until<'a>(
+    last: u32,
+    server: &'a Server,
+    conn: &'a Conn,
+    beat: u32,
+) -> BoxFuture<'a, bool> {
+    if beat > last { Box::pin(ready(false)) } else { Box::pin(beat::answered(server, conn)) }
+}
+
 pub(super) const FAULTS: &[Fault] = &[
     heartbeat(
         "drops-after-four-beats",
@@ -29,11 +39,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 conn: &'a Conn,
                 beat: u32,
             ) -> BoxFuture<'a, bool> {
-                if beat > 4 {
-                    Box::pin(ready(false))
-                } else {
-                    Box::pin(beat::answered(server, conn))
-                }
+                answered_until(4, server, conn, beat)
             }
         },
     ),
@@ -49,11 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 conn: &'a Conn,
                 beat: u32,
             ) -> BoxFuture<'a, bool> {
-                if beat > 8 {
-                    Box::pin(ready(false))
-                } else {
-                    Box::pin(beat::answered(server, conn))
-                }
+                answered_until(8, server, conn, beat)
             }
         },
     ),

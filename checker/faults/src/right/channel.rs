@@ -9,10 +9,10 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
-use super::{accept, client, listen, reply, shake, text_of};
+use super::{accept, beat, client, listen, reply, shake, text_of};
 use crate::base::WELCOME;
 use crate::config::Config;
 use crate::log::Log;
@@ -84,20 +84,10 @@ async fn serve(stream: TcpStream, room: Room, period: Duration, log: Log) {
             }
         }
     };
-    let beat = async {
-        let mut ticks = interval_at(Instant::now() + period, period);
-        loop {
-            ticks.tick().await;
-            if !alive.swap(false, SeqCst) {
-                return;
-            }
-            let _busy = pings.try_send(());
-        }
-    };
     tokio::select! {
         () = read => {}
         () = write => {}
-        () = beat => {}
+        () = beat(period, period, &alive, &pings) => {}
     }
     log.line("Client disconnected");
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
-use super::{reply, text_of};
+use super::{beat, reply, text_of};
 use crate::log::Log;
 
 /// The capacity of a client's queue: 8 MiB with messages of 1 KiB.
@@ -60,20 +60,10 @@ pub(super) async fn serve(
             }
         }
     };
-    let beat = async {
-        let mut ticks = interval_at(Instant::now() + period, period);
-        loop {
-            ticks.tick().await;
-            if !alive.swap(false, SeqCst) {
-                return;
-            }
-            let _busy = pings.try_send(());
-        }
-    };
     tokio::select! {
         () = read => {}
         () = write => {}
-        () = beat => {}
+        () = beat(period, period, &alive, &pings) => {}
     }
 }
 

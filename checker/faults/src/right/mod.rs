@@ -11,11 +11,13 @@ mod threads;
 
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::SinkExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval_at, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -57,6 +59,18 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             Ok((stream, _)) => return stream,
             Err(_) => sleep(Duration::from_millis(10)).await,
         }
+    }
+}
+
+/// Asks for a ping at each tick, the first one after `first`. Returns when a ping was not answered.
+async fn beat(first: Duration, period: Duration, alive: &AtomicBool, pings: &mpsc::Sender<()>) {
+    let mut ticks = interval_at(Instant::now() + first, period);
+    loop {
+        ticks.tick().await;
+        if !alive.swap(false, SeqCst) {
+            return;
+        }
+        let _busy = pings.try_send(());
     }
 }
 

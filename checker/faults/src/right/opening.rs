@@ -8,10 +8,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::{accept, greet, listen, reply, text_of};
+use super::{accept, beat, greet, listen, reply, text_of};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -54,20 +53,10 @@ async fn client(stream: TcpStream, wait: Duration, period: Duration, log: Log) {
             }
         }
     };
-    // A future of its own, since the loop above may hang in a write.
-    let beat = async {
-        let mut ticks = interval_at(Instant::now() + wait, period);
-        loop {
-            ticks.tick().await;
-            if !alive.swap(false, SeqCst) {
-                return;
-            }
-            let _busy = pings.try_send(());
-        }
-    };
+    // `beat` is a future of its own, since the loop above may hang in a write.
     tokio::select! {
         () = talk => {}
-        () = beat => {}
+        () = beat(wait, period, &alive, &pings) => {}
     }
     log.line("Client disconnected");
 }

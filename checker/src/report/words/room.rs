@@ -196,13 +196,10 @@ fn sequence(
         (Disorder::OvertakenBy(later), _) => {
             format!("Client {client} received message {later} before message {number}.")
         }
-        (Disorder::LostBefore(later), _) => {
-            format!("Client {client} received message {later} and never message {number}.")
-        }
         (Disorder::Repeated(earlier), _) => {
             format!("Client {client} received message {earlier} a second time.")
         }
-        (Disorder::None, Instead::Nothing(_)) => {
+        (Disorder::LostBefore(_), _) | (Disorder::None, Instead::Nothing(_)) => {
             format!("Client {client} never received message {number} of {of}.")
         }
         (Disorder::None, Instead::Sent(ClientEvent::Text(_))) => {

@@ -10,7 +10,6 @@ pub mod foreign;
 pub mod grade;
 pub mod interrupt;
 pub mod journal;
-pub mod known_mistakes;
 pub mod museum;
 pub mod place;
 pub mod plan;

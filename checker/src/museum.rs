@@ -13,7 +13,6 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::grade::{self, Graded, Outcome};
-use crate::known_mistakes::{KnownMistake, Signature, signature};
 use crate::plan::Plan;
 use harness::exercise::Exercise;
 use harness::server::Program;
@@ -65,8 +64,6 @@ pub struct Row {
     pub fault: Fault,
     /// The outcome of each check: `caught`, `blocked`, `passed` or `unknown`.
     pub outcomes: BTreeMap<&'static str, &'static str>,
-    /// How it fails, if all of its checks have a verdict.
-    pub signature: Option<Signature>,
     /// Errors of the checks that this row shows.
     #[serde(skip)]
     pub complaints: Vec<String>,
@@ -187,7 +184,7 @@ pub async fn matrix(
 }
 
 fn row(fault: Fault, graded: Result<Vec<Graded>, MuseumError>) -> Row {
-    let mut row = Row { fault, outcomes: BTreeMap::new(), signature: None, complaints: Vec::new() };
+    let mut row = Row { fault, outcomes: BTreeMap::new(), complaints: Vec::new() };
     let graded = match graded {
         Ok(graded) => graded,
         Err(error) => {
@@ -195,8 +192,6 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, MuseumError>) -> Row {
             return row;
         }
     };
-    row.signature =
-        Exercise::named(&row.fault.exercise).and_then(|exercise| signature(&graded, exercise));
     for graded in graded {
         let id = graded.check.id;
         let outcome = match &graded.outcome {
@@ -229,14 +224,6 @@ fn row(fault: Fault, graded: Result<Vec<Graded>, MuseumError>) -> Row {
         None => row.complaints.push("it names no check that it violates".to_string()),
     }
     row
-}
-
-impl Row {
-    /// Returns the fault with its signature, if it failed and all of its checks have a verdict.
-    pub fn known_mistake(&self) -> Option<KnownMistake> {
-        let Fault { name, exercise, sentence, .. } = self.fault.clone();
-        self.signature.clone().map(|signature| KnownMistake { name, exercise, sentence, signature })
-    }
 }
 
 impl Matrix {

@@ -85,14 +85,6 @@ impl Totals {
 pub(crate) struct Exercise {
     pub(crate) name: String,
     pub(crate) checks: Vec<Check>,
-    /// The known mistake that fails in this way.
-    pub(crate) looks_like: Option<LooksLike>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct LooksLike {
-    pub(crate) name: String,
-    pub(crate) sentence: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -208,7 +200,6 @@ impl Submission {
                 (check.expected, check.got, check.hint) = (None, None, None);
             }
         }
-        self.exercises.iter_mut().for_each(|exercise| exercise.looks_like = None);
         let count = |outcome: &str| self.checks().filter(|check| check.outcome == outcome).count();
         self.totals = Totals {
             passed: count("passed"),

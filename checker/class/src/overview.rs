@@ -17,8 +17,6 @@ pub(crate) struct Overview {
     pub(crate) max_points: u32,
     /// The check that is the first to fail most often.
     pub(crate) stops_most: Option<Counted>,
-    /// The known mistake that was recognised most often.
-    pub(crate) commonest_mistake: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
     /// Submissions by their tokens. A group of two or more is a hint.
     pub(crate) alike: Vec<SimilarGroup>,
@@ -27,7 +25,6 @@ pub(crate) struct Overview {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Counted {
     pub(crate) name: String,
-    pub(crate) sentence: String,
     pub(crate) count: usize,
 }
 
@@ -56,10 +53,6 @@ impl Overview {
         let firsts = results
             .iter()
             .filter_map(|result| result.checks().find(|check| check.outcome == "failed"));
-        let mistakes = results
-            .iter()
-            .flat_map(|result| &result.exercises)
-            .filter_map(|exercise| exercise.looks_like.as_ref());
         let rate = |check: &&'static checks::Check| {
             let all =
                 results.iter().flat_map(Submission::checks).filter(|graded| graded.id == check.id);
@@ -74,10 +67,7 @@ impl Overview {
             broken: with(Status::Broken),
             average: u32::try_from(average).unwrap_or(u32::MAX),
             max_points: results.iter().map(|result| result.max_points).max().unwrap_or(0),
-            stops_most: most(firsts.map(|check| (check.id.clone(), String::new()))),
-            commonest_mistake: most(
-                mistakes.map(|mistake| (mistake.name.clone(), mistake.sentence.clone())),
-            ),
+            stops_most: most(firsts.map(|check| check.id.clone())),
             checks: checks::all().iter().map(rate).collect(),
             alike,
         }
@@ -85,12 +75,11 @@ impl Overview {
 }
 
 /// Returns the most frequent name, the first in the alphabet among equals.
-fn most(all: impl Iterator<Item = (String, String)>) -> Option<Counted> {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+fn most(all: impl Iterator<Item = String>) -> Option<Counted> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for name in all {
         *counts.entry(name).or_default() += 1;
     }
-    let counted =
-        counts.into_iter().map(|((name, sentence), count)| Counted { name, sentence, count });
+    let counted = counts.into_iter().map(|(name, count)| Counted { name, count });
     counted.reduce(|best, next| if next.count > best.count { next } else { best })
 }

@@ -116,15 +116,6 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
             stopper.count
         );
     }
-    if let Some(mistake) = &overview.commonest_mistake {
-        let _ = writeln!(
-            body,
-            "<p>The most frequent known mistake: <strong>{}</strong> ({} submissions): {}</p>",
-            escape_html(&mistake.name),
-            mistake.count,
-            escape_html(&mistake.sentence)
-        );
-    }
     body += "<h2>Submissions</h2>\n<table><tr><th>Submission</th>\
              <th class=\"n\">Points</th><th class=\"n\">Passed</th><th class=\"n\">Failed</th>\
              <th class=\"n\">Blocked</th><th class=\"n\">Unknown</th><th></th></tr>\n";

@@ -34,7 +34,7 @@ fn grading() -> (Value, Value) {
                 })
             })
             .collect();
-        exercises.push(json!({ "name": name, "checks": checks, "looks_like": null }));
+        exercises.push(json!({ "name": name, "checks": checks }));
     }
     let [passed, failed, blocked, unknown] = counts;
     let totals =

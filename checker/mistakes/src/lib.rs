@@ -5,5 +5,4 @@
 
 pub mod catalogue;
 pub mod grading;
-pub mod signatures;
 pub mod table;

@@ -1,16 +1,14 @@
 //! `cargo checker mistakes`: shows that the checks catch what students write.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use checker::cli::live::MistakesArgs;
 use checker::cli::{UNKNOWN, USAGE, complain, fresh_seed, progress, until_interrupted};
-use checker::place;
 use clap::Parser;
 use mistakes::catalogue::{self, Chapter};
 use mistakes::grading::{self, Found, Settings};
-use mistakes::{signatures, table};
+use mistakes::table;
 use tokio::sync::mpsc;
 
 #[derive(Parser)]
@@ -43,9 +41,6 @@ async fn run(args: MistakesArgs) -> ExitCode {
     };
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let settings = Settings { runs: args.runs, jobs: args.jobs, seed };
-    if let Some(file) = &args.signatures {
-        return write_signatures(file, &servers, &selected, settings).await;
-    }
     let mistakes: usize = selected.iter().map(|chapter| chapter.mistakes.len()).sum();
     let all = mistakes * usize::from(args.runs);
     let (done, mut names) = mpsc::unbounded_channel();
@@ -72,40 +67,6 @@ async fn run(args: MistakesArgs) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// Writes how each server with a unique failure fails.
-async fn write_signatures(
-    file: &Path,
-    servers: &Path,
-    chapters: &[Chapter],
-    settings: Settings,
-) -> ExitCode {
-    let (done, mut names) = mpsc::unbounded_channel();
-    let showing = tokio::spawn(async move {
-        let mut count = 0;
-        while let Some(name) = names.recv().await {
-            count += 1;
-            progress(&format!("{count} gradings, last {name}"));
-        }
-        progress("");
-    });
-    let measured = signatures::measure(servers, chapters, settings, done).await;
-    let _ = showing.await;
-    let (known, all) = match measured {
-        Ok(measured) => measured,
-        Err(error) => return complain(UNKNOWN, error),
-    };
-    let text = serde_json::to_string_pretty(&known).expect("a table can be written as JSON");
-    if let Err(message) = place::write(file, &(text + "\n")) {
-        return complain(USAGE, message);
-    }
-    let (known, runs) = (known.len(), settings.runs);
-    let _ = writeln!(
-        anstream::stdout(),
-        "{known} of {all} servers fail in a unique way, {runs} times of {runs}."
-    );
-    ExitCode::SUCCESS
 }
 
 /// The mistakes that these words select (an exercise or a name; no word selects all), or the word

@@ -2,9 +2,7 @@
 
 mod common;
 
-use checker::known_mistakes;
 use common::{check, checker, graded, museum, outcomes};
-use serde_json::Value;
 
 fn complains(args: &[&str], code: i32, words: &[&str]) {
     let output = checker().args(args).output().expect("it runs");
@@ -130,21 +128,6 @@ fn a_pipe_gets_no_colours() {
     let output =
         checker().args(["grade", "echo::close", "--command", &command]).output().expect("it runs");
     assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
-/// A known mistake is recognised only if nothing else failed. A wrong guess costs more than none.
-#[test]
-fn a_known_mistake_is_recognised() {
-    let recognised = |args: &[&str]| graded(args).1["exercises"][0]["looks_like"]["name"].clone();
-    let fault = museum("--fault", "binary-as-binary");
-    if known_mistakes::table().iter().any(|known| known.name == "binary-as-binary") {
-        assert_eq!(recognised(&["echo", "--command", &fault]), "binary-as-binary");
-    }
-    assert_eq!(recognised(&["echo::binary", "--command", &fault]), Value::Null);
-    let two = museum("--fault", "combination-empty-and-binary");
-    assert_eq!(recognised(&["echo", "--command", &two]), Value::Null);
-    let right = museum("--right", "raw-echo");
-    assert_eq!(recognised(&["echo", "--command", &right]), Value::Null);
 }
 
 /// Each run has another seed, and each failure is counted.

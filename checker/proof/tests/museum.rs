@@ -5,10 +5,8 @@ mod common;
 use std::collections::BTreeSet;
 
 use checker::grade::Outcome;
-use checker::museum::{Matrix, Row};
-use checker::{known_mistakes, museum, report};
+use checker::{museum, report};
 use common::judged;
-use harness::exercise::Exercise;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -27,43 +25,10 @@ fn every_fault_is_caught() {
         let (done, _rows) = mpsc::unbounded_channel();
         museum::matrix(program, catalogue.faults, JOBS, SEED, done).await
     });
-    let mut complaints = matrix.complaints(true);
-    complaints.extend(mistaken(&matrix));
+    let complaints = matrix.complaints(true);
     // Printed first, since build machines often keep only the beginning of a long output.
     println!("{}\n{}", complaints.join("\n"), report::matrix::matrix(&matrix, true));
     assert_eq!(complaints, Vec::<String>::new());
-}
-
-/// A report names no wrong known mistake, and names the right one for most faults.
-fn mistaken(matrix: &Matrix) -> Vec<String> {
-    let mut complaints = Vec::new();
-    let mut recognised = BTreeSet::new();
-    for row in matrix.faults.iter().filter_map(Row::known_mistake) {
-        let exercise = Exercise::named(&row.exercise).expect("an exercise");
-        let Some(piece) = known_mistakes::with_signature(&row.signature, exercise) else {
-            continue;
-        };
-        if piece.name != row.name {
-            complaints
-                .push(format!("{} is taken for {}: {:?}", row.name, piece.name, row.signature));
-        } else if piece.sentence != row.sentence {
-            complaints
-                .push(format!("write the signatures anew: {} has another sentence", row.name));
-        } else {
-            recognised.insert(row.name);
-        }
-    }
-    let (all, known) = (known_mistakes::table().len(), recognised.len());
-    println!("{known} of the {all} familiar mistakes were recognised");
-    if known * 10 < all * 9 {
-        complaints.push(format!("only {known} of the {all} familiar mistakes were recognised"));
-        let strange = matrix.faults.iter().filter(|row| !recognised.contains(&row.fault.name));
-        let strange = strange
-            .filter(|row| known_mistakes::table().iter().any(|piece| piece.name == row.fault.name));
-        complaints
-            .extend(strange.map(|row| format!("{} was not: {:?}", row.fault.name, row.signature)));
-    }
-    complaints
 }
 
 /// The catalogue has unique names, sentences and known checks.

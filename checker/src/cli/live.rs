@@ -76,9 +76,6 @@ pub struct MistakesArgs {
     #[arg(long, value_name = "N", default_value_t = 6,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: u16,
-    /// Grade the catalogue and the museum, and write how each server with a unique failure fails
-    #[arg(long, value_name = "FILE", conflicts_with = "mistakes")]
-    pub signatures: Option<PathBuf>,
     /// Repeat a run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use super::human::{self, BAD, DIM, GOOD, Layout, STRONG, write_row};
 use super::json::Totals;
 use crate::grade::{Graded, Outcome, Report};
-use crate::known_mistakes;
 use harness::exercise::{Exercise, Target};
 use harness::verdict::FailureKind;
 
@@ -123,25 +122,11 @@ fn closing(graded: &[Graded], failed: &Graded, target: Option<Target>, seed: u64
         let _ = write!(out, ", {} wait for those that failed", totals.blocked);
     }
     let _ = writeln!(out, ".{STRONG:#} {DIM}(seed {seed}){DIM:#}\n");
-    out.push_str(&looks_like(graded, exercise));
     if let Some(target) = target {
         write_row(&mut out, "edit", &exercise.source(target));
     }
     if others > 0 {
         write_row(&mut out, "all of it", "cargo checker grade --all");
-    }
-    out
-}
-
-/// Renders the known mistake that this exercise fails like; empty if there is none.
-pub fn looks_like(graded: &[Graded], exercise: Exercise) -> String {
-    let mut out = String::new();
-    if let Some(piece) = known_mistakes::looks_like(graded, exercise) {
-        write_row(
-            &mut out,
-            "familiar",
-            &format!("this looks like {}: {}", piece.name, piece.sentence),
-        );
     }
     out
 }

@@ -7,7 +7,6 @@ use anstyle::{AnsiColor, Style};
 use super::json::Totals;
 use crate::evidence::Observation;
 use crate::grade::{Graded, Outcome, Report};
-use crate::known_mistakes;
 use harness::exercise::{Exercise, Target};
 use harness::server::build::{UNUSED_MUST_USE, Warning};
 use harness::verdict::FailureKind;
@@ -404,10 +403,6 @@ pub fn next_step(graded: &[Graded], target: Option<Target>, seed: u64) -> String
             write_row(&mut out, "  next", &report.next);
         } else {
             write_row(&mut out, "  question", &report.next);
-            if let Some(mistake) = known_mistakes::looks_like(graded, exercise) {
-                let text = format!("this looks like {}: {}", mistake.name, mistake.sentence);
-                write_row(&mut out, "  familiar", &text);
-            }
             write_row(&mut out, "  read", failed.check.lesson());
             write_row(&mut out, "  stuck?", &format!("cargo checker hint {id}"));
         }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::grade::{Graded, Outcome};
-use crate::known_mistakes;
 use harness::exercise::Exercise;
 use harness::wire::transcript::TranscriptLine;
 
@@ -25,17 +24,6 @@ pub struct ExerciseResult<'a> {
     pub name: &'static str,
     /// Its checks, in the contract's order.
     pub checks: Vec<CheckRecord<'a>>,
-    /// The known mistake that fails in exactly this way, if there is one.
-    pub looks_like: Option<LooksLike>,
-}
-
-/// A known mistake.
-#[derive(Debug, Serialize)]
-pub struct LooksLike {
-    /// Its name in the museum.
-    pub name: &'static str,
-    /// A teacher's explanation of it.
-    pub sentence: &'static str,
 }
 
 /// One check.
@@ -111,10 +99,7 @@ pub fn result(graded: &[Graded], seed: u64) -> Result<'_> {
     let exercises = Exercise::ALL.into_iter().filter_map(|exercise| {
         let checks: Vec<_> =
             graded.iter().filter(|graded| graded.check.exercise == exercise).map(check).collect();
-        let looks_like = known_mistakes::looks_like(graded, exercise);
-        let looks_like =
-            looks_like.map(|piece| LooksLike { name: &piece.name, sentence: &piece.sentence });
-        (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks, looks_like })
+        (!checks.is_empty()).then_some(ExerciseResult { name: exercise.name(), checks })
     });
     Result { seed, exercises: exercises.collect(), totals: Totals::of(graded) }
 }

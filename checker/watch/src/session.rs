@@ -292,12 +292,7 @@ impl Session {
                 Some((failed, report)) => {
                     let edit =
                         format!("edit       {}\n", failed.check.exercise.source(Target::Day1));
-                    // A known mistake is recognised by all verdicts, so only at the end.
-                    let over = graded.len() == self.all().len();
-                    let familiar = over.then(|| brief::looks_like(graded, failed.check.exercise));
-                    human::failure_in(failed, report, layout)
-                        + &familiar.unwrap_or_default()
-                        + &edit
+                    human::failure_in(failed, report, layout) + &edit
                 }
                 None if graded.len() == self.all().len() && brief::unfinished(graded).is_none() => {
                     human::after_green(graded, "cargo checker watch")

@@ -44,10 +44,6 @@ pub(crate) fn summary(result: &Submission) -> String {
             cell(&check.summary)
         );
     }
-    for familiar in result.exercises.iter().filter_map(|exercise| exercise.looks_like.as_ref()) {
-        let _ =
-            write!(out, "\nThis looks like `{}`: {}\n", familiar.name, cell(&familiar.sentence));
-    }
     out
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The result of a reset.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,19 +79,6 @@ fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
 
 /// Renders a time in UTC, as `20250131-235959`.
 fn stamp(time: SystemTime) -> String {
-    let seconds =
-        time.duration_since(UNIX_EPOCH).map(|passed| passed.as_secs()).unwrap_or_default();
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years are counted from March, so that the leap day is the last day of a year.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
+    let time = humantime::format_rfc3339_seconds(time).to_string();
+    time.replace(['-', ':', 'Z'], "").replace('T', "-")
 }

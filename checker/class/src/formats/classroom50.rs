@@ -47,24 +47,5 @@ pub(crate) fn result(result: &Submission) -> Result<Value, FormatError> {
 
 /// The time in UTC, to the second.
 fn now() -> String {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let (days, second) = (since / 86_400, since % 86_400);
-    // Days since 1 March 2000, so that a leap day ends a year.
-    let day = days - 11_017;
-    let (era, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let year = 2000 + 400 * era + year + u64::from(month >= 10);
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    format!(
-        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+    humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
 }

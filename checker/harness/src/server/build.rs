@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{ChildStderr, Command};
 
 /// The result of each package: the path of its program, or why it did not compile.
 pub type Built = HashMap<String, Result<PathBuf, CompileError>>;
@@ -69,7 +69,7 @@ pub async fn build(packages: &[&str]) -> Result<Built, CargoError> {
 pub async fn build_with_warnings(packages: &[&str]) -> Result<(Built, Warnings), CargoError> {
     let cargo = cargo();
     let mut command = Command::new(&cargo);
-    command.args(["build", "--quiet", "--keep-going", "--message-format=json"]);
+    command.args(["build", "--keep-going", "--message-format=json"]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -82,13 +82,8 @@ pub async fn build_with_warnings(packages: &[&str]) -> Result<(Built, Warnings),
         .kill_on_drop(true)
         .spawn()
         .map_err(cargo_error)?;
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let reading_stderr = tokio::spawn(async move {
-        let mut words = Vec::new();
-        // A read error keeps the part that was read.
-        let _ = stderr.read_to_end(&mut words).await;
-        words
-    });
+    let stderr = child.stderr.take().expect("it is piped");
+    let reading_stderr = tokio::spawn(read_stderr(stderr));
     let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
     let mut messages = CargoMessages::default();
     let mut line = Vec::new();
@@ -104,6 +99,24 @@ pub async fn build_with_warnings(packages: &[&str]) -> Result<(Built, Warnings),
     }
     let warnings = std::mem::take(&mut messages.warnings);
     Ok((messages.outcomes(&reading_stderr.await.unwrap_or_default(), packages), warnings))
+}
+
+/// Returns what cargo says besides its status, and reports at once that it waits for another cargo.
+async fn read_stderr(stderr: ChildStderr) -> Vec<u8> {
+    let mut lines = BufReader::new(stderr);
+    let (mut words, mut line) = (Vec::new(), Vec::new());
+    // A read error keeps the part that was read.
+    while lines.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        if String::from_utf8_lossy(&line).contains("Blocking waiting for file lock") {
+            eprintln!("waiting for another cargo, which builds in the same folder …");
+        }
+        // Status lines are aligned to the right: "   Compiling echo".
+        if !line.starts_with(b"   ") {
+            words.extend_from_slice(&line);
+        }
+        line.clear();
+    }
+    words
 }
 
 /// Parses the output of `cargo build --message-format=json` into the result of each package.

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::json::Totals;
+use super::remarks::remarks;
 use crate::evidence::Observation;
 use crate::grade::{Graded, Outcome, Report};
 use harness::exercise::{Exercise, Target};
-use harness::server::build::{UNUSED_MUST_USE, Warning};
+use harness::server::build::{UNUSED_MUST_USE, Warning, workspace};
 use harness::verdict::FailureKind;
 use harness::wire::transcript::{TranscriptLine, hex};
 
@@ -429,7 +430,11 @@ pub fn after_green(graded: &[Graded], command: &str) -> String {
         return String::new();
     }
     let mut out = format!("Every check of {exercise} passed.\n\n");
-    write_row(&mut out, "compare", &exercise.source(Target::Solutions));
+    write_row(&mut out, "compare", &finished(exercise));
+    let source = std::fs::read_to_string(workspace().join(exercise.source(Target::Day1)));
+    for remark in source.map(|source| remarks(&source)).unwrap_or_default() {
+        write_row(&mut out, "remark", remark);
+    }
     match Exercise::ALL.into_iter().find(|next| *next > exercise) {
         Some(next) => {
             write_row(&mut out, "next", &format!("Read {}.", next.lesson()));
@@ -441,4 +446,14 @@ pub fn after_green(graded: &[Graded], command: &str) -> String {
         }
     }
     out
+}
+
+/// Returns the path of the finished exercise, with the line at which the TODOs begin.
+fn finished(exercise: Exercise) -> String {
+    let path = exercise.source(Target::Solutions);
+    let source = std::fs::read_to_string(workspace().join(&path)).unwrap_or_default();
+    match source.lines().position(|line| line.starts_with("async fn serve(")) {
+        Some(before) => format!("{path}:{}", before + 1),
+        None => path,
+    }
 }

@@ -12,7 +12,7 @@ use crate::machine;
 
 #[derive(Args)]
 pub(crate) struct ClassArgs {
-    /// Folders, .zip or .tar.gz files, each with a day1/ somewhere inside
+    /// Folders, .zip, .tar or .tar.gz files, each with a day1/ somewhere inside
     #[arg(value_name = "SUBMISSIONS", required_unless_present = "each")]
     submissions: Vec<PathBuf>,
     /// Take everything in this folder as a submission
@@ -90,6 +90,11 @@ impl ClassArgs {
         processors().div_ceil(2)
     }
 
+    /// Returns the part to grade, from 1, and the number of parts.
+    pub(crate) fn shard(&self) -> (usize, usize) {
+        self.shard.unwrap_or((1, 1))
+    }
+
     /// Finds the submissions of this part by name.
     pub(crate) fn submissions(&self) -> Result<Named, ArgsError> {
         let mut paths = self.submissions.clone();
@@ -115,7 +120,7 @@ impl ClassArgs {
             }
             all.insert(free, path);
         }
-        let (part, parts) = self.shard.unwrap_or((1, 1));
+        let (part, parts) = self.shard();
         let ours = all.into_iter().enumerate().filter(|(index, _)| index % parts == part - 1);
         let remarks = remarks.iter().map(|remark| crate::text::line(remark, 500)).collect();
         Ok(Named { paths: ours.map(|(_, named)| named).collect(), remarks })
@@ -135,7 +140,7 @@ fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let lower = name.to_lowercase();
-    let ending = [".tar.gz", ".tgz", ".zip"]
+    let ending = [".tar.gz", ".tgz", ".tar", ".zip"]
         .into_iter()
         .find(|ending| lower.ends_with(ending) && path.is_file());
     let stem = name.get(..name.len() - ending.map_or(0, str::len)).unwrap_or(&name);

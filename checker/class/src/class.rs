@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let compiler = Compiler { launcher: &launcher, libraries: &libraries, watchdog: watched, cpu };
     compiler.check(canary.path()).await.context(NO_COMPILER)?;
 
-    let seed = classfiles::open(&args.out, args.resume, args.seed).map_err(usage)?;
+    let seed = classfiles::open(args, &weights).map_err(usage)?;
     progress::line("unpacking …");
     let mut intake = Intake::new(args, &weights, temporary.path());
     intake.unpack(&launcher, &named.paths).await?;

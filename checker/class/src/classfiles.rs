@@ -4,18 +4,24 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::args::ClassArgs;
 use crate::files::whole;
-use crate::model::{Status, Submission};
+use crate::model::{Status, Submission, Weights};
 use crate::overview::{Overview, SimilarGroup};
 use crate::page;
 
-/// The file by which a run is resumed.
-#[derive(Serialize, Deserialize)]
-struct Run {
-    seed: u64,
+/// The settings on which the results of a run depend, by which it is resumed and merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    /// The part of the class, from 1, and the number of parts.
+    pub(crate) shard: (usize, usize),
+    /// The points by check that `--weights` sets.
+    pub(crate) weights: Weights,
 }
 
 /// All results of a class.
@@ -31,31 +37,50 @@ pub(crate) enum OpenError {
     Used(PathBuf),
     #[error("--seed {seed}: the run in {} began with {earlier}", out.display())]
     OtherSeed { out: PathBuf, seed: u64, earlier: u64 },
+    #[error(
+        "--weights: the run in {} began with other points; use the same file, or another --out",
+        .0.display()
+    )]
+    OtherWeights(PathBuf),
+    #[error("the run in {} began with --shard {}/{}", out.display(), earlier.0, earlier.1)]
+    OtherShard { out: PathBuf, earlier: (usize, usize) },
     #[error("{}: {error}", path.display())]
     NoRun { path: PathBuf, error: serde_json::Error },
     #[error("--out {}: {error}", out.display())]
     Io { out: PathBuf, error: io::Error },
 }
 
-/// Opens the folder for results, and returns the seed to grade with.
-pub(crate) fn open(out: &Path, resume: bool, seed: Option<u64>) -> Result<u64, OpenError> {
+/// Reads the settings of the run in this folder.
+pub(crate) fn settings(out: &Path) -> anyhow::Result<Run> {
     let path = out.join("run.json");
-    let out = out.to_path_buf();
+    let run = std::fs::read(&path)
+        .map_err(anyhow::Error::from)
+        .and_then(|text| Ok(serde_json::from_slice(&text)?));
+    run.with_context(|| path.display().to_string())
+}
+
+/// Opens the folder for results, and returns the seed to grade with.
+pub(crate) fn open(args: &ClassArgs, weights: &Weights) -> Result<u64, OpenError> {
+    let (path, out) = (args.out.join("run.json"), args.out.clone());
+    let shard = args.shard();
     if let Ok(text) = std::fs::read(&path) {
         let run: Run = match serde_json::from_slice(&text) {
             Ok(run) => run,
             Err(error) => return Err(OpenError::NoRun { path, error }),
         };
-        return match seed {
-            _ if !resume => Err(OpenError::Used(out)),
+        return match args.seed {
+            _ if !args.resume => Err(OpenError::Used(out)),
             Some(seed) if seed != run.seed => {
                 Err(OpenError::OtherSeed { out, seed, earlier: run.seed })
             }
+            _ if run.shard != shard => Err(OpenError::OtherShard { out, earlier: run.shard }),
+            _ if run.weights != *weights => Err(OpenError::OtherWeights(out)),
             _ => Ok(run.seed),
         };
     }
-    let seed = seed.unwrap_or_else(checker::cli::fresh_seed);
-    let text = serde_json::to_string(&Run { seed }).map_err(io::Error::other);
+    let seed = args.seed.unwrap_or_else(checker::cli::fresh_seed);
+    let run = Run { seed, shard, weights: weights.clone() };
+    let text = serde_json::to_string(&run).map_err(io::Error::other);
     text.and_then(|text| {
         std::fs::create_dir_all(&out)?;
         whole(&path, text + "\n")

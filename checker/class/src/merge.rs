@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::classfiles::{self, Class};
+use crate::classfiles::{self, Class, Run};
 use crate::files;
 use crate::model::Submission;
 use crate::overview::SimilarGroup;
@@ -22,8 +22,38 @@ pub(crate) struct MergeArgs {
     out: PathBuf,
 }
 
+/// Fails unless these are all parts of one class, graded with the same points.
+fn expect_whole(parts: &[PathBuf]) -> anyhow::Result<()> {
+    let mut numbers: BTreeMap<usize, &Path> = BTreeMap::new();
+    let mut first: Option<(&Path, Run)> = None;
+    for path in parts {
+        let run = classfiles::settings(path)?;
+        let (part, of) = run.shard;
+        if let Some(same) = numbers.insert(part, path) {
+            bail!("{} and {} are both part {part} of {of}", same.display(), path.display());
+        }
+        let (one, earlier) = first.get_or_insert_with(|| (path, run.clone()));
+        if earlier.shard.1 != of {
+            let (one, other) = (one.display(), path.display());
+            bail!("{one} is one of {} parts, and {other} one of {of}", earlier.shard.1);
+        }
+        if earlier.weights != run.weights {
+            let (one, other) = (one.display(), path.display());
+            bail!("{one} and {other} were graded with different --weights");
+        }
+    }
+    let of = first.map_or(0, |(_, run)| run.shard.1);
+    let missing: Vec<String> =
+        (1..=of).filter(|n| !numbers.contains_key(n)).map(|n| format!("{n}/{of}")).collect();
+    if !missing.is_empty() {
+        bail!("the parts graded with --shard {} are missing", missing.join(", "));
+    }
+    Ok(())
+}
+
 /// Merges the parts and prints a summary.
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
+    expect_whole(&args.parts)?;
     let mut results: BTreeMap<String, Submission> = BTreeMap::new();
     let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for part in &args.parts {

@@ -267,7 +267,7 @@ pub(crate) enum WeightsError {
 }
 
 /// Points by check.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Weights(BTreeMap<String, u32>);
 
 impl Weights {

@@ -1,8 +1,8 @@
-//! A folder, a `.zip` or a `.tar.gz` as a stream of entries.
+//! A folder, a `.zip`, a `.tar` or a `.tar.gz` as a stream of entries.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -12,6 +12,8 @@ use super::sources::FILE_LIMIT;
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 /// How much of a `.tar.gz` is unpacked, in bytes. The rest is not read.
 const STREAM_LIMIT: u64 = 256 << 20;
+/// The largest archive that is read inside of another, in bytes.
+const INNER_LIMIT: usize = 32 << 20;
 /// How many entries a submission may have.
 const ENTRIES: usize = 20_000;
 /// How many folders deep an entry may lie.
@@ -20,11 +22,20 @@ const DEPTH: usize = 32;
 const PATH_LIMIT: usize = 1024;
 /// Folders that hold no sources of a student.
 pub(super) const NEVER: [&str; 4] = ["target", ".git", "node_modules", "__MACOSX"];
+/// The endings of archives that are read, and of some that are not.
+const READ: [&str; 4] = [".zip", ".tar.gz", ".tgz", ".tar"];
+const NOT_READ: [&str; 5] = [".7z", ".rar", ".tar.xz", ".tar.bz2", ".gz"];
 
 #[derive(Debug, Error)]
 pub(crate) enum ArchiveError {
-    #[error("it is neither a folder nor a .zip or .tar.gz")]
+    #[error("it is neither a folder nor a .zip, .tar or .tar.gz")]
     UnknownKind,
+    #[error("a {0} archive is not read; hand in a .zip or .tar.gz")]
+    NotRead(&'static str),
+    #[error("it holds several archives: {}; hand in one", .0.join(" and "))]
+    SeveralArchives(Vec<String>),
+    #[error("{0} in it has more than {INNER_LIMIT} bytes")]
+    InnerTooLarge(String),
     #[error("it has {0} bytes; an archive may have at most {ARCHIVE_LIMIT}")]
     TooLarge(u64),
     #[error("it has more than {ENTRIES} entries")]
@@ -69,13 +80,58 @@ pub(super) fn visit(path: &Path, visit: &mut Visitor<'_>) -> Result<(), ArchiveE
     if size > ARCHIVE_LIMIT {
         return Err(ArchiveError::TooLarge(size));
     }
-    if name.ends_with(".zip") {
-        visit_zip(path, &mut counted)
-    } else if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-        visit_tar(path, &mut counted)
-    } else {
-        Err(ArchiveError::UnknownKind)
+    match ending(&name, &READ) {
+        Some(".zip") => visit_zip(path, &mut counted),
+        Some(".tar") => visit_tar(File::open(path)?, &mut counted),
+        Some(_) => visit_tar(flate2::read::MultiGzDecoder::new(File::open(path)?), &mut counted),
+        None => match ending(&name, &NOT_READ) {
+            Some(ending) => Err(ArchiveError::NotRead(ending)),
+            None => Err(ArchiveError::UnknownKind),
+        },
     }
+}
+
+fn ending(name: &str, endings: &[&'static str]) -> Option<&'static str> {
+    endings.iter().copied().find(|ending| name.ends_with(ending))
+}
+
+/// Returns the ending of an archive that can be read, as the last part of this path.
+fn archive_ending(path: &str) -> Option<&'static str> {
+    let is_ours = !path.split('/').any(|part| NEVER.contains(&part));
+    ending(&path.to_lowercase(), &READ).filter(|_| is_ours)
+}
+
+/// Copies the only archive inside of a submission into this folder and returns its path; `None` if
+/// there is none. Platforms put a student's archive into a folder or an archive of their own.
+pub(super) fn inner(outer: &Path, folder: &Path) -> Result<Option<PathBuf>, ArchiveError> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    visit(outer, &mut |index, entry, _| {
+        if matches!(entry.kind, Kind::File) && archive_ending(&entry.path).is_some() {
+            found.push((index, entry.path));
+        }
+        Ok(())
+    })?;
+    let (wanted, name) = match found.len() {
+        0 => return Ok(None),
+        1 => found.swap_remove(0),
+        _ => {
+            let names = found.into_iter().map(|(_, name)| name).take(4).collect();
+            return Err(ArchiveError::SeveralArchives(names));
+        }
+    };
+    let copy = folder.join(format!("inner{}", archive_ending(&name).unwrap_or_default()));
+    let mut bytes = Vec::new();
+    visit(outer, &mut |index, _, content| {
+        if index == wanted {
+            content.take(INNER_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+        }
+        Ok(())
+    })?;
+    if bytes.len() > INNER_LIMIT {
+        return Err(ArchiveError::InnerTooLarge(name));
+    }
+    std::fs::write(&copy, bytes)?;
+    Ok(Some(copy))
 }
 
 fn shorten_path(entry: Entry) -> Entry {
@@ -121,7 +177,7 @@ fn visit_folder(
 }
 
 struct Lazy {
-    path: std::path::PathBuf,
+    path: PathBuf,
     file: Option<File>,
 }
 
@@ -145,7 +201,8 @@ fn visit_zip(path: &Path, visit: &mut Counted<'_>) -> Result<(), ArchiveError> {
         let path = file.name()?.replace('\\', "/");
         let (is_dir, is_link) = (file.is_dir(), file.is_symlink());
         drop(file);
-        let mut content = LazyEntry { archive: &mut archive, index, bytes: None };
+        let limit = if archive_ending(&path).is_some() { INNER_LIMIT } else { FILE_LIMIT };
+        let mut content = LazyEntry { archive: &mut archive, index, limit, bytes: None };
         if is_link {
             let mut to = Vec::new();
             (&mut content).take(PATH_LIMIT as u64).read_to_end(&mut to)?;
@@ -163,6 +220,8 @@ fn visit_zip(path: &Path, visit: &mut Counted<'_>) -> Result<(), ArchiveError> {
 struct LazyEntry<'a> {
     archive: &'a mut zip::ZipArchive<BufReader<File>>,
     index: usize,
+    /// At most this many bytes are unpacked, and one more.
+    limit: usize,
     bytes: Option<io::Cursor<Vec<u8>>>,
 }
 
@@ -173,7 +232,7 @@ impl Read for LazyEntry<'_> {
             None => {
                 let mut bytes = Vec::new();
                 let file = self.archive.by_index(self.index).map_err(io::Error::other)?;
-                file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+                file.take(self.limit as u64 + 1).read_to_end(&mut bytes)?;
                 io::Cursor::new(bytes)
             }
         };
@@ -181,9 +240,8 @@ impl Read for LazyEntry<'_> {
     }
 }
 
-fn visit_tar(path: &Path, visit: &mut Counted<'_>) -> Result<(), ArchiveError> {
-    let unpacked = flate2::read::MultiGzDecoder::new(File::open(path)?).take(STREAM_LIMIT);
-    let mut archive = tar::Archive::new(unpacked);
+fn visit_tar(unpacked: impl Read, visit: &mut Counted<'_>) -> Result<(), ArchiveError> {
+    let mut archive = tar::Archive::new(unpacked.take(STREAM_LIMIT));
     for file in archive.entries()? {
         let mut file = file?;
         let path = String::from_utf8_lossy(&file.path_bytes()).into_owned();

@@ -20,6 +20,8 @@ const SUBMISSION_LIMIT: usize = 4 << 20;
 const NAME_LIMIT: usize = 255;
 /// More folders with a `day1` than these are not compared.
 const MOST_ROOTS: usize = 4;
+/// How many archives may lie inside of each other, the outermost not counted.
+const NESTED: usize = 2;
 /// How many entries that were left out are listed.
 const LISTED: usize = 40;
 
@@ -27,9 +29,9 @@ const LISTED: usize = 40;
 pub(crate) enum SourcesError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    #[error("there is no day1/<exercise>/src/*.rs in it")]
+    #[error("there is no day1/<exercise>/src/*.rs and no <exercise>/src/*.rs in it")]
     NoShape,
-    #[error("it has several day1 folders: {}; hand in one", .0.join(" and "))]
+    #[error("it has several folders with exercises: {}; hand in one", .0.join(" and "))]
     SeveralRoots(Vec<String>),
     #[error("nothing in it can be taken: {0}")]
     NothingTaken(String),
@@ -57,9 +59,23 @@ impl Sources {
 /// Texts by path below the workspace.
 pub(super) type Texts = BTreeMap<String, Vec<u8>>;
 
-/// Reads the sources of a submission: once through the names, once through the contents of those
-/// that are taken.
-pub(super) fn collect(path: &Path) -> Result<(Sources, Texts), SourcesError> {
+/// Reads the sources of a submission, or of the only archive in it, which is copied into `folder`.
+pub(super) fn collect(path: &Path, folder: &Path) -> Result<(Sources, Texts), SourcesError> {
+    let mut collected = collect_from(path);
+    let mut outer = path.to_path_buf();
+    for _ in 0..NESTED {
+        if !matches!(collected, Err(SourcesError::NoShape)) {
+            break;
+        }
+        let Some(inner) = archive::inner(&outer, folder)? else { break };
+        collected = collect_from(&inner);
+        outer = inner;
+    }
+    collected
+}
+
+/// Reads the sources: once through the names, once through the contents of those that are taken.
+fn collect_from(path: &Path) -> Result<(Sources, Texts), SourcesError> {
     let mut entries = Vec::new();
     archive::visit(path, &mut |_, entry, _| {
         entries.push(entry);
@@ -86,11 +102,16 @@ pub(super) fn collect(path: &Path) -> Result<(Sources, Texts), SourcesError> {
     Ok((sources, texts))
 }
 
-/// The folders of the submission that hold a `day1`, the shallowest first.
+/// The folders of the submission that hold exercises, the shallowest first. If one is a `day1`, the
+/// others are not the student's.
 fn roots(entries: &[Entry]) -> Vec<String> {
     let roots: BTreeSet<String> =
         entries.iter().filter_map(|entry| Some(place(&entry.path)?.0)).collect();
     let mut roots: Vec<String> = roots.into_iter().collect();
+    let is_day1 = |root: &String| root.rsplit('/').next() == Some("day1");
+    if roots.iter().any(is_day1) {
+        roots.retain(is_day1);
+    }
     roots.sort_by_key(|root| root.split('/').count());
     roots
 }
@@ -103,8 +124,8 @@ fn pick_root<'a>(
     roots: &'a [String],
 ) -> Result<(&'a String, Vec<String>), SourcesError> {
     let name = |root: &String| match root.as_str() {
-        "" => "day1".to_string(),
-        root => format!("{root}/day1"),
+        "" => "the outermost".to_string(),
+        root => root.to_string(),
     };
     let several = |roots: &[&String]| {
         SourcesError::SeveralRoots(roots.iter().map(|root| name(root)).collect())
@@ -187,6 +208,7 @@ fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
         let path = &entry.path;
         let place = place.filter(|(its, _)| *its == root).map(|(_, place)| place);
         match (&entry.kind, place) {
+            (_, None) if is_ignored(path) => {}
             (_, None) if escapes(path) => {
                 left_out.push(format!("{path}: its path leads out of the submission"));
             }
@@ -213,7 +235,13 @@ fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
     (by_path.into_iter().map(|(place, index)| (index, place)).collect(), left_out)
 }
 
-/// Splits the path of a source file into the path of its workspace and the path from there.
+/// Returns whether every system or tool leaves such entries behind, so that none needs a remark.
+fn is_ignored(path: &str) -> bool {
+    path.split('/').any(|part| NEVER.contains(&part) || [".DS_Store", "Thumbs.db"].contains(&part))
+}
+
+/// Splits the path of a source file into the folder that holds its exercise, and its path in a
+/// workspace. The folder is `day1`, or any other but `solutions`.
 fn place(path: &str) -> Option<(String, String)> {
     if escapes(path) || !path.ends_with(".rs") {
         return None;
@@ -223,12 +251,15 @@ fn place(path: &str) -> Option<(String, String)> {
     if parts.iter().any(|part| NEVER.contains(part) || part.len() > NAME_LIMIT) {
         return None;
     }
-    let at = parts.windows(4).position(|window| {
-        window[0] == "day1" && Exercise::named(window[1]).is_some() && window[2] == "src"
-    })?;
+    let at = parts
+        .windows(3)
+        .position(|window| Exercise::named(window[0]).is_some() && window[1] == "src")?;
+    let (root, ours) = parts.split_at(at);
     let strange = |part: &&str| part.chars().any(|c| c.is_control() || c == ':' || c == '\\');
-    let ours = &parts[at..];
-    (!ours.iter().any(strange)).then(|| (parts[..at].join("/"), ours.join("/")))
+    if ours.iter().any(strange) || root.last() == Some(&"solutions") {
+        return None;
+    }
+    Some((root.join("/"), format!("day1/{}", ours.join("/"))))
 }
 
 /// Returns whether a path may lead out of the folder in which it is unpacked, on any system.
@@ -298,12 +329,13 @@ mod tests {
         };
         put("backup", &skeleton::of(Exercise::Echo).replace('\n', "\r\n"));
         put("project", "fn main() {}");
-        let (sources, texts) = collect(folder.path()).expect("one is finished");
+        let (sources, texts) = collect_from(folder.path()).expect("one is finished");
         assert_eq!(texts["day1/echo/src/main.rs"], b"fn main() {}");
         let remark = "backup/day1: the untouched skeleton; graded is project/day1";
         assert_eq!(sources.left_out[0], remark);
         put("second", "fn main() { }");
-        let refused = collect(folder.path()).map(|_| ()).expect_err("two are finished").to_string();
+        let refused =
+            collect_from(folder.path()).map(|_| ()).expect_err("two are finished").to_string();
         assert!(refused.contains("project/day1 and second/day1"), "{refused}");
     }
 

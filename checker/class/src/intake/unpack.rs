@@ -59,7 +59,7 @@ impl UnpackError {
 /// The process: writes `outcome.json` and `files/` into the folder, and `shapes.json` last.
 pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     let write = |name: &str, value: Vec<u8>| fs::write(args.folder.join(name), value);
-    let (sources, texts) = match collect(&args.submission) {
+    let (sources, texts) = match collect(&args.submission, &args.folder) {
         Ok(collected) => collected,
         Err(error) => {
             let outcome = Outcome::Unreadable(error.to_string());

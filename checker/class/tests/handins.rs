@@ -1,0 +1,146 @@
+//! Submissions as learning platforms hand them out, and classes graded in parts.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs::File;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use common::{classroom, put, result};
+use serde_json::Value;
+use zip::write::SimpleFileOptions;
+
+/// A source that does not compile is graded soonest.
+const SOURCE: &str = "not Rust";
+const MAIN: &str = "day1/echo/src/main.rs";
+
+/// A zip archive with these files.
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in files {
+        archive.start_file(*path, SimpleFileOptions::default()).expect("an entry");
+        archive.write_all(bytes).expect("its content");
+    }
+    archive.finish().expect("an archive").into_inner()
+}
+
+/// Grades the folder and returns the exit code and all output.
+fn grade(class: &Path, out: &Path, more: &[&str]) -> (i32, String) {
+    let output = classroom()
+        .args(["class", "--seed", "7", "--each"])
+        .arg(class)
+        .arg("--out")
+        .arg(out)
+        .args(more)
+        .output()
+        .expect("it runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("a code"), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The verdict on the only exercise of a submission.
+fn summary(result: &Value) -> &str {
+    result["exercises"][0]["checks"][0]["summary"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn what_platforms_hand_out_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (class, out) = (folder.path().join("class"), folder.path().join("out"));
+    std::fs::create_dir(&class).expect("a folder");
+    let write = |path: &str, bytes: &[u8]| {
+        let path = class.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, bytes).expect("a file");
+    };
+    let source = SOURCE.as_bytes();
+    let project = zip(&[("project/day1/echo/src/main.rs", source)]);
+    write("Ada Lovelace_123_assignsubmission_file_/project.zip", &project);
+    write("lovelaceada_12_345_project-1.zip", &zip(&[("project.zip", &project)]));
+    let solution = ("work/solutions/echo/src/main.rs", &b"fn main() {}"[..]);
+    write("without-day1.zip", &zip(&[("work/echo/src/main.rs", source), solution]));
+    let objects: Vec<String> = (0..100).map(|n| format!("w/target/debug/{n}.o")).collect();
+    let mut files: Vec<(&str, &[u8])> = objects.iter().map(|path| (&path[..], source)).collect();
+    files.extend([("w/.DS_Store", source), ("__MACOSX/w/._main.rs", source)]);
+    files.push(("w/day1/echo/src/main.rs", source));
+    write("built.zip", &zip(&files));
+    let mut tar = tar::Builder::new(File::create(class.join("plain.tar")).expect("a file"));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(source.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, MAIN, source).expect("an entry");
+    tar.finish().expect("an archive");
+    for ending in ["7z", "rar"] {
+        write(&format!("packed-by-{ending}.{ending}"), b"compressed");
+    }
+    write("two/a.zip", &project);
+    write("two/b.zip", &project);
+    let (_, text) = grade(&class, &out, &[]);
+
+    let graded = [
+        "Ada Lovelace_123_assignsubmission_file_",
+        "lovelaceada_12_345_project-1",
+        "without-day1",
+        "built",
+        "plain",
+    ];
+    for name in graded {
+        let result = result(&out, name);
+        assert_eq!(result["status"], "graded", "{name}: {text}");
+        assert_eq!(summary(&result), "Exercise echo does not compile.", "{name}: {result:#}");
+    }
+    assert_eq!(result(&out, "built")["left_out"], Value::Array(Vec::new()));
+    for (name, reason) in [
+        ("packed-by-7z.7z", "a .7z archive is not read; hand in a .zip or .tar.gz"),
+        ("packed-by-rar.rar", "a .rar archive is not read; hand in a .zip or .tar.gz"),
+        ("two", "it holds several archives: a.zip and b.zip; hand in one"),
+    ] {
+        let result = result(&out, name);
+        assert_eq!((&result["status"], &result["reason"]), (&"unreadable".into(), &reason.into()));
+    }
+}
+
+/// Parts with other points, or not all of them, do not make a whole.
+#[test]
+fn parts_make_a_whole_or_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let class = folder.path().join("class");
+    for name in ["ada", "grace"] {
+        put(&class.join(name), "echo", &format!("{SOURCE} by {name}"));
+    }
+    let weights = folder.path().join("weights.json");
+    std::fs::write(&weights, r#"{"echo::reply": 9}"#).expect("a file");
+    let weights = weights.to_str().expect("UTF-8");
+    let part = |name: &str| folder.path().join(name);
+    grade(&class, &part("part-1"), &["--shard", "1/2"]);
+    grade(&class, &part("part-2"), &["--shard", "2/2"]);
+    grade(&class, &part("heavy-2"), &["--shard", "2/2", "--weights", weights]);
+    let merge = |names: &[&str], out: &str| {
+        let parts = names.iter().map(|name| part(name));
+        let output = classroom().arg("merge").args(parts).arg("--out").arg(part(out)).output();
+        let output = output.expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(merge(&["part-2", "part-1"], "whole").0, Some(0));
+    for name in ["ada", "grace"] {
+        assert_eq!(result(&part("whole"), name)["status"], "graded");
+    }
+    for (names, reason) in [
+        (&["part-1"][..], "--shard 2/2 are missing"),
+        (&["part-1", "heavy-2"], "graded with different --weights"),
+        (&["part-1", "part-1"], "are both part 1 of 2"),
+    ] {
+        let (code, text) = merge(names, "broken");
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(reason), "{names:?}: {text}");
+        assert!(!part("broken").exists(), "{names:?} left files");
+    }
+    let (code, text) =
+        grade(&class, &part("part-1"), &["--shard", "1/2", "--resume", "--weights", weights]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("began with other points"), "{text}");
+    let (code, text) = grade(&class, &part("part-1"), &["--shard", "2/2", "--resume"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("began with --shard 1/2"), "{text}");
+}

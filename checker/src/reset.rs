@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The result of a reset.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +79,7 @@ fn keep(file: &Path, theirs: &[u8]) -> io::Result<PathBuf> {
 
 /// Renders a time in UTC, as `20250131-235959`.
 fn stamp(time: SystemTime) -> String {
-    let time = humantime::format_rfc3339_seconds(time).to_string();
+    // Formatting panics for a clock that is set before 1970.
+    let time = humantime::format_rfc3339_seconds(time.max(UNIX_EPOCH)).to_string();
     time.replace(['-', ':', 'Z'], "").replace('T', "-")
 }

@@ -7,12 +7,13 @@ use clap::Args;
 use thiserror::Error;
 
 use crate::formats::Format;
+use crate::intake::ARCHIVES;
 use crate::launch::Wanted;
 use crate::machine;
 
 #[derive(Args)]
 pub(crate) struct ClassArgs {
-    /// Folders, .zip, .tar or .tar.gz files, each with a day1/ somewhere inside
+    /// Folders, .zip, .tar or .tar.gz files, each with the exercises somewhere inside
     #[arg(value_name = "SUBMISSIONS", required_unless_present = "each")]
     submissions: Vec<PathBuf>,
     /// Take everything in this folder as a submission
@@ -140,9 +141,7 @@ fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let lower = name.to_lowercase();
-    let ending = [".tar.gz", ".tgz", ".tar", ".zip"]
-        .into_iter()
-        .find(|ending| lower.ends_with(ending) && path.is_file());
+    let ending = ARCHIVES.into_iter().find(|ending| lower.ends_with(ending) && path.is_file());
     let stem = name.get(..name.len() - ending.map_or(0, str::len)).unwrap_or(&name);
     let safe = |c: char| if c.is_alphanumeric() || "-_.@+ ".contains(c) { c } else { '_' };
     let name: String = stem.chars().map(safe).take(CHARACTERS).collect();

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -46,44 +45,46 @@ pub(crate) enum OpenError {
     OtherShard { out: PathBuf, earlier: (usize, usize) },
     #[error("{}: {error}", path.display())]
     NoRun { path: PathBuf, error: serde_json::Error },
+    #[error("{}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("--out {}: {error}", out.display())]
     Io { out: PathBuf, error: io::Error },
 }
 
 /// Reads the settings of the run in this folder.
-pub(crate) fn settings(out: &Path) -> anyhow::Result<Run> {
+pub(crate) fn settings(out: &Path) -> Result<Run, OpenError> {
     let path = out.join("run.json");
-    let run = std::fs::read(&path)
-        .map_err(anyhow::Error::from)
-        .and_then(|text| Ok(serde_json::from_slice(&text)?));
-    run.with_context(|| path.display().to_string())
+    match std::fs::read(&path).map(|text| serde_json::from_slice(&text)) {
+        Ok(Ok(run)) => Ok(run),
+        Ok(Err(error)) => Err(OpenError::NoRun { path, error }),
+        Err(error) => Err(OpenError::Unreadable { path, error }),
+    }
 }
 
 /// Opens the folder for results, and returns the seed to grade with.
 pub(crate) fn open(args: &ClassArgs, weights: &Weights) -> Result<u64, OpenError> {
-    let (path, out) = (args.out.join("run.json"), args.out.clone());
-    let shard = args.shard();
-    if let Ok(text) = std::fs::read(&path) {
-        let run: Run = match serde_json::from_slice(&text) {
-            Ok(run) => run,
-            Err(error) => return Err(OpenError::NoRun { path, error }),
-        };
-        return match args.seed {
-            _ if !args.resume => Err(OpenError::Used(out)),
-            Some(seed) if seed != run.seed => {
-                Err(OpenError::OtherSeed { out, seed, earlier: run.seed })
-            }
-            _ if run.shard != shard => Err(OpenError::OtherShard { out, earlier: run.shard }),
-            _ if run.weights != *weights => Err(OpenError::OtherWeights(out)),
-            _ => Ok(run.seed),
-        };
+    let (out, shard) = (args.out.clone(), args.shard());
+    match settings(&out) {
+        Ok(_) if !args.resume => return Err(OpenError::Used(out)),
+        Ok(run) => {
+            return match args.seed {
+                Some(seed) if seed != run.seed => {
+                    Err(OpenError::OtherSeed { out, seed, earlier: run.seed })
+                }
+                _ if run.shard != shard => Err(OpenError::OtherShard { out, earlier: run.shard }),
+                _ if run.weights != *weights => Err(OpenError::OtherWeights(out)),
+                _ => Ok(run.seed),
+            };
+        }
+        Err(OpenError::Unreadable { .. }) => {}
+        Err(error) => return Err(error),
     }
     let seed = args.seed.unwrap_or_else(checker::cli::fresh_seed);
     let run = Run { seed, shard, weights: weights.clone() };
     let text = serde_json::to_string(&run).map_err(io::Error::other);
     text.and_then(|text| {
         std::fs::create_dir_all(&out)?;
-        whole(&path, text + "\n")
+        whole(&out.join("run.json"), text + "\n")
     })
     .map_err(|error| OpenError::Io { out, error })?;
     Ok(seed)

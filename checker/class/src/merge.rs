@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::classfiles::{self, Class, Run};
+use crate::classfiles::{self, Class};
 use crate::files;
 use crate::model::Submission;
 use crate::overview::SimilarGroup;
@@ -23,28 +23,25 @@ pub(crate) struct MergeArgs {
 }
 
 /// Fails unless these are all parts of one class, graded with the same points.
-fn expect_whole(parts: &[PathBuf]) -> anyhow::Result<()> {
-    let mut numbers: BTreeMap<usize, &Path> = BTreeMap::new();
-    let mut first: Option<(&Path, Run)> = None;
-    for path in parts {
-        let run = classfiles::settings(path)?;
-        let (part, of) = run.shard;
-        if let Some(same) = numbers.insert(part, path) {
-            bail!("{} and {} are both part {part} of {of}", same.display(), path.display());
+fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<()> {
+    let runs =
+        paths.iter().map(|path| classfiles::settings(path)).collect::<Result<Vec<_>, _>>()?;
+    let Some((first, of)) = runs.first().map(|run| (run, run.shard.1)) else { return Ok(()) };
+    let mut parts: BTreeMap<usize, &Path> = BTreeMap::new();
+    for (path, run) in paths.iter().zip(&runs) {
+        let (one, other) = (paths[0].display(), path.display());
+        if run.shard.1 != of {
+            bail!("{one} is one of {of} parts, and {other} one of {}", run.shard.1);
         }
-        let (one, earlier) = first.get_or_insert_with(|| (path, run.clone()));
-        if earlier.shard.1 != of {
-            let (one, other) = (one.display(), path.display());
-            bail!("{one} is one of {} parts, and {other} one of {of}", earlier.shard.1);
-        }
-        if earlier.weights != run.weights {
-            let (one, other) = (one.display(), path.display());
+        if run.weights != first.weights {
             bail!("{one} and {other} were graded with different --weights");
         }
+        if let Some(same) = parts.insert(run.shard.0, path) {
+            bail!("{} and {other} are both part {} of {of}", same.display(), run.shard.0);
+        }
     }
-    let of = first.map_or(0, |(_, run)| run.shard.1);
-    let missing: Vec<String> =
-        (1..=of).filter(|n| !numbers.contains_key(n)).map(|n| format!("{n}/{of}")).collect();
+    let missing = (1..=of).filter(|part| !parts.contains_key(part));
+    let missing: Vec<String> = missing.map(|part| format!("{part}/{of}")).collect();
     if !missing.is_empty() {
         bail!("the parts graded with --shard {} are missing", missing.join(", "));
     }

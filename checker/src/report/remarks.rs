@@ -11,13 +11,13 @@ pub(super) fn remarks(source: &str) -> Vec<&'static str> {
     let all = [
         (
             !has(&["timeout("]),
-            "No wait has a limit. A client that connects and sends nothing keeps a task and a \
-             socket for ever. No check grades that.",
+            "There is no `timeout` in it. A client that connects and sends nothing may keep a task \
+             and a socket for ever. No check grades that.",
         ),
         (
             has(&[".unwrap()"]),
-            "An `unwrap` panics when a client vanishes at that moment. With `?` the session ends \
-             and nothing is printed.",
+            "An `unwrap` on a read or a write panics when the client vanishes. With `?` the session \
+             ends and nothing is printed.",
         ),
         (
             has(&["unbounded"]),
@@ -31,11 +31,11 @@ pub(super) fn remarks(source: &str) -> Vec<&'static str> {
         ),
         (
             has(&["timeout(", "accept_async"]),
-            "A client that never finishes its handshake is given up. No check asked for that.",
+            "The handshake has a time limit. No check asked for that.",
         ),
         (
             has(&["timeout(", "send("]),
-            "Each write has a limit, so a client that stops reading cannot keep its task.",
+            "A write has a time limit, so a client that stops reading cannot keep its task.",
         ),
     ];
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).take(MOST).collect()

@@ -52,7 +52,7 @@ fn bursts(ctx: &mut TestContext) -> [Vec<String>; 3] {
 /// been read.
 async fn far_behind(ctx: &mut TestContext) -> CheckResult {
     let mut clients = ctx.join_many(2).await?;
-    // What the kernels buffer must be little beside what the server has to keep.
+    // The kernels buffer at most 80 KB, so the server has to keep most of the messages.
     let mut behind = ctx.client().receive_buffer(2 * 1024).join().await?;
     let texts: Vec<String> =
         ctx.tokens(950).into_iter().map(|token| token + &".".repeat(1_000)).collect();

@@ -130,7 +130,7 @@ async fn out_of_order(
         Some(place) if comes_later(client, &expected, texts.len()).await => {
             Disorder::OvertakenBy(place + 1)
         }
-        Some(place) => Disorder::LostBefore(place + 1),
+        Some(_) => Disorder::Lost,
         None => Disorder::None,
     };
     let (client, number, of) = (client.number(), at + 1, texts.len());

@@ -23,7 +23,7 @@ const PATH_LIMIT: usize = 1024;
 /// Folders that hold no sources of a student.
 pub(super) const NEVER: [&str; 4] = ["target", ".git", "node_modules", "__MACOSX"];
 /// The endings of archives that are read, and of some that are not.
-const READ: [&str; 4] = [".zip", ".tar.gz", ".tgz", ".tar"];
+pub(crate) const READ: [&str; 4] = [".zip", ".tar.gz", ".tgz", ".tar"];
 const NOT_READ: [&str; 5] = [".7z", ".rar", ".tar.xz", ".tar.bz2", ".gz"];
 
 #[derive(Debug, Error)]

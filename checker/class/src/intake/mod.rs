@@ -5,6 +5,7 @@ mod similarity;
 mod sources;
 mod unpack;
 
+pub(crate) use archive::READ as ARCHIVES;
 pub(crate) use similarity::{Shapes, groups};
 pub(crate) use sources::Sources;
 pub(crate) use unpack::{UnpackArgs, run, unpack};

@@ -22,8 +22,8 @@ pub enum MessageForm {
 pub enum Disorder {
     /// This later message came first, and the expected one followed it.
     OvertakenBy(usize),
-    /// This later message came, and the expected one never did.
-    LostBefore(usize),
+    /// A later message came, and the expected one never did.
+    Lost,
     /// This earlier message came again.
     Repeated(usize),
     /// Something else came, or nothing.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -108,7 +108,9 @@ async fn read_stderr(stderr: ChildStderr) -> Vec<u8> {
     // A read error keeps the part that was read.
     while lines.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
         if String::from_utf8_lossy(&line).contains("Blocking waiting for file lock") {
-            eprintln!("waiting for another cargo, which builds in the same folder …");
+            // On a terminal, it replaces the progress line.
+            let erase = if io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
+            eprintln!("{erase}waiting for another cargo, which builds in the same folder …");
         }
         // Status lines are aligned to the right: "   Compiling echo".
         if !line.starts_with(b"   ") {

@@ -199,7 +199,7 @@ fn sequence(
         (Disorder::Repeated(earlier), _) => {
             format!("Client {client} received message {earlier} a second time.")
         }
-        (Disorder::LostBefore(_), _) | (Disorder::None, Instead::Nothing(_)) => {
+        (Disorder::Lost, _) | (Disorder::None, Instead::Nothing(_)) => {
             format!("Client {client} never received message {number} of {of}.")
         }
         (Disorder::None, Instead::Sent(ClientEvent::Text(_))) => {

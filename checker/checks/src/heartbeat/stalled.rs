@@ -40,8 +40,8 @@ pub(super) const CHECK: Check = Check {
 
 async fn stalled(ctx: &mut TestContext) -> CheckResult {
     let (mut witness, mut other) = try_join(ctx.join(), ctx.join()).await?;
-    let (narrow, narrower) = (ctx.client().small_buffers(), ctx.client().receive_buffer(2 * 1024));
-    let (mut talker, mut pinger) = try_join(narrow.join(), narrower.join()).await?;
+    let join_narrow = || ctx.client().small_buffers().join();
+    let (mut talker, mut pinger) = try_join(join_narrow(), join_narrow()).await?;
     let token = ctx.token();
     let (for_talker, for_pinger) = (stop_reading(&talker), stop_reading(&pinger));
     let talk = fill_with_replies(ctx, &mut talker, &token);

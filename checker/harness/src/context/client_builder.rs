@@ -29,15 +29,10 @@ impl ClientBuilder<'_> {
     }
 
     /// Makes the kernels buffer little for this connection. When the client stops reading, the
-    /// server's writes block after kilobytes, not megabytes.
-    pub fn small_buffers(self) -> Self {
-        self.receive_buffer(8 * 1024)
-    }
-
-    /// Sets the size of the receive buffer. Linux lets the server's send buffer grow with what the
-    /// client acknowledges: up to 80 KB for 2 KiB here, from 300 KB to 2 MB for 8 KiB.
-    pub fn receive_buffer(mut self, bytes: u32) -> Self {
-        self.options = SocketOptions { receive_buffer: Some(bytes), max_segment: Some(536) };
+    /// server's writes block after up to 80 KB. Linux lets the server's send buffer grow with what
+    /// the client acknowledges: from 300 KB to 2 MB with a receive buffer of 8 KiB.
+    pub fn small_buffers(mut self) -> Self {
+        self.options = SocketOptions { receive_buffer: Some(2 * 1024), max_segment: Some(536) };
         self
     }
 

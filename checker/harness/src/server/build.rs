@@ -105,12 +105,15 @@ pub async fn build_with_warnings(packages: &[&str]) -> Result<(Built, Warnings),
 async fn read_stderr(stderr: ChildStderr) -> Vec<u8> {
     let mut lines = BufReader::new(stderr);
     let (mut words, mut line) = (Vec::new(), Vec::new());
+    let mut waits = false;
     // A read error keeps the part that was read.
     while lines.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
-        if String::from_utf8_lossy(&line).contains("Blocking waiting for file lock") {
+        // Cargo says it once for each lock.
+        if !waits && String::from_utf8_lossy(&line).contains("Blocking waiting for file lock") {
+            waits = true;
             // On a terminal, it replaces the progress line.
             let erase = if io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
-            eprintln!("{erase}waiting for another cargo, which builds in the same folder …");
+            eprintln!("{erase}waiting for another cargo to finish …");
         }
         // Status lines are aligned to the right: "   Compiling echo".
         if !line.starts_with(b"   ") {

@@ -18,3 +18,4 @@ pub mod reset;
 pub mod skeleton;
 pub mod state;
 pub mod stress;
+pub mod terminal;

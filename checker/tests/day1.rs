@@ -14,6 +14,7 @@ use checker::plan;
 use checker::report::human;
 use checker::report::json::Totals;
 use checker::state;
+use checker::terminal;
 use harness::exercise::Target;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -88,7 +89,7 @@ fn main() -> ExitCode {
         // For `cargo checker list` and `hint`. An error only makes them show older verdicts.
         let _ = state::remember(&graded);
     }
-    let _ = write!(anstream::stdout(), "{}", human::next_step(&graded, Some(target), seed));
+    let _ = write!(terminal::stdout(), "{}", human::next_step(&graded, Some(target), seed));
     if conclusion.has_failed() {
         return conclusion.exit_code();
     }
@@ -143,7 +144,9 @@ fn run(
 fn trial_result(graded: &Graded) -> Result<Completion, Failed> {
     match &graded.outcome {
         Outcome::Passed => Ok(Completion::Completed),
-        Outcome::Failed(report) => Err(human::failure(graded, report).into()),
+        Outcome::Failed(report) => {
+            Err(terminal::shown(&human::failure(graded, report)).as_ref().into())
+        }
         Outcome::Blocked(by) => Ok(Completion::ignored_with(format!("blocked by {by}"))),
         Outcome::Inconclusive(reason) => {
             Ok(Completion::ignored_with(format!("not judged: {reason}")))

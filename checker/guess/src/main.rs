@@ -9,6 +9,7 @@ use checker::cli::{UNKNOWN, USAGE, complain, fresh_seed, progress, until_interru
 use checker::grade::Outcome;
 use checker::museum::{self, Fault};
 use checker::report;
+use checker::terminal;
 use checks::Check;
 use clap::{Args, Parser};
 use harness::exercise::Exercise;
@@ -92,7 +93,7 @@ async fn play(program: &Path, fault: &Fault, seed: u64) -> io::Result<()> {
     // The server must not block on a full pipe. Its log is part of the contract.
     tokio::spawn(async move {
         while let Ok(Some(line)) = log.next_line().await {
-            let _ = writeln!(anstream::stdout(), "  [server] {line}");
+            let _ = writeln!(terminal::stdout(), "  [server] {line}");
         }
     });
     let rows: Vec<&Check> =
@@ -187,7 +188,7 @@ async fn explain(program: &Path, fault: &Fault, seed: u64) -> io::Result<()> {
 }
 
 fn show(text: &str) -> io::Result<()> {
-    let mut out = anstream::stdout();
+    let mut out = terminal::stdout();
     out.write_all(text.as_bytes())?;
     out.flush()
 }

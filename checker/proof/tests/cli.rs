@@ -130,6 +130,30 @@ fn a_pipe_gets_no_colours() {
     assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// Text for people is ASCII where that is asked for. JSON stays as it is.
+#[test]
+fn ascii_is_printed_where_it_is_asked_for() {
+    let command = museum("--fault", "html-escaped");
+    let grade = ["grade", "echo::payloads", "--seed", "1", "--command", &command];
+    let printed = |args: &[&str], variable: &str| {
+        let output = checker().args(args).env("CHECKER_ASCII", variable).output();
+        String::from_utf8(output.expect("it runs").stdout).expect("UTF-8")
+    };
+    let (usual, by_variable) = (printed(&grade, ""), printed(&grade, "1"));
+    let by_flag = printed(&[&grade[..], &["--ascii"]].concat(), "");
+    assert!(usual.contains("← text") && by_flag.contains("<- text"), "{usual}\n{by_flag}");
+    for text in [by_flag, by_variable, printed(&["explain", "echo::payloads", "--ascii"], "")] {
+        assert!(text.is_ascii() && !text.is_empty(), "{text}");
+    }
+    let got = |flag: &[&str]| {
+        let text = printed(&[&grade[..], &["--format", "json"], flag].concat(), "");
+        let result = serde_json::from_str(&text).expect("JSON");
+        check(&result, "echo::payloads")["got"].clone()
+    };
+    let json = got(&["--ascii"]);
+    assert!(json.is_string() && json == got(&[]), "{json}");
+}
+
 /// Each run has another seed, and each failure is counted.
 #[test]
 fn repeated_gradings_are_counted() {

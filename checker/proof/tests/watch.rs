@@ -123,6 +123,23 @@ fn nothing_is_cut_at_any_size() {
     }
 }
 
+/// A terminal without Unicode is found out by its locale, or told by `--ascii`.
+#[test]
+fn a_terminal_without_unicode_gets_ascii() {
+    let _turn = turn();
+    let workbook = Workbook::copy();
+    let asked: &[&str] = &["watch", "echo", "--ascii"];
+    for (locale, args) in [("C", &asked[..2]), ("C.UTF-8", asked)] {
+        let mut terminal = Terminal::with_locale(locale, &workbook, args, 24, 80);
+        let screen = terminal.wait_for("verdict", |screen| {
+            screen.contains(" s, checks ") && screen.ends_with("q quit")
+        });
+        assert!(screen.is_ascii(), "{locale}: {screen}");
+        terminal.press('q');
+        assert_eq!(terminal.end(), 0);
+    }
+}
+
 /// Leaves out times and ports.
 fn redacted() -> Settings {
     let mut settings = Settings::clone_current();

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use checker::cli::{UNKNOWN, complain};
 use checker::state::{self, Answered};
+use checker::terminal;
 use clap::{Args, Parser};
 use quiz::Question;
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 /// Asks all questions, and prints how many were answered right at the first try.
 fn ask_all(questions: &[Question], input: &mut impl BufRead) -> io::Result<()> {
     let mut answers = state::quiz_answers();
-    let mut out = anstream::stdout();
+    let mut out = terminal::stdout();
     writeln!(out, "An empty line skips a question.")?;
     let mut at_once = 0;
     for (number, question) in questions.iter().enumerate() {

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::{USAGE, complain};
+use crate::terminal;
 
 const STRONG: Style = Style::new().bold();
 
@@ -37,6 +38,6 @@ pub(super) fn run(args: ExplainArgs) -> ExitCode {
     let _ = writeln!(text, "{bad}Wrong{bad:#}\n{}\n", why.wrong);
     let _ = writeln!(text, "read   {}\nhint   cargo checker hint {}", check.lesson(), check.id);
     let _ = writeln!(text, "all    lessons/contract.md");
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    let _ = terminal::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -1,7 +1,7 @@
 //! `cargo checker grade`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,6 +22,7 @@ use crate::report::json::Totals;
 use crate::report::tally::Tally;
 use crate::report::{brief, html, human, json, timings};
 use crate::state;
+use crate::terminal;
 use checks::Check;
 use harness::exercise::Target;
 
@@ -119,12 +120,12 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
     }
     let totals = Totals::of(&graded);
     let layout = Layout { verbose: args.verbose, ..Layout::default() };
-    let mut out = anstream::stdout().lock();
+    let mut out = terminal::stdout();
     let written = match args.format {
         Verdicts::Json => {
             let text = serde_json::to_string_pretty(&json::result(&graded, seed))
                 .expect("results can be written as JSON");
-            writeln!(out, "{text}")
+            writeln!(io::stdout(), "{text}")
         }
         Verdicts::Human if !args.all => {
             write!(out, "{}", brief::report(&graded, target, seed, layout))
@@ -149,7 +150,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
             let text = serde_json::to_vec(&json::result(&graded, seed))
                 .expect("results can be written as JSON");
             match convert(format.get_name(), &text) {
-                Ok(text) => out.write_all(&text),
+                Ok(text) => io::stdout().write_all(&text),
                 Err(message) => return complain(UNKNOWN, &message),
             }
         }
@@ -195,7 +196,7 @@ async fn repeat(plan: &Plan, runs: u16) -> ExitCode {
         tally.add(&graded, seed);
     }
     progress("");
-    let _ = write!(anstream::stdout(), "{tally}");
+    let _ = write!(terminal::stdout(), "{tally}");
     ExitCode::from(code)
 }
 

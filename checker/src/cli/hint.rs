@@ -8,6 +8,7 @@ use clap::Args;
 use super::{USAGE, complain};
 use crate::journal::{self, Event};
 use crate::state;
+use crate::terminal;
 use checks::{self, Check};
 use harness::exercise::Target;
 
@@ -42,7 +43,7 @@ pub(super) fn run(args: HintArgs) -> ExitCode {
             }
         },
     };
-    let mut out = anstream::stdout().lock();
+    let mut out = terminal::stdout();
     let _ = write!(out, "{}{}", stale(check), next_hint(check, args.again, WIDTH));
     ExitCode::SUCCESS
 }

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use crate::state::{self, Remembered};
+use crate::terminal;
 use harness::exercise::{Exercise, Target};
 
 const STRONG: Style = Style::new().bold();
@@ -21,7 +22,7 @@ pub(super) struct ListArgs {
 
 /// Prints the exercises and checks with their last verdicts.
 pub(super) fn run(args: ListArgs) -> ExitCode {
-    let mut out = anstream::stdout().lock();
+    let mut out = terminal::stdout();
     let grades = state::grades();
     let (mut earned, mut possible) = (0, 0);
     for exercise in Exercise::ALL {

@@ -12,6 +12,7 @@ use clap::Args;
 use tokio::process::Command;
 
 use super::{UNKNOWN, complain, exec, progress, with_spinner};
+use crate::terminal;
 use harness::exercise::Exercise;
 use harness::server::build::cargo;
 
@@ -20,7 +21,14 @@ pub(super) async fn hand_over(package: &str) -> ExitCode {
     let built = with_spinner(&format!("building {package}"), build(package)).await;
     progress("");
     match built {
-        Ok(program) => exec(std::process::Command::new(program).args(std::env::args_os().skip(1))),
+        Ok(program) => {
+            let mut command = std::process::Command::new(program);
+            command.args(terminal::take_ascii(std::env::args_os().skip(1)));
+            if terminal::is_ascii() {
+                command.env(terminal::VARIABLE, "1");
+            }
+            exec(&mut command)
+        }
         Err(why) => complain(UNKNOWN, &why),
     }
 }

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
 use crate::interrupt::{INTERRUPTED, interrupted};
-use crate::plan;
+use crate::{plan, terminal};
 use baseline::transports::remote::RemoteError;
 use checks::{self, Check};
 use harness::exercise::{Exercise, Target};
@@ -38,7 +38,8 @@ pub const UNKNOWN: u8 = 3;
     bin_name = "cargo checker",
     about = "Grades the workbook's servers by talking to them",
     after_help = "A student needs `grade`, `watch` and `hint`. \
-                  `cargo checker help COMMAND` explains each.",
+                  `cargo checker help COMMAND` explains each.\n\
+                  `--ascii` with any command, or CHECKER_ASCII=1, prints ASCII only.",
     version
 )]
 struct Cli {
@@ -138,7 +139,7 @@ impl From<TargetArg> for Target {
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    match Cli::parse_from(terminal::take_ascii(std::env::args_os())).command {
         Command::Class(args) => class::run(args),
         command => until_interrupted(run(command)),
     }
@@ -250,7 +251,7 @@ fn select(words: &[String]) -> Result<Vec<&'static Check>, ExitCode> {
 
 /// Prints an error to stderr and returns this exit code.
 pub fn complain(code: u8, message: impl Display) -> ExitCode {
-    eprintln!("error: {message}");
+    eprintln!("error: {}", terminal::shown(&message.to_string()));
     ExitCode::from(code)
 }
 
@@ -320,7 +321,7 @@ pub fn fresh_seed() -> u64 {
 pub fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
         // Returns to the first column and erases the line.
-        eprint!("\r\x1b[2K{text}");
+        eprint!("\r\x1b[2K{}", terminal::shown(text));
         let _ = std::io::stderr().flush();
     }
 }

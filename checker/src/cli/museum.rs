@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::{CliError, Format, UNKNOWN, USAGE, complain, fresh_seed, progress};
 use crate::museum::{self, Fault, Matrix};
 use crate::report;
+use crate::terminal;
 
 #[derive(Args)]
 pub(super) struct MuseumArgs {
@@ -57,7 +58,7 @@ pub(super) async fn run(args: MuseumArgs) -> ExitCode {
         }
         Format::Human => report::matrix::matrix(&matrix, whole),
     };
-    let _ = writeln!(anstream::stdout(), "{text}");
+    let _ = writeln!(terminal::stdout(), "{text}");
     ExitCode::from(u8::from(!matrix.complaints(whole).is_empty()))
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{UNKNOWN, complain, fresh_seed, progress, select};
 use crate::stress::{self, FlakyVerdict, Load, Round};
+use crate::terminal;
 
 #[derive(Args, Clone)]
 pub(super) struct SoakArgs {
@@ -123,7 +124,7 @@ impl Drop for Tally {
             all if all == self.all() => String::new(),
             some => format!("interrupted after {some} of {} gradings: ", self.all()),
         };
-        let mut out = anstream::stdout().lock();
+        let mut out = terminal::stdout();
         let _ = write!(out, "{}", render(&self.mishaps));
         let _ = writeln!(
             out,

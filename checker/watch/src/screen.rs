@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstream::AutoStream;
 use anstream::adapter::strip_str;
 use anstyle::Style;
+use checker::terminal::shown;
 use crossterm::cursor::MoveTo;
 use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType, size};
@@ -72,7 +73,7 @@ impl Screen {
             let text = format!("{body}{status}");
             if text != self.last {
                 self.last.clone_from(&text);
-                self.print(&format!("{text}\n"), "\n");
+                self.print(&format!("{}\n", shown(&text)), "\n");
             }
             return;
         }
@@ -86,6 +87,7 @@ impl Screen {
             self.scroll = self.scroll.min(body.len() - room);
             let last = self.scroll + room;
             let text = format!("lines {}-{last} of {}, ↓ ↑ scroll", self.scroll + 1, body.len());
+            let text = shown(&text);
             indicator = Some(format!("{DIM}{text}{DIM:#}"));
         } else {
             self.scroll = 0;
@@ -127,7 +129,8 @@ fn below(status: &str, keys: &str, columns: usize) -> Vec<String> {
 fn lines(text: &str, columns: usize) -> Vec<String> {
     let options =
         textwrap::Options::new(columns).word_splitter(textwrap::WordSplitter::NoHyphenation);
-    text.lines()
+    shown(text)
+        .lines()
         .flat_map(|line| textwrap::wrap(line, &options))
         .map(|line| line.into_owned())
         .collect()

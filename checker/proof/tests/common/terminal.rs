@@ -32,6 +32,17 @@ fn size(rows: u16, columns: u16) -> PtySize {
 impl Terminal {
     /// Opens a terminal of this size and runs the checker on this workbook.
     pub(crate) fn open(workbook: &Workbook, args: &[&str], rows: u16, columns: u16) -> Self {
+        Terminal::with_locale("C.UTF-8", workbook, args, rows, columns)
+    }
+
+    /// Opens a terminal in this locale, such as `C`.
+    pub(crate) fn with_locale(
+        locale: &str,
+        workbook: &Workbook,
+        args: &[&str],
+        rows: u16,
+        columns: u16,
+    ) -> Self {
         let pair = native_pty_system().openpty(size(rows, columns)).expect("a terminal");
         let mut command = CommandBuilder::new(super::running_checker().get_program());
         command.args(args);
@@ -39,6 +50,7 @@ impl Terminal {
             command.env(name, value);
         }
         command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", locale);
         command.env_remove("CHECKER_TARGET");
         command.env_remove("NO_COLOR");
         let child = pair.slave.spawn_command(command).expect("it starts");

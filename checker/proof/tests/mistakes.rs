@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use checker::skeleton;
 use harness::exercise::Exercise;
 use mistakes::catalogue::{self, Chapter, Kind};
-use mistakes::grading::{self, Found, Settings};
+use mistakes::grading::{self, Found, Row, Settings};
 use mistakes::table;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ fn every_mistake_is_caught() {
     println!("{}", table::summary(&rows));
     // Only what is wrong is printed, since build machines often cut a long output.
     let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).cloned().collect();
-    assert!(wrong.is_empty(), "{}", table::table(&wrong));
+    assert!(wrong.is_empty(), "{}{}", table::table(&wrong), unexpected_reports(&wrong));
     for row in &rows {
         for found in &row.found {
             if let Found::Failure { check, headline, report } = found {
@@ -38,6 +38,17 @@ fn every_mistake_is_caught() {
             }
         }
     }
+}
+
+/// Returns the reports of the failures that another check should have found.
+fn unexpected_reports(rows: &[Row]) -> String {
+    let unexpected = rows.iter().flat_map(|row| row.found.iter().map(move |found| (row, found)));
+    let unexpected = unexpected.filter(|(row, found)| !row.is_expected(found));
+    let reports = unexpected.map(|(row, found)| match found {
+        Found::Failure { report, .. } => format!("\n{}\n{report}", row.mistake.name),
+        Found::Nothing | Found::Unknown(_) => String::new(),
+    });
+    reports.collect()
 }
 
 /// A headline is one sentence of at most 90 characters, without a colon.

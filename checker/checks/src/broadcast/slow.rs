@@ -231,7 +231,8 @@ impl Flood {
         let frame = Frame::new(OpCode::Data(Data::Text), text.as_str());
         self.readers[0].send_bytes(frame.masked(ctx.rng.random()).encode().repeat(AT_ONCE));
         self.replies.push(reply_to(&text));
-        let (limit, expected) = (self.limit, &reply(&text).named("one of many messages"));
+        let name = format!("one of {AT_ONCE} messages sent at once");
+        let (limit, expected) = (self.limit, &reply(&text).named(name));
         let steps = self.readers.iter_mut().map(|reader| async move {
             for _ in 0..AT_ONCE / STEP {
                 match timeout_on_busy_host(limit, reader.expect_times(STEP, expected)).await {

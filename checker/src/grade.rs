@@ -18,6 +18,7 @@ use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
+use harness::failure::heartbeat::HeartbeatCause;
 use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{UNUSED_MUST_USE, Warning};
@@ -517,6 +518,14 @@ fn question(check: &Check, report: &Report) -> String {
                 && matches!(check.id, "echo::welcome" | "echo::reply" | "echo::payloads") =>
         {
             "What is missing, added or changed in the text that came, and where does that happen?"
+        }
+        FailureKind::EndedEarly
+            if matches!(
+                report.failure.cause,
+                Some(Cause::Heartbeat(HeartbeatCause::DroppedUnpinged))
+            ) =>
+        {
+            "Which line drops this client, and which ping should it have answered by then?"
         }
         FailureKind::EndedEarly
             if report.transcript.iter().any(talked) && report.transcript.iter().any(ended) =>

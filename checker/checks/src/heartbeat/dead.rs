@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join3, try_join};
 
 use super::PINGED;
+use super::pings::never_pinged;
 use crate::{Check, MINIMUM, check};
 use harness::client::Client;
 use harness::context::TestContext;
@@ -100,7 +101,7 @@ async fn ping_together(
 /// came, and count.
 pub(crate) async fn answering_late(ctx: &TestContext, client: &mut Client) -> CheckResult {
     let first = client.ping_and_payload().await;
-    let (_, mut payload) = first.map_err(never_asked)?;
+    let (_, mut payload) = first.map_err(never_pinged)?;
     for _ in 0..2 {
         ctx.interval().pause(0.6).await;
         client.send(Frame::new(OpCode::Control(Control::Pong), payload));
@@ -124,11 +125,7 @@ pub(super) async fn expect_drop(
 
 /// Returns the time of the first ping to a client that will not answer.
 pub(crate) async fn asked(silent: &mut Client) -> CheckResult<Instant> {
-    silent.ping().await.map_err(never_asked)
-}
-
-fn never_asked(error: CheckError) -> CheckError {
-    error.refine(FailureKind::EndedEarly, HeartbeatCause::DroppedUnpinged)
+    silent.ping().await.map_err(never_pinged)
 }
 
 /// Checks that a client that left the ping at `unanswered` unanswered is dropped one interval

@@ -13,7 +13,7 @@ use harness::exercise::Exercise::Heartbeat;
 use harness::failure::heartbeat::{HeartbeatCause, Timing};
 use harness::group;
 use harness::interval::{FIRST_PING, SINGLE_GAP};
-use harness::verdict::{CheckError, CheckResult, ResultExt};
+use harness::verdict::{CheckError, CheckResult, FailureKind, ResultExt};
 
 pub(super) const CHECK: Check = Check {
     explained_by: &["heartbeat::echo", "heartbeat::steady"],
@@ -59,7 +59,7 @@ pub(crate) async fn first_ping(
     let interval = ctx.interval();
     let limit = interval.times(*SINGLE_GAP.end()).max(RESPONSE_TIMEOUT / 2);
     let time = match timeout_on_busy_host(limit, client.ping()).await {
-        Some(ping) => ping? - opened,
+        Some(ping) => ping.map_err(never_pinged)? - opened,
         None => limit,
     };
     if time <= interval.times(FIRST_PING) {
@@ -77,6 +77,11 @@ pub(crate) async fn first_ping(
         false => HeartbeatCause::LateFirstPing,
     };
     Err(client.fails_after_last(cause(Timing { interval, time })))
+}
+
+/// Renames the end of a connection on which no ping has come.
+pub(super) fn never_pinged(error: CheckError) -> CheckError {
+    error.refine(FailureKind::EndedEarly, HeartbeatCause::DroppedUnpinged)
 }
 
 /// A client that joined and got its first ping in time.

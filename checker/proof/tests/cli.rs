@@ -165,6 +165,8 @@ fn repeated_gradings_are_counted() {
     assert!(text.starts_with("0 of 3 runs passed every check."), "{text}");
     assert!(text.contains("echo::close  failed in 3 of 3 runs"), "{text}");
     assert!(text.contains("seeds 7, 8, 9\n"), "{text}");
+    let again = format!("cargo checker grade echo::close --seed 7 --command \"{command}\"\n");
+    assert!(text.contains(&again), "{text}");
 }
 
 /// The contract's row is shown when asked for, and the page needs nothing beside itself.

@@ -108,7 +108,7 @@ pub(super) async fn run(args: GradeArgs) -> ExitCode {
         Err(error) => return error.exit(),
     };
     if let Some(runs) = args.repeat {
-        return repeat(&plan, runs).await;
+        return repeat(&plan, runs, servers(&args)).await;
     }
     let target = plan.target;
     let spared = plan.with_known_uptime();
@@ -181,9 +181,19 @@ fn command_plan(checks: Vec<&'static Check>, command: &str, seed: u64) -> Result
     Ok(Plan { checks, programs, target: None, seed })
 }
 
+/// Returns the arguments that select the servers again, each after a space.
+fn servers(args: &GradeArgs) -> String {
+    match (&args.command, args.target) {
+        (Some(command), _) if command.contains('"') => format!(" --command '{command}'"),
+        (Some(command), _) => format!(" --command \"{command}\""),
+        (None, TargetArg::Solutions) => " --target solutions".to_string(),
+        (None, TargetArg::Day1) => String::new(),
+    }
+}
+
 /// Grades with one seed after the other, and counts the failures of each check.
-async fn repeat(plan: &Plan, runs: u16) -> ExitCode {
-    let mut tally = Tally::new(plan.checks.iter().map(|check| check.id));
+async fn repeat(plan: &Plan, runs: u16, servers: String) -> ExitCode {
+    let mut tally = Tally::new(plan.checks.iter().map(|check| check.id), servers);
     let mut code = 0;
     for run in 0..u64::from(runs) {
         let seed = plan.seed.wrapping_add(run);

@@ -126,7 +126,12 @@ fn closing(graded: &[Graded], failed: &Graded, target: Option<Target>, seed: u64
         write_row(&mut out, "edit", &exercise.source(target));
     }
     if others > 0 {
-        write_row(&mut out, "all of it", "cargo checker grade --all");
+        let command = match target {
+            Some(Target::Day1) => "cargo checker grade --all",
+            Some(Target::Solutions) => "cargo checker grade --target solutions --all",
+            None => "the same command with --all",
+        };
+        write_row(&mut out, "all of it", command);
     }
     out
 }

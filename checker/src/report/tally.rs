@@ -13,6 +13,8 @@ pub struct Tally {
     rows: Vec<Row>,
     runs: usize,
     all_passed: usize,
+    /// Arguments that select the servers again, each after a space.
+    servers: String,
 }
 
 #[derive(Debug)]
@@ -26,10 +28,11 @@ struct Row {
 }
 
 impl Tally {
-    /// Starts to count the outcomes of these checks.
-    pub fn new(ids: impl Iterator<Item = &'static str>) -> Self {
+    /// Starts to count the outcomes of these checks. `servers` are the arguments that select the
+    /// servers, each after a space.
+    pub fn new(ids: impl Iterator<Item = &'static str>, servers: String) -> Self {
         let row = |id| Row { id, failed: Vec::new(), unknown: 0, headline: String::new() };
-        Tally { rows: ids.map(row).collect(), ..Tally::default() }
+        Tally { rows: ids.map(row).collect(), servers, ..Tally::default() }
     }
 
     /// Adds the verdicts of one run.
@@ -66,7 +69,7 @@ impl fmt::Display for Tally {
             let seeds: Vec<String> = row.failed.iter().take(SEEDS).map(u64::to_string).collect();
             let more = if row.failed.len() > SEEDS { ", …" } else { "" };
             writeln!(f, "  seeds {}{more}", seeds.join(", "))?;
-            writeln!(f, "  cargo checker grade {} --seed {seed}", row.id)?;
+            writeln!(f, "  cargo checker grade {} --seed {seed}{}", row.id, self.servers)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `cargo checker guess`: the student tests a server with one fault, and names the row of the
 //! contract that it breaks.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
 
 /// Long enough to answer a ping by hand, and short enough to wait for.
 const INTERVAL_MS: &str = "3000";
@@ -68,10 +69,17 @@ async fn run(args: GuessArgs) -> ExitCode {
     let Some(fault) = suitable.choose(&mut StdRng::seed_from_u64(seed)) else {
         return complain(USAGE, "no fault has this level in this exercise");
     };
-    match play(&program, fault, seed).await {
+    match play(&program, fault, &same_server(&args, seed), seed).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(UNKNOWN, error),
     }
+}
+
+/// Returns the arguments that start the same server again.
+fn same_server(args: &GuessArgs, seed: u64) -> String {
+    let exercise = args.exercise.map(|exercise| format!(" --exercise {exercise}"));
+    let level = args.level.map(|level| format!(" --level {level}"));
+    format!("--seed {seed}{}{}", exercise.unwrap_or_default(), level.unwrap_or_default())
 }
 
 /// Returns the check that must catch this fault.
@@ -88,37 +96,63 @@ fn suits(fault: &Fault, args: &GuessArgs) -> bool {
     exercise && by_hand && args.level.is_none_or(level)
 }
 
-async fn play(program: &Path, fault: &Fault, seed: u64) -> io::Result<()> {
+async fn play(program: &Path, fault: &Fault, same_server: &str, seed: u64) -> io::Result<()> {
     let (_server, url, mut log) = start(program, &fault.name).await?;
-    // The server must not block on a full pipe. Its log is part of the contract.
-    tokio::spawn(async move {
-        while let Ok(Some(line)) = log.next_line().await {
-            let _ = writeln!(terminal::stdout(), "  [server] {line}");
-        }
-    });
     let rows: Vec<&Check> =
         checks::all().into_iter().filter(|check| check.exercise.name() == fault.exercise).collect();
     let level = check(fault).map_or(0, Check::points);
-    show(&introduction(&fault.exercise, &url, level, seed, &rows))?;
-    loop {
-        show("Which row does it break? (a number; an empty line gives up) ")?;
-        let line = read_line().await?;
-        let number = line.trim().parse::<usize>().ok();
-        let named = number.and_then(|number| rows.get(number.checked_sub(1)?));
-        let right = named.is_some_and(|row| fault.violates.iter().any(|id| id == row.id));
-        match named {
-            _ if line.trim().is_empty() => {}
-            None => {
-                show("Type the number of a row.\n")?;
-                continue;
-            }
-            Some(_) if right => show("\nRight.\n")?,
-            Some(row) => {
-                show(&format!("{} holds. Look again.\n\n", row.id))?;
-                continue;
+    show(&introduction(&fault.exercise, &url, level, same_server, &rows))?;
+    // The server must not block on a full pipe. Its log is part of the contract.
+    let (answered, is_answered) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = log.next_line().await {
+            if !*is_answered.borrow() {
+                let _ = show(&logged(&line));
             }
         }
+    });
+    loop {
+        show(PROMPT)?;
+        let line = read_line().await?;
+        let answer = line.trim();
+        if !line.is_empty() && answer != GIVE_UP {
+            let Some(row) = named(&rows, answer) else {
+                show(&format!("Type the number of a row, from 1 to {}.\n", rows.len()))?;
+                continue;
+            };
+            if !fault.violates.iter().any(|id| id == row.id) {
+                show(&format!("The check {} passes. Look again.\n\n", row.id))?;
+                continue;
+            }
+            show("\nRight.\n")?;
+        }
+        answered.send_replace(true);
         return explain(program, fault, seed).await;
+    }
+}
+
+const GIVE_UP: &str = "give up";
+const PROMPT: &str = "Which row does it break? (a number, or `give up`) ";
+
+/// Returns the row with this number, or with this check's name.
+fn named<'a>(rows: &[&'a Check], answer: &str) -> Option<&'a Check> {
+    let by_number =
+        answer.parse::<usize>().ok().and_then(|number| rows.get(number.checked_sub(1)?));
+    let is_named = |row: &&&Check| {
+        row.id == answer || row.id.rsplit("::").next().is_some_and(|last| last == answer)
+    };
+    by_number.or_else(|| rows.iter().find(is_named)).copied()
+}
+
+/// Renders a line of the server's log. On a terminal it stands above the prompt.
+fn logged(line: &str) -> String {
+    const WIDEST: usize = 100;
+    let cut = if line.chars().count() > WIDEST { " …" } else { "" };
+    let line: String = line.chars().take(WIDEST).collect();
+    if io::stdout().is_terminal() {
+        format!("\r\x1b[2K  [server] {line}{cut}\n{PROMPT}")
+    } else {
+        format!("  [server] {line}{cut}\n")
     }
 }
 
@@ -153,12 +187,22 @@ async fn start(
     Err(lost())
 }
 
-fn introduction(exercise: &str, url: &str, level: u32, seed: u64, rows: &[&Check]) -> String {
+fn introduction(
+    exercise: &str,
+    url: &str,
+    level: u32,
+    same_server: &str,
+    rows: &[&Check],
+) -> String {
+    let interval = match exercise {
+        "echo" => String::new(),
+        _ => format!("Its heartbeat interval is {INTERVAL_MS} ms. "),
+    };
     let mut text = format!(
         "A server of the exercise {exercise} with one fault, of level {level}, runs on\n\n  \
-         {url}\n\nIts heartbeat interval is {INTERVAL_MS} ms. Talk to it from a browser's console, \
-         with curl, or with\n\n  cargo checker play {exercise} --url {url}\n\n\
-         `--seed {seed}` starts the same one again. Rows of the contract:\n\n"
+         {url}\n\n{interval}Talk to it from a browser's console, with curl, or with\n\n  \
+         cargo checker play {exercise} --url {url}\n\n\
+         `{same_server}` starts the same one again. Rows of the contract:\n\n"
     );
     for (number, row) in rows.iter().enumerate() {
         let options = textwrap::Options::new(90).subsequent_indent("      ");

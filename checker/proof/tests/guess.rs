@@ -18,7 +18,8 @@ fn the_row_that_is_broken_is_explained() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("ws://127.0.0.1:") && said.contains("of level 1"), "{said}");
-    assert!(said.contains("Type the number of a row."), "{said}");
+    assert!(said.contains("Type the number of a row, from 1 to 12."), "{said}");
+    assert!(said.contains("`--seed 7 --exercise echo --level 1` starts the same one"), "{said}");
     assert!(rows.iter().all(|row| said.contains(row.id)), "{said}");
     let (_, explained) = said.split_once("\nRight.\n").unwrap_or_else(|| panic!("{said}"));
     assert!(explained.contains("The conversation"), "{explained}");

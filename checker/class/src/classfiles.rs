@@ -11,7 +11,7 @@ use crate::args::ClassArgs;
 use crate::files::whole;
 use crate::model::{Status, Submission, Weights};
 use crate::overview::{Overview, SimilarGroup};
-use crate::page;
+use crate::pages;
 
 /// The settings on which the results of a run depend, by which it is resumed and merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ pub(crate) fn write(
 ) -> io::Result<Overview> {
     let overview = Overview::of(results, alike);
     whole(&out.join("results.csv"), csv(results)?)?;
-    whole(&out.join("index.html"), page::class(results, &overview))?;
+    whole(&out.join("index.html"), pages::class(results, &overview))?;
     let class = Class { overview, results: results.to_vec() };
     let text = serde_json::to_string_pretty(&class).map_err(io::Error::other)?;
     whole(&out.join("results.json"), text + "\n")?;
@@ -154,15 +154,9 @@ pub(crate) fn escape_formula(name: &str) -> String {
 
 /// The text to print at the end.
 pub(crate) fn summary(results: &[Submission], overview: &Overview, out: &Path) -> String {
-    let mut lines = vec![format!(
-        "{} submissions: {} graded, {} unreadable, {} broken; {} of {} points on average.",
-        overview.submissions,
-        overview.graded,
-        overview.unreadable,
-        overview.broken,
-        overview.average,
-        overview.max_points
-    )];
+    let mut lines =
+        vec![format!("{} submissions: {}.", overview.submissions, overview.categories())];
+    lines.push(overview.points());
     for result in results.iter().filter(|result| result.status != Status::Graded) {
         lines.push(format!("  {}: {}", result.name, result.reason.as_deref().unwrap_or_default()));
     }

@@ -15,7 +15,7 @@ mod machine;
 mod merge;
 mod model;
 mod overview;
-mod page;
+mod pages;
 mod progress;
 mod sample;
 mod text;

@@ -81,10 +81,37 @@ impl Totals {
     }
 }
 
+/// How far an exercise came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Its server was started and its checks have verdicts.
+    #[default]
+    Graded,
+    /// It is the untouched skeleton, or stops at the first TODO.
+    NotStarted,
+    DoesNotCompile,
+    NotSubmitted,
+    /// The machine kept it from being compiled.
+    NotJudged,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Exercise {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) state: State,
     pub(crate) checks: Vec<Check>,
+}
+
+impl Exercise {
+    pub(crate) fn points(&self) -> u32 {
+        self.checks.iter().map(|check| check.points).sum()
+    }
+
+    pub(crate) fn max_points(&self) -> u32 {
+        self.checks.iter().map(|check| check.max_points).sum()
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,9 +152,12 @@ impl Check {
     }
 }
 
-/// The output of the checker with `--format json`.
+/// The output of the checker with `--format json`, and what a worker adds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Verdicts {
+    /// The exercises that are not [`State::Graded`], by name.
+    #[serde(default)]
+    pub(crate) states: BTreeMap<String, State>,
     pub(crate) seed: u64,
     pub(crate) exercises: Vec<Exercise>,
     pub(crate) totals: Totals,
@@ -166,6 +196,9 @@ impl Submission {
     pub(crate) fn with(mut self, verdicts: Verdicts, weights: &Weights) -> Self {
         self.exercises = verdicts.exercises;
         (self.seed, self.totals, self.status) = (verdicts.seed, verdicts.totals, Status::Graded);
+        for exercise in &mut self.exercises {
+            exercise.state = verdicts.states.get(&exercise.name).copied().unwrap_or_default();
+        }
         (self.points, self.max_points) = (0, 0);
         for check in self.exercises.iter_mut().flat_map(|exercise| &mut exercise.checks) {
             check.max_points = weights.of(&check.id);
@@ -178,6 +211,11 @@ impl Submission {
 
     pub(crate) fn checks(&self) -> impl Iterator<Item = &Check> {
         self.exercises.iter().flat_map(|exercise| &exercise.checks)
+    }
+
+    /// The points that count.
+    pub(crate) fn final_points(&self) -> u32 {
+        self.points
     }
 
     /// The sandbox with the ABI of Landlock.

@@ -12,8 +12,10 @@ use checker::report::{human, json};
 use harness::exercise::{Exercise, Target};
 use harness::failure::start::StartCause;
 use harness::server::Program;
-use harness::verdict::Failure;
+use harness::verdict::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
+
+use crate::model::State;
 
 /// The task of a worker.
 #[derive(Serialize, Deserialize)]
@@ -37,6 +39,14 @@ pub(crate) enum Submitted {
     Rejected(String),
     /// It could not be compiled, for a reason that is not the submission's.
     Unknown(String),
+}
+
+/// The verdicts as the checker prints them, and the exercises whose servers did not run.
+#[derive(Serialize)]
+struct Written<'a> {
+    states: BTreeMap<&'static str, State>,
+    #[serde(flatten)]
+    verdicts: json::Result<'a>,
 }
 
 /// Carries out the task in this file.
@@ -69,9 +79,28 @@ async fn grade(task: Task) -> anyhow::Result<()> {
         Plan { checks: checks::all(), programs, target: Some(Target::Day1), seed: task.seed };
     let mut graded = grade::grade_all(plan).await;
     graded.iter_mut().for_each(|graded| mark_unknown(graded, &task.exercises));
-    let verdicts = serde_json::to_vec_pretty(&json::result(&graded, task.seed))?;
+    let states = Exercise::ALL.map(|one| (one.name(), state(one, &graded, &task.exercises)));
+    let verdicts = json::result(&graded, task.seed);
+    let verdicts = serde_json::to_vec_pretty(&Written { states: states.into(), verdicts })?;
     std::fs::write(&task.report, report(&graded, task.seed)).context("the report")?;
     std::fs::write(&task.verdicts, verdicts).context("the verdicts")
+}
+
+/// Returns how far an exercise came.
+fn state(exercise: Exercise, graded: &[Graded], submitted: &BTreeMap<String, Submitted>) -> State {
+    let is_skeleton = |graded: &Graded| match &graded.outcome {
+        Outcome::Failed(report) => report.failure.kind == FailureKind::NotStarted,
+        _ => false,
+    };
+    match submitted.get(exercise.name()) {
+        None => State::NotSubmitted,
+        Some(Submitted::Rejected(_)) => State::DoesNotCompile,
+        Some(Submitted::Unknown(_)) => State::NotJudged,
+        Some(Submitted::Program(_)) => {
+            let mut own = graded.iter().filter(|graded| graded.check.exercise == exercise);
+            if own.any(is_skeleton) { State::NotStarted } else { State::Graded }
+        }
+    }
 }
 
 /// Makes the verdict unknown if it follows from an exercise that could not be compiled.

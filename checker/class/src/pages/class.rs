@@ -1,0 +1,141 @@
+//! The page of the class.
+
+use maud::{Markup, html};
+
+use crate::model::Submission;
+use crate::overview::{Category, Overview, SimilarGroup};
+
+/// Renders the page of the class.
+pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
+    let alike: Vec<_> = overview.alike.iter().filter(|group| group.submissions.len() > 1).collect();
+    let body = html! {
+        p { (overview.submissions) " submissions: " (overview.categories()) "." }
+        p { (overview.points()) }
+        @if let Some(check) = &overview.stops_most {
+            p {
+                "Most submissions fail first at " strong { (check.name) }
+                " (" (check.count) " submissions)."
+            }
+        }
+        (submissions(results))
+        (histogram(overview))
+        (exercises(overview))
+        (rates(overview))
+        @if !alike.is_empty() { (similar(&alike)) }
+    };
+    super::page("Class results", &body)
+}
+
+fn submissions(results: &[Submission]) -> Markup {
+    html! {
+        h2 { "Submissions" }
+        table {
+            tr.head {
+                th { "Submission" } th { "Category" } th.n { "Points" } th.n { "Passed" }
+                th.n { "Failed" } th.n { "Blocked" } th.n { "Unknown" } th {}
+            }
+            @for result in results {
+                @let totals = result.totals;
+                tr {
+                    td {
+                        a href={ "submissions/" (result.name) "/report.html" } { (result.name) }
+                    }
+                    td { (Category::of(result).name()) }
+                    td.n data-label="points" { (result.final_points()) "/" (result.max_points) }
+                    td.n data-label="passed" { (totals.passed) }
+                    td.n data-label="failed" { (totals.failed) }
+                    td.n data-label="blocked" { (totals.blocked) }
+                    td.n data-label="unknown" { (totals.unknown) }
+                    td { (note(result)) }
+                }
+            }
+        }
+    }
+}
+
+fn note(result: &Submission) -> String {
+    match (&result.reason, &result.same_as) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(other)) => format!("the same sources as {other}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn histogram(overview: &Overview) -> Markup {
+    let most = overview.histogram.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
+    html! {
+        h2 { "Points of the graded" }
+        table.bars {
+            tr.head { th { "Points" } th.n { "Submissions" } th {} }
+            @for bar in &overview.histogram {
+                tr {
+                    td data-label="points" { (bar.from) "–" (bar.to) }
+                    td.n data-label="submissions" { (bar.count) }
+                    td { div.bar style={ "width:" (100 * bar.count / most) "%" } {} }
+                }
+            }
+        }
+    }
+}
+
+fn exercises(overview: &Overview) -> Markup {
+    html! {
+        h2 { "Points by exercise" }
+        table {
+            tr.head {
+                th { "Exercise" } th.n { "Average" } th.n { "Median" } th.n { "Of" }
+                th.n { "Ran" } th.n { "Not started" } th.n { "Does not compile" }
+                th.n { "Not submitted" } th.n { "Not judged" }
+            }
+            @for exercise in &overview.exercises {
+                @let points = exercise.points;
+                tr {
+                    td { (exercise.name) }
+                    td.n data-label="average" {
+                        @if let Some(points) = points { (format!("{:.1}", points.mean)) }
+                    }
+                    td.n data-label="median" { @if let Some(points) = points { (points.median) } }
+                    td.n data-label="of" { (exercise.max_points) }
+                    td.n data-label="ran" { (points.map_or(0, |points| points.count)) }
+                    td.n data-label="not started" { (exercise.not_started) }
+                    td.n data-label="does not compile" { (exercise.does_not_compile) }
+                    td.n data-label="not submitted" { (exercise.not_submitted) }
+                    td.n data-label="not judged" { (exercise.not_judged) }
+                }
+            }
+        }
+        p { "Averages are of the servers that ran." }
+    }
+}
+
+fn rates(overview: &Overview) -> Markup {
+    html! {
+        h2 { "Pass rate by check" }
+        table {
+            tr.head { th { "Check" } th.n { "Passed" } th.n { "Of" } th {} }
+            @for rate in &overview.checks {
+                tr {
+                    td { (rate.id) }
+                    td.n data-label="passed" { (rate.passed) }
+                    td.n data-label="of" { (rate.judged) }
+                    td { meter min="0" max=(rate.judged.max(1)) value=(rate.passed) {} }
+                }
+            }
+        }
+    }
+}
+
+fn similar(groups: &[&SimilarGroup]) -> Markup {
+    html! {
+        h2 { "Likely identical" }
+        p {
+            "The same tokens but for names, comments and layout. This is a hint and no verdict: "
+            "short programs that follow one lesson look alike."
+        }
+        ul {
+            @for group in groups {
+                li { (group.exercise) ": " (group.submissions.join(", ")) }
+            }
+        }
+    }
+}

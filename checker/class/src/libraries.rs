@@ -69,7 +69,11 @@ impl Libraries {
         (VERSION, &manifests, &version).hash(&mut hash);
         let home = build_cache.join(format!("{:016x}", hash.finish()));
         if !home.join("ready").is_file() {
-            compile(&home, &manifests, &version, ours)?;
+            // Two runs on one machine, or two jobs of a cluster, may begin together.
+            let _lock = lock(&home).map_err(|error| io_error(&home, error))?;
+            if !home.join("ready").is_file() {
+                compile(&home, &manifests, &version, ours)?;
+            }
         }
         let folder = home.join("target");
         let read = |exercise: &Exercise| {
@@ -114,6 +118,15 @@ impl Libraries {
 
 fn io_error(path: &Path, error: io::Error) -> LibrariesError {
     LibrariesError::Io { path: path.to_path_buf(), error }
+}
+
+/// Waits until no other run compiles into this folder. Dropping the file unlocks it.
+fn lock(home: &Path) -> io::Result<fs::File> {
+    fs::create_dir_all(home)?;
+    let file = fs::File::create(home.join("lock"))?;
+    #[cfg(unix)]
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(file)
 }
 
 /// Builds stubs of all exercises, and so their dependencies, while the calls of the compiler are

@@ -1,12 +1,15 @@
 //! `cargo checker class`: grades many submissions, and writes what platforms want.
 
+mod adjust;
 mod args;
 mod class;
 mod classfiles;
 mod compile;
 mod convert;
 mod files;
+mod finish;
 mod formats;
+mod gradebook;
 mod grading;
 mod intake;
 mod launch;
@@ -17,7 +20,9 @@ mod model;
 mod overview;
 mod pages;
 mod progress;
+mod roster;
 mod sample;
+mod settings;
 mod text;
 mod watchdog;
 mod worker;
@@ -53,6 +58,8 @@ enum Command {
     /// Exit codes: 0 there is a verdict on everything, 1 a submission has fewer points than
     /// --fail-under, 2 the command line makes no sense, 3 something could not be judged.
     Class(args::ClassArgs),
+    /// Set a submission's points or a comment by hand
+    Adjust(adjust::AdjustArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
     /// Make a class with known verdicts, to try the grader on
@@ -79,6 +86,7 @@ fn main() -> ExitCode {
     }
     let outcome = match Cli::parse().command {
         Command::Class(args) => run_class(&args),
+        Command::Adjust(args) => adjust::run(&args).map_err(usage),
         Command::Merge(args) => merge::run(&args).map_err(usage),
         Command::Sample(args) => sample::run(&args).map_err(usage),
         Command::Convert(args) => convert::run(&args).map_err(usage),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::adjust::Manual;
+use crate::roster::Person;
 use crate::text::{block, line};
 
 /// The result of one submission.
@@ -14,6 +16,20 @@ use crate::text::{block, line};
 pub(crate) struct Submission {
     /// The name of its folder or archive.
     pub(crate) name: String,
+    /// The name of its file or folder as it was handed in.
+    #[serde(default)]
+    pub(crate) hand_in: String,
+    /// The person of the roster who handed it in.
+    #[serde(default)]
+    pub(crate) person: Option<Person>,
+    /// When it was handed in: by the roster, else when its newest file was changed.
+    #[serde(default)]
+    pub(crate) submitted: Option<String>,
+    /// Whether it came after `--due`; `None` if that is unknown.
+    #[serde(default)]
+    pub(crate) late: Option<bool>,
+    #[serde(default)]
+    pub(crate) manual: Manual,
     /// A hash of its sources; empty if there are none.
     pub(crate) content: String,
     /// The submission with the same sources that was graded instead.
@@ -173,6 +189,11 @@ impl Submission {
     ) -> Self {
         Submission {
             name: name.to_string(),
+            hand_in: name.to_string(),
+            person: None,
+            submitted: None,
+            late: None,
+            manual: Manual::default(),
             content: String::new(),
             same_as: None,
             status,
@@ -213,9 +234,15 @@ impl Submission {
         self.exercises.iter().flat_map(|exercise| &exercise.checks)
     }
 
-    /// The points that count.
+    /// The points that count: the manual ones, if there are any.
     pub(crate) fn final_points(&self) -> u32 {
-        self.points
+        self.manual.points.unwrap_or(self.points)
+    }
+
+    /// The points for a gradebook; `None` where a person has to decide first.
+    pub(crate) fn gradebook_points(&self) -> Option<u32> {
+        let is_final = self.status == Status::Graded && !self.is_open();
+        self.manual.points.or(is_final.then_some(self.points))
     }
 
     /// The sandbox with the ABI of Landlock.
@@ -256,6 +283,7 @@ impl Submission {
             texts.iter_mut().for_each(|text| *text = line(text, LINE));
         };
         self.name = line(&self.name, LINE);
+        self.hand_in = line(&self.hand_in, LINE);
         self.reason = self.reason.as_deref().map(|reason| line(reason, 4 * LINE));
         lines(&mut self.left_out);
         lines(&mut self.notes);

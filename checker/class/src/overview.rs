@@ -73,8 +73,20 @@ pub(crate) struct Overview {
     /// The check that is the first to fail most often.
     pub(crate) stops_most: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
+    /// Who handed in, if there is a roster.
+    #[serde(default)]
+    pub(crate) people: Option<People>,
     /// Submissions by their tokens. A group of two or more is a hint.
     pub(crate) alike: Vec<SimilarGroup>,
+}
+
+/// The roster against the hand-ins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct People {
+    /// Names of people.
+    pub(crate) without_hand_in: Vec<String>,
+    /// Names of submissions.
+    pub(crate) not_in_roster: Vec<String>,
 }
 
 /// A sample of points.
@@ -149,7 +161,11 @@ pub(crate) struct SimilarGroup {
 }
 
 impl Overview {
-    pub(crate) fn of(results: &[Submission], alike: Vec<SimilarGroup>) -> Self {
+    pub(crate) fn of(
+        results: &[Submission],
+        alike: Vec<SimilarGroup>,
+        people: Option<People>,
+    ) -> Self {
         let mut categories: BTreeMap<Category, usize> = BTreeMap::new();
         for result in results {
             *categories.entry(Category::of(result)).or_default() += 1;
@@ -168,6 +184,7 @@ impl Overview {
             exercises: exercises(results),
             stops_most: most(firsts.map(|check| check.id.clone())),
             checks: checks::all().iter().map(|check| rate(check.id, results)).collect(),
+            people,
             alike,
             categories,
         }

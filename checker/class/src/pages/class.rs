@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::model::Submission;
-use crate::overview::{Category, Overview, SimilarGroup};
+use crate::overview::{Category, Overview, People, SimilarGroup};
 
 /// Renders the page of the class.
 pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
@@ -18,6 +18,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
             }
         }
         (submissions(results))
+        @if let Some(of) = &overview.people { (people(of)) }
         (histogram(overview))
         (exercises(overview))
         (rates(overview))
@@ -27,11 +28,12 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
 }
 
 fn submissions(results: &[Submission]) -> Markup {
+    let with_people = results.iter().any(|result| result.person.is_some());
     html! {
         h2 { "Submissions" }
         table {
             tr.head {
-                th { "Submission" } th { "Category" } th.n { "Points" } th.n { "Passed" }
+                th { "Submission" } @if with_people { th { "Name" } } th { "Category" } th.n { "Points" } th.n { "Passed" }
                 th.n { "Failed" } th.n { "Blocked" } th.n { "Unknown" } th {}
             }
             @for result in results {
@@ -39,6 +41,9 @@ fn submissions(results: &[Submission]) -> Markup {
                 tr {
                     td {
                         a href={ "submissions/" (result.name) "/report.html" } { (result.name) }
+                    }
+                    @if with_people {
+                        td { @if let Some(person) = &result.person { (person.name) } }
                     }
                     td { (Category::of(result).name()) }
                     td.n data-label="points" { (result.final_points()) "/" (result.max_points) }
@@ -54,10 +59,18 @@ fn submissions(results: &[Submission]) -> Markup {
 }
 
 fn note(result: &Submission) -> String {
-    match (&result.reason, &result.same_as) {
-        (Some(reason), _) => reason.clone(),
-        (None, Some(other)) => format!("the same sources as {other}"),
-        (None, None) => String::new(),
+    let mut notes = Vec::new();
+    notes.extend((result.late == Some(true)).then(|| "late".to_string()));
+    notes.extend(result.manual.points.map(|_| format!("{} by the checks", result.points)));
+    notes.extend(result.reason.clone());
+    notes.extend(result.same_as.as_ref().map(|other| format!("the same sources as {other}")));
+    notes.join("; ")
+}
+
+fn people(people: &People) -> Markup {
+    html! {
+        (super::list("Without a hand-in", &people.without_hand_in))
+        (super::list("Not in the roster", &people.not_in_roster))
     }
 }
 

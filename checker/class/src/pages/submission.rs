@@ -7,7 +7,7 @@ use crate::model::{Check, Submission};
 /// Renders the page of one submission for the instructor.
 pub(crate) fn submission(result: &Submission, report: &str) -> String {
     let body = html! {
-        p.points { (result.final_points()) " of " (result.max_points) " points" }
+        (head(result))
         @if let Some(reason) = &result.reason {
             p { (result.status.name()) ": " (reason) }
         }
@@ -26,6 +26,23 @@ pub(crate) fn submission(result: &Submission, report: &str) -> String {
         pre { (report) }
     };
     super::page(&result.name, &body)
+}
+
+/// Person, points and comment.
+fn head(result: &Submission) -> Markup {
+    html! {
+        @if let Some(person) = &result.person {
+            p { (person.name) @if !person.id.is_empty() { " (" (person.id) ")" } }
+        }
+        p.points { (result.final_points()) " of " (result.max_points) " points" }
+        @if result.manual.points.is_some() {
+            p { "Set by hand; " (result.points) " by the checks." }
+        }
+        @if result.late == Some(true) {
+            p { "Handed in late" @if let Some(time) = &result.submitted { ", at " (time) } "." }
+        }
+        @if let Some(comment) = &result.manual.comment { p.comment { (comment) } }
+    }
 }
 
 /// The checks that failed, the first one first.

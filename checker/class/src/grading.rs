@@ -14,14 +14,14 @@ use thiserror::Error;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 
-use crate::compile::{CompileError, Compiled, Compiler, Place, give_to_user};
+use crate::compile::{CompileError, Compiled, Compiler, Place, Rejected, give_to_user};
 use crate::files;
-use crate::intake::Sources;
+use crate::intake::{Changes, Sources};
 use crate::launch::{Cgroup, Cgroups, Launcher};
 use crate::libraries::Libraries;
 use crate::machine::Refusals;
 use crate::model::{Status, Submission, Verdicts, Weights};
-use crate::text::block;
+use crate::text::{block, line};
 use crate::watchdog::{self, Limits, Watchdog};
 use crate::worker::{Submitted, Task};
 
@@ -156,7 +156,10 @@ impl Shared {
                     let line = self.launcher.server(&program, &scratch, place);
                     Submitted::Program(line.into_strings())
                 }
-                Compiled::Rejected(words) => Submitted::Rejected(block(&words, 8 << 10)),
+                Compiled::Rejected(rejected) => {
+                    let changes = self.changes(&candidate.sources, exercise);
+                    reject(exercise, &rejected, changes.as_ref())
+                }
                 Compiled::Unknown(reason) => Submitted::Unknown(reason),
             };
             exercises.insert(exercise.name().to_string(), submitted);
@@ -177,7 +180,19 @@ impl Shared {
         let at_its_limit = !notes.is_empty() || met != (0, 0);
         let verdicts = serde_json::from_slice(&read(&task.verdicts)?)?;
         let report = String::from_utf8_lossy(&read(&task.report)?).into_owned();
+        notes.extend(
+            Exercise::ALL.into_iter().filter_map(|exercise| {
+                self.changes(&candidate.sources, exercise)?.describe(exercise)
+            }),
+        );
         Ok(Finished { verdicts, report, notes, at_its_limit })
+    }
+
+    /// How the hand-in's manifest of an exercise differs from the workbook's.
+    fn changes(&self, sources: &Sources, exercise: Exercise) -> Option<Changes> {
+        let own = sources.manifests.get(exercise.name())?;
+        let workbook = self.libraries.dependencies(exercise)?;
+        Some(Changes::between(&workbook, own))
     }
 
     /// A cgroup of its own for a build or a grading, where the system has them.
@@ -244,6 +259,21 @@ impl Shared {
         let words = String::from_utf8_lossy(&words);
         let words = note.unwrap_or_else(|| words.trim().to_string());
         Err(GradingError::Worker { status, words })
+    }
+}
+
+/// Tells a program that needs a crate of its own manifest from one that does not compile.
+fn reject(exercise: Exercise, rejected: &Rejected, changes: Option<&Changes>) -> Submitted {
+    let added = changes.map(|changes| changes.added.iter()).into_iter().flatten();
+    let needs = |name: &&String| rejected.not_found.contains(&name.replace('-', "_"));
+    let crates: Vec<String> = added.filter(needs).map(|name| line(name, 60)).collect();
+    let mut words = block(&rejected.words, 8 << 10);
+    if let Some(note) = changes.and_then(|changes| changes.describe(exercise)) {
+        words = format!("{}\n\n{}", words.trim_end(), line(&note, 500));
+    }
+    match crates[..] {
+        [] => Submitted::Rejected(words),
+        _ => Submitted::NotAllowed { crates, words },
     }
 }
 

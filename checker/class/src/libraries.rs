@@ -15,8 +15,10 @@ use std::process::{Command, ExitCode, Stdio};
 use harness::exercise::{Exercise, Target};
 use harness::server::build;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
+use crate::intake;
 use crate::launch::Folders;
 
 /// Stands in for an exercise while the libraries are compiled.
@@ -85,6 +87,12 @@ impl Libraries {
         };
         let calls = Exercise::ALL.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Libraries { folder, toolchain, calls })
+    }
+
+    /// The dependencies that the workbook's manifest of an exercise names.
+    pub(crate) fn dependencies(&self, exercise: Exercise) -> Option<BTreeMap<String, Value>> {
+        let manifest = build::workspace().join(format!("day1/{exercise}/Cargo.toml"));
+        intake::dependencies(&fs::read_to_string(manifest).ok()?).ok()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -16,6 +16,7 @@ mod launch;
 mod libraries;
 mod machine;
 mod merge;
+mod messages;
 mod model;
 mod overview;
 mod pages;

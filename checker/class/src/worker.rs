@@ -37,6 +37,8 @@ pub(crate) enum Submitted {
     Program(Vec<String>),
     /// It does not compile; the compiler's words.
     Rejected(String),
+    /// It needs crates that the class does not allow; the compiler's words.
+    NotAllowed { crates: Vec<String>, words: String },
     /// It could not be compiled, for a reason that is not the submission's.
     Unknown(String),
 }
@@ -69,6 +71,12 @@ async fn grade(task: Task) -> anyhow::Result<()> {
     let program = |exercise: Exercise| match task.exercises.get(exercise.name()) {
         Some(Submitted::Program(argv)) => Ok(Program::new(argv.clone(), task.directory.clone())),
         Some(Submitted::Rejected(words)) => fail(does_not_compile(exercise, words)),
+        Some(Submitted::NotAllowed { crates, words }) => fail(StartCause::NotAllowed {
+            exercise,
+            target: Target::Day1,
+            crates: crates.clone(),
+            errors: words.clone(),
+        }),
         // The verdicts that follow from this are replaced below.
         Some(Submitted::Unknown(reason)) => fail(does_not_compile(exercise, reason)),
         None => fail(StartCause::NotSubmitted(exercise)),
@@ -94,7 +102,7 @@ fn state(exercise: Exercise, graded: &[Graded], submitted: &BTreeMap<String, Sub
     };
     match submitted.get(exercise.name()) {
         None => State::NotSubmitted,
-        Some(Submitted::Rejected(_)) => State::DoesNotCompile,
+        Some(Submitted::Rejected(_) | Submitted::NotAllowed { .. }) => State::DoesNotCompile,
         Some(Submitted::Unknown(_)) => State::NotJudged,
         Some(Submitted::Program(_)) => {
             let mut own = graded.iter().filter(|graded| graded.check.exercise == exercise);

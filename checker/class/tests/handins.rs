@@ -101,6 +101,52 @@ fn what_platforms_hand_out_is_read() {
     }
 }
 
+/// A hand-in's own `Cargo.toml` is not used, and the report says so where it matters.
+#[test]
+fn a_crate_that_is_not_allowed_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (class, out) = (folder.path().join("class"), folder.path().join("out"));
+    let manifest = |name: &str, dependencies: &str| {
+        let file = class.join(name).join("day1/echo/Cargo.toml");
+        let text = format!("[package]\nname = \"echo\"\n\n[dependencies]\n{dependencies}");
+        std::fs::write(file, text).expect("a file");
+    };
+    let right = common::reference("echo");
+    let uses = format!("use anyhow::Context as _;\n{right}");
+    put(&class.join("needs"), "echo", &uses);
+    manifest("needs", "anyhow = \"1\"\ntokio.workspace = true\n");
+    put(&class.join("typo"), "echo", "fn main() { let x = ; }");
+    manifest("typo", "anyhow = \"1\"\ntokio = { version = \"1\", features = [\"full\"] }\n");
+    put(&class.join("unused"), "echo", &right);
+    manifest("unused", "anyhow = \"1\"\n");
+    put(&class.join("unchanged"), "echo", "not Rust");
+    let workbook = std::fs::read_to_string(common::root().join("day1/echo/Cargo.toml"));
+    let file = class.join("unchanged/day1/echo/Cargo.toml");
+    std::fs::write(file, workbook.expect("a manifest")).expect("a file");
+    let (_, text) = grade(&class, &out, &[]);
+
+    let words = "The one handed in is not used; it adds `anyhow`";
+    let needs = result(&out, "needs");
+    assert_eq!(
+        summary(&needs),
+        "Exercise echo needs `anyhow`, which this class does not allow.",
+        "{text}"
+    );
+    let got = needs["exercises"][0]["checks"][0]["got"].as_str().expect("words");
+    assert!(got.contains("unresolved import `anyhow`") && got.contains(words), "{got}");
+    assert!(!got.contains("cargo add"), "{got}");
+    let typo = result(&out, "typo");
+    assert_eq!(summary(&typo), "Exercise echo does not compile.");
+    let got = typo["exercises"][0]["checks"][0]["got"].as_str().expect("words");
+    assert!(got.contains("it adds `anyhow` and changes `tokio`."), "{got}");
+    let unused = result(&out, "unused");
+    assert_eq!(common::count(&unused, "echo", "passed"), 12, "{unused:#}");
+    assert!(unused["notes"][0].as_str().expect("a note").contains(words), "{unused:#}");
+    let unchanged = result(&out, "unchanged");
+    let none = Value::Array(Vec::new());
+    assert_eq!((&unchanged["notes"], &unchanged["left_out"]), (&none, &none));
+}
+
 /// Parts with other points, or not all of them, do not make a whole.
 #[test]
 fn parts_make_a_whole_or_are_named() {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::archive::{self, ArchiveError, Entry, Kind, NEVER};
+use super::manifests::{self, Dependencies};
 
 /// The largest source file that is taken, in bytes.
 pub(super) const FILE_LIMIT: usize = 1 << 20;
@@ -44,7 +45,10 @@ pub(crate) struct Sources {
     pub(crate) paths: BTreeSet<String>,
     /// The entries that were not read, with reasons.
     pub(crate) left_out: Vec<String>,
-    /// A hash of paths and texts.
+    /// The dependencies of the exercises' manifests, by the name of the exercise.
+    #[serde(default)]
+    pub(crate) manifests: BTreeMap<String, Dependencies>,
+    /// A hash of paths, texts and dependencies.
     pub(crate) content: String,
 }
 
@@ -87,7 +91,7 @@ fn collect_from(path: &Path) -> Result<(Sources, Texts), SourcesError> {
         [root] => (root, Vec::new()),
         _ => pick_root(path, &entries, &roots)?,
     };
-    let (texts, mut left_out) = read(path, &entries, root)?;
+    let Contents { texts, mut left_out, manifests } = read(path, &entries, root)?;
     left_out.splice(0..0, skipped);
     let more = left_out.len().saturating_sub(LISTED);
     left_out.truncate(LISTED);
@@ -97,8 +101,8 @@ fn collect_from(path: &Path) -> Result<(Sources, Texts), SourcesError> {
     if texts.is_empty() {
         return Err(SourcesError::NothingTaken(left_out.join("; ")));
     }
-    let sources =
-        Sources { paths: texts.keys().cloned().collect(), left_out, content: hash(&texts) };
+    let (paths, content) = (texts.keys().cloned().collect(), hash(&texts, &manifests));
+    let sources = Sources { paths, left_out, manifests, content };
     Ok((sources, texts))
 }
 
@@ -135,7 +139,7 @@ fn pick_root<'a>(
     }
     let mut touched = Vec::new();
     for root in roots {
-        if !is_skeleton(&read(path, entries, root)?.0) {
+        if !is_skeleton(&read(path, entries, root)?.texts) {
             touched.push(root);
         }
     }
@@ -160,12 +164,32 @@ fn is_skeleton(texts: &Texts) -> bool {
     })
 }
 
-/// Reads the sources below this root.
-fn read(path: &Path, entries: &[Entry], root: &str) -> Result<(Texts, Vec<String>), SourcesError> {
+/// What is read below a root.
+struct Contents {
+    texts: Texts,
+    left_out: Vec<String>,
+    manifests: BTreeMap<String, Dependencies>,
+}
+
+/// Reads the sources and the manifests below this root.
+fn read(path: &Path, entries: &[Entry], root: &str) -> Result<Contents, SourcesError> {
     let (chosen, mut left_out) = choose(entries, root);
     let mut texts = Texts::new();
+    let mut manifests = BTreeMap::new();
     let mut taken = 0;
     archive::visit(path, &mut |index, entry, content| {
+        let manifest = manifests::place(&entry.path).filter(|(its, _)| its == root);
+        if let (Some((_, exercise)), Kind::File) = (manifest, &entry.kind) {
+            let mut text = String::new();
+            let read = content.take(manifests::LIMIT as u64).read_to_string(&mut text);
+            match read.map(|_| manifests::dependencies(&text)) {
+                Ok(Ok(dependencies)) => {
+                    manifests.insert(exercise.name().to_string(), dependencies);
+                }
+                _ => left_out.push(format!("{}: no manifest that cargo reads", entry.path)),
+            }
+            return Ok(());
+        }
         let Some(place) = chosen.get(&index) else { return Ok(()) };
         if taken == SUBMISSION_LIMIT {
             left_out.push(format!("{}: more than {SUBMISSION_LIMIT} bytes in all", entry.path));
@@ -185,15 +209,16 @@ fn read(path: &Path, entries: &[Entry], root: &str) -> Result<(Texts, Vec<String
         }
         Ok(())
     })?;
-    Ok((texts, left_out))
+    Ok(Contents { texts, left_out, manifests })
 }
 
-fn hash(texts: &Texts) -> String {
+fn hash(texts: &Texts, manifests: &BTreeMap<String, Dependencies>) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in texts {
         hash.update(format!("{path}\0{}\0", bytes.len()));
         hash.update(bytes);
     }
+    hash.update(format!("{manifests:?}"));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -209,6 +234,7 @@ fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
         let place = place.filter(|(its, _)| *its == root).map(|(_, place)| place);
         match (&entry.kind, place) {
             (_, None) if is_ignored(path) => {}
+            (Kind::File, None) if manifests::place(path).is_some_and(|(its, _)| its == root) => {}
             (_, None) if escapes(path) => {
                 left_out.push(format!("{path}: its path leads out of the submission"));
             }

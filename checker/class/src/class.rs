@@ -20,7 +20,7 @@ use crate::model::{Status, Submission, Weights};
 use crate::overview::SimilarGroup;
 use crate::roster::{Roster, RosterError};
 use crate::watchdog::Watchdog;
-use crate::{classfiles, files, finish, progress, settings, text};
+use crate::{classfiles, files, finish, hand_back, progress, settings, text};
 
 const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
                            bubblewrap is missing, every user must be able to read Rust and the \
@@ -168,6 +168,7 @@ fn earlier(
         match rows.iter().find(|(_, taken)| Some(**taken) == row) {
             Some((newer, _)) => {
                 eprintln!("{newer} replaces {}: both are of one person", result.name);
+                let _ = std::fs::remove_dir_all(hand_back::folder(&args.out, &result.name));
                 let manual = Manual::read(&args.out, &result.name)?;
                 if Manual::read(&args.out, newer)? == Manual::default() {
                     manual.write(&args.out, newer)?;

@@ -13,7 +13,7 @@ use crate::model::Submission;
 use crate::overview::{Overview, People, SimilarGroup};
 use crate::roster::{Keys, Roster};
 use crate::settings::Run;
-use crate::{classfiles, files, gradebook};
+use crate::{classfiles, files, gradebook, hand_back};
 
 /// What the last step wrote.
 pub(crate) struct Finished {
@@ -94,6 +94,8 @@ fn write_one(out: &Path, result: &Submission, formats: &[Format]) -> anyhow::Res
     let folder = files::folder(out, &result.name);
     let report = std::fs::read_to_string(folder.join("report.txt")).unwrap_or_default();
     files::write(out, result, &report).with_context(|| folder.display().to_string())?;
+    hand_back::write(out, result, &report)
+        .with_context(|| hand_back::folder(out, &result.name).display().to_string())?;
     for format in formats {
         match format.write(result) {
             Ok(text) => {

@@ -11,6 +11,7 @@ mod finish;
 mod formats;
 mod gradebook;
 mod grading;
+mod hand_back;
 mod intake;
 mod launch;
 mod libraries;

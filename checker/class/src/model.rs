@@ -245,6 +245,20 @@ impl Submission {
         self.manual.points.or(is_final.then_some(self.points))
     }
 
+    /// The points that each exercise lost because it does not compile, in a sentence.
+    pub(crate) fn costs(&self) -> Vec<String> {
+        let lost = self.exercises.iter().filter(|one| one.state == State::DoesNotCompile);
+        let sentence = |exercise: &Exercise| {
+            format!(
+                "Exercise {} does not compile: its {} checks count 0 of {} points.",
+                exercise.name,
+                exercise.checks.len(),
+                exercise.max_points()
+            )
+        };
+        lost.map(sentence).collect()
+    }
+
     /// The sandbox with the ABI of Landlock.
     pub(crate) fn sandbox_label(&self) -> String {
         let abi = self.landlock_abi.map_or(String::new(), |abi| format!(" (Landlock ABI {abi})"));

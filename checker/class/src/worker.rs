@@ -130,15 +130,16 @@ fn does_not_compile(exercise: Exercise, errors: &str) -> StartCause {
     StartCause::DoesNotCompile { exercise, target: Target::Day1, errors: errors.to_string() }
 }
 
-/// The report as a student reads it, without colours.
+/// The report as a student reads it, without colours, with the failures before the table.
 fn report(graded: &[Graded], seed: u64) -> String {
-    let mut text = human::overview(graded);
+    let mut text = String::new();
     for graded in graded {
         if let Outcome::Failed(report) = &graded.outcome {
             text += &human::failure(graded, report);
             text.push('\n');
         }
     }
+    text += &human::overview(graded);
     text += &human::next_step(graded, Some(Target::Day1), seed);
     anstream::adapter::strip_str(&text).to_string()
 }

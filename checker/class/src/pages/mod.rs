@@ -6,7 +6,7 @@ mod submission;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use class::class;
-pub(crate) use submission::submission;
+pub(crate) use submission::{hand_back, submission};
 
 /// Below 40 rem a table's cells stand below each other, so that no page scrolls sideways.
 const STYLE: &str = "
@@ -24,6 +24,8 @@ const STYLE: &str = "
   table { border-collapse: collapse; margin: 1rem 0; }
   th, td { text-align: left; padding: .25rem .75rem; border-bottom: 1px solid var(--line);
            vertical-align: top; }
+  th, .n { white-space: nowrap; }
+  td:first-child { min-width: 8rem; }
   .n { text-align: right; font-variant-numeric: tabular-nums; }
   pre { background: var(--box); padding: 1rem; font-size: 14px; white-space: pre-wrap; }
   .passed { color: var(--good); } .failed { color: var(--bad); }
@@ -31,7 +33,7 @@ const STYLE: &str = "
   .points { font-size: 1.5rem; font-weight: bold; }
   .comment, .failure { border-left: .25rem solid var(--line); padding-left: 1rem; }
   .failure { border-color: var(--bad); }
-  .bar { background: var(--good); height: 1rem; min-width: 1px; }
+  .bar { background: var(--good); height: 1rem; }
   .bars td:last-child { width: 20rem; }
   meter { max-width: 100%; }
   @media (max-width: 40rem) {

@@ -1,47 +1,42 @@
-//! The page of one submission.
+//! The pages of one submission: the instructor's, and the one that the student gets back.
 
 use maud::{Markup, html};
 
+use crate::hand_back;
 use crate::model::{Check, Submission};
 
 /// Renders the page of one submission for the instructor.
 pub(crate) fn submission(result: &Submission, report: &str) -> String {
     let body = html! {
-        (head(result))
-        @if let Some(reason) = &result.reason {
-            p { (result.status.name()) ": " (reason) }
-        }
-        (failures(result))
-        @if !result.exercises.is_empty() { (checks(result)) }
+        @if result.person.is_some() { p { (hand_back::title(result)) } }
+        (body(result, report))
         @if !result.sandbox.is_empty() {
             p {
                 "Sandbox: " (result.sandbox_label()) "; memory is limited by a "
                 (result.memory_limit) "."
             }
         }
+    };
+    super::page(&result.name, &body)
+}
+
+/// Renders the page that the student gets back.
+pub(crate) fn hand_back(result: &Submission, report: &str) -> String {
+    super::page(&hand_back::title(result), &body(result, report))
+}
+
+fn body(result: &Submission, report: &str) -> Markup {
+    html! {
+        p.points { (result.final_points()) " of " (result.max_points) " points" }
+        @for remark in hand_back::remarks(result) { p { (remark) } }
+        @if let Some(comment) = &result.manual.comment { p.comment { (comment) } }
+        (failures(result))
+        @if !result.exercises.is_empty() { (checks(result)) }
         (super::list("Notes", &result.notes))
         (super::list("Not submitted", &result.missing))
         (super::list("Not taken from the submission", &result.left_out))
         h2 { "Report" }
         pre { (report) }
-    };
-    super::page(&result.name, &body)
-}
-
-/// Person, points and comment.
-fn head(result: &Submission) -> Markup {
-    html! {
-        @if let Some(person) = &result.person {
-            p { (person.name) @if !person.id.is_empty() { " (" (person.id) ")" } }
-        }
-        p.points { (result.final_points()) " of " (result.max_points) " points" }
-        @if result.manual.points.is_some() {
-            p { "Set by hand; " (result.points) " by the checks." }
-        }
-        @if result.late == Some(true) {
-            p { "Handed in late" @if let Some(time) = &result.submitted { ", at " (time) } "." }
-        }
-        @if let Some(comment) = &result.manual.comment { p.comment { (comment) } }
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &AdjustArgs) -> anyhow::Result<ExitCode> {
     manual.write(&args.out, &args.name).with_context(|| args.out.display().to_string())?;
     let results: BTreeMap<String, Submission> =
         class.results.into_iter().map(|result| (result.name.clone(), result)).collect();
-    let finished = finish(&args.out, &run, results, class.overview.alike, &[])?;
+    let finished = finish(&args.out, &run, results, &[])?;
     let result = finished.results.iter().find(|result| result.name == args.name);
     if let Some(result) = result {
         println!(

@@ -13,14 +13,13 @@ use crate::adjust::Manual;
 use crate::args::ClassArgs;
 use crate::compile::Compiler;
 use crate::grading::{Candidate, Shared, open_to_all};
-use crate::intake::{Shapes, groups, unpack};
+use crate::intake::unpack;
 use crate::launch::{Cgroups, Launcher, probe};
 use crate::libraries::Libraries;
 use crate::model::{Status, Submission, Weights};
-use crate::overview::SimilarGroup;
 use crate::roster::{Roster, RosterError};
 use crate::watchdog::Watchdog;
-use crate::{classfiles, files, finish, hand_back, progress, settings, text};
+use crate::{classfiles, files, finish, hand_back, progress, settings, similarity, text};
 
 const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
                            bubblewrap is missing, every user must be able to read Rust and the \
@@ -71,7 +70,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     progress::line("unpacking …");
     let mut intake = Intake::new(args, &weights, temporary.path());
     intake.unpack(&launcher, &named.paths).await?;
-    let Intake { mut results, shapes, mut candidates, twins, .. } = intake;
+    let Intake { mut results, mut candidates, twins, .. } = intake;
     if args.resume {
         candidates.retain(|candidate| match files::read(&args.out, &candidate.name) {
             Some(result)
@@ -113,9 +112,8 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
         result.hand_in = text::line(&file, 500);
         result.submitted = finish::modified(path).map(|time| time.to_string());
     }
-    let (kept, alike) = earlier(args, &named.paths, groups(&shapes)).map_err(usage)?;
-    results.extend(kept);
-    let finished = finish::finish(&args.out, &run, results, alike, &args.format)?;
+    results.extend(earlier(args, &named.paths).map_err(usage)?);
+    let finished = finish::finish(&args.out, &run, results, &args.format)?;
     progress::line("");
     println!("{}", finished.summary(&args.out));
     if fresh > 0 {
@@ -144,18 +142,15 @@ fn check_roster(args: &ClassArgs, named: &BTreeMap<String, PathBuf>) -> Result<(
     assign(roster.as_ref(), named).map(|_| ())
 }
 
-type Kept = (BTreeMap<String, Submission>, Vec<SimilarGroup>);
-
-/// The results of an earlier run that this one did not name, and the groups of similar submissions
-/// of both. A new hand-in of a person replaces the one that had another name.
+/// The results of an earlier run that this one did not name. A new hand-in of a person replaces the
+/// one that had another name.
 fn earlier(
     args: &ClassArgs,
     named: &BTreeMap<String, PathBuf>,
-    mut alike: Vec<SimilarGroup>,
-) -> anyhow::Result<Kept> {
+) -> anyhow::Result<BTreeMap<String, Submission>> {
     let mut kept = BTreeMap::new();
     if !args.resume || !args.out.join("results.json").exists() {
-        return Ok((kept, alike));
+        return Ok(kept);
     }
     let class = classfiles::Class::read(&args.out)?;
     let roster = Roster::kept(&args.out)?;
@@ -179,18 +174,7 @@ fn earlier(
             }
         }
     }
-    for group in class.overview.alike {
-        let others: Vec<String> =
-            group.submissions.into_iter().filter(|name| kept.contains_key(name)).collect();
-        let same = alike.iter_mut().find(|own| own.shape == group.shape);
-        match same {
-            Some(own) => own.submissions.extend(others),
-            None => alike.push(SimilarGroup { submissions: others, ..group }),
-        }
-    }
-    alike.retain(|group| !group.submissions.is_empty());
-    alike.iter_mut().for_each(|group| group.submissions.sort());
-    Ok((kept, alike))
+    Ok(kept)
 }
 
 /// Returns the folder for compiled libraries: beside this program, in cargo's folder.
@@ -206,7 +190,6 @@ struct Intake<'a> {
     weights: &'a Weights,
     temporary: &'a Path,
     results: BTreeMap<String, Submission>,
-    shapes: BTreeMap<String, Shapes>,
     candidates: Vec<Candidate>,
     /// Submissions with the same sources as another, each with the other's name.
     twins: Vec<(Candidate, String)>,
@@ -220,7 +203,6 @@ impl<'a> Intake<'a> {
             weights,
             temporary,
             results: BTreeMap::new(),
-            shapes: BTreeMap::new(),
             candidates: Vec::new(),
             twins: Vec::new(),
             seen: HashMap::new(),
@@ -235,8 +217,10 @@ impl<'a> Intake<'a> {
         for (index, (name, path)) in named.iter().enumerate() {
             let folder = self.temporary.join(format!("sources-{index}"));
             match unpack(launcher, path, &folder).await {
-                Ok((sources, shapes)) => {
-                    self.shapes.insert(name.clone(), shapes);
+                Ok((sources, fingerprints)) => {
+                    let programs = folder.join("programs");
+                    similarity::keep(&self.args.out, name, &fingerprints, &programs)
+                        .with_context(|| self.args.out.display().to_string())?;
                     let files = folder.join("files");
                     self.add(Candidate { name: name.clone(), sources, files });
                 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::whole;
 use crate::model::{Status, Submission};
-use crate::overview::{Category, Overview, People, SimilarGroup};
+use crate::overview::{Category, Overview, People};
 use crate::pages;
 use crate::roster::Person;
+use crate::similarity::Pair;
 
 /// All results of a class.
 #[derive(Serialize, Deserialize)]
@@ -34,7 +35,7 @@ impl Class {
 pub(crate) fn write(
     out: &Path,
     results: &[Submission],
-    alike: Vec<SimilarGroup>,
+    alike: Vec<Pair>,
     people: Option<People>,
 ) -> io::Result<Overview> {
     let overview = Overview::of(results, alike, people);

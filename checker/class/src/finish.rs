@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use crate::adjust::Manual;
 use crate::formats::Format;
 use crate::model::Submission;
-use crate::overview::{Overview, People, SimilarGroup};
+use crate::overview::{Overview, People};
 use crate::roster::{Keys, Roster};
 use crate::settings::Run;
-use crate::{classfiles, files, gradebook, hand_back};
+use crate::{classfiles, files, gradebook, hand_back, similarity};
 
 /// What the last step wrote.
 pub(crate) struct Finished {
@@ -39,7 +39,6 @@ pub(crate) fn finish(
     out: &Path,
     run: &Run,
     mut results: BTreeMap<String, Submission>,
-    alike: Vec<SimilarGroup>,
     formats: &[Format],
 ) -> anyhow::Result<Finished> {
     let roster = Roster::kept(out)?;
@@ -59,6 +58,8 @@ pub(crate) fn finish(
     }
     let results: Vec<Submission> = results.into_values().collect();
     let people = roster.as_ref().map(|roster| people(roster, &assigned, &results));
+    let names: Vec<&str> = results.iter().map(|result| result.name.as_str()).collect();
+    let alike = similarity::compare(out, &names).with_context(|| out.display().to_string())?;
     let overview = classfiles::write(out, &results, alike, people)
         .with_context(|| out.display().to_string())?;
     let gradebooks = match &roster {

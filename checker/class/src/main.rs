@@ -25,6 +25,7 @@ mod progress;
 mod roster;
 mod sample;
 mod settings;
+mod similarity;
 mod text;
 mod watchdog;
 mod worker;

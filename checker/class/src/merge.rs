@@ -11,7 +11,6 @@ use clap::Args;
 use crate::classfiles::{self, Class};
 use crate::finish::finish;
 use crate::model::Submission;
-use crate::overview::SimilarGroup;
 use crate::settings::{self, Run};
 use crate::{files, roster};
 
@@ -69,7 +68,6 @@ fn read_roster(part: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let run = expect_whole(&args.parts)?;
     let mut results: BTreeMap<String, Submission> = BTreeMap::new();
-    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for part in &args.parts {
         let class = Class::read(part)?;
         for result in class.results {
@@ -81,20 +79,13 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
                 bail!("two parts have a result for `{name}`");
             }
         }
-        for alike in class.overview.alike {
-            groups.entry((alike.exercise, alike.shape)).or_default().extend(alike.submissions);
-        }
     }
-    let alike = groups.into_iter().map(|((exercise, shape), mut submissions)| {
-        submissions.sort();
-        SimilarGroup { exercise, shape, submissions }
-    });
     run.write(&args.out).with_context(|| args.out.display().to_string())?;
     if let Some(text) = read_roster(&args.parts[0])? {
         let file = args.out.join(roster::KEPT);
         files::whole(&file, text).with_context(|| file.display().to_string())?;
     }
-    let finished = finish(&args.out, &run, results, alike.collect(), &[])?;
+    let finished = finish(&args.out, &run, results, &[])?;
     println!("{}", finished.summary(&args.out));
     Ok(ExitCode::from(classfiles::exit_code(&finished.results, None)))
 }

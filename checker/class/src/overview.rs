@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Exercise, State, Status, Submission};
+use crate::similarity::Pair;
 
 /// The number of bars of the histogram.
 const BARS: u32 = 10;
@@ -76,8 +77,8 @@ pub(crate) struct Overview {
     /// Who handed in, if there is a roster.
     #[serde(default)]
     pub(crate) people: Option<People>,
-    /// Submissions by their tokens. A group of two or more is a hint.
-    pub(crate) alike: Vec<SimilarGroup>,
+    /// Submissions that have much in common, the most similar first: a hint.
+    pub(crate) alike: Vec<Pair>,
 }
 
 /// The roster against the hand-ins.
@@ -152,20 +153,8 @@ pub(crate) struct Rate {
     pub(crate) judged: usize,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct SimilarGroup {
-    pub(crate) exercise: String,
-    /// The same for the same tokens.
-    pub(crate) shape: String,
-    pub(crate) submissions: Vec<String>,
-}
-
 impl Overview {
-    pub(crate) fn of(
-        results: &[Submission],
-        alike: Vec<SimilarGroup>,
-        people: Option<People>,
-    ) -> Self {
+    pub(crate) fn of(results: &[Submission], alike: Vec<Pair>, people: Option<People>) -> Self {
         let mut categories: BTreeMap<Category, usize> = BTreeMap::new();
         for result in results {
             *categories.entry(Category::of(result)).or_default() += 1;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 
-use super::similarity::{Shapes, shapes};
+use super::fingerprints::{Fingerprints, programs, runs};
 use super::sources::{Sources, collect};
 use crate::launch::Launcher;
 
@@ -56,7 +56,8 @@ impl UnpackError {
     }
 }
 
-/// The process: writes `outcome.json` and `files/` into the folder, and `shapes.json` last.
+/// The process: writes `outcome.json`, `files/` and `programs/` into the folder, and
+/// `fingerprints.json` last.
 pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     let write = |name: &str, value: Vec<u8>| fs::write(args.folder.join(name), value);
     let (sources, texts) = match collect(&args.submission, &args.folder) {
@@ -74,7 +75,14 @@ pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     }
     write("outcome.json", serde_json::to_vec(&Outcome::Sources(sources))?)?;
     // Last, since a crash here costs the comparison only.
-    write("shapes.json", serde_json::to_vec(&shapes(&texts))?)?;
+    let programs = programs(&texts);
+    fs::create_dir_all(args.folder.join("programs"))?;
+    for (exercise, text) in &programs {
+        write(&format!("programs/{exercise}.rs"), text.clone().into_bytes())?;
+    }
+    let fingerprints: Fingerprints =
+        programs.into_iter().map(|(exercise, text)| (exercise, runs(&text))).collect();
+    write("fingerprints.json", serde_json::to_vec(&fingerprints)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,7 +91,7 @@ pub(crate) async fn unpack(
     launcher: &Launcher,
     submission: &Path,
     folder: &Path,
-) -> Result<(Sources, Shapes), UnpackError> {
+) -> Result<(Sources, Fingerprints), UnpackError> {
     fs::create_dir_all(folder)?;
     let mut command = launcher.unpack(submission, folder).into_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -102,13 +110,13 @@ pub(crate) async fn unpack(
     let outcome = fs::read(folder.join("outcome.json")).ok();
     match outcome.and_then(|text| serde_json::from_slice(&text).ok()) {
         Some(Outcome::Sources(mut sources)) => {
-            let shapes = fs::read(folder.join("shapes.json")).ok();
-            let shapes = shapes.and_then(|text| serde_json::from_slice(&text).ok());
-            if shapes.is_none() {
+            let fingerprints = fs::read(folder.join("fingerprints.json")).ok();
+            let fingerprints = fingerprints.and_then(|text| serde_json::from_slice(&text).ok());
+            if fingerprints.is_none() {
                 let note = format!("no comparison with others: that ended with {status}");
                 sources.left_out.push(note);
             }
-            Ok((sources, shapes.unwrap_or_default()))
+            Ok((sources, fingerprints.unwrap_or_default()))
         }
         Some(Outcome::Unreadable(reason)) => Err(UnpackError::Unreadable(reason)),
         None => {

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use crate::model::Submission;
-use crate::overview::{Category, Overview, People, SimilarGroup};
+use crate::overview::{Category, Overview, People};
+use crate::similarity::Pair;
 
 /// Renders the page of the class.
 pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
-    let alike: Vec<_> = overview.alike.iter().filter(|group| group.submissions.len() > 1).collect();
     let body = html! {
         p { (overview.submissions) " submissions: " (overview.categories()) "." }
         p { (overview.points()) }
@@ -22,7 +22,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         (histogram(overview))
         (exercises(overview))
         (rates(overview))
-        @if !alike.is_empty() { (similar(&alike)) }
+        @if !overview.alike.is_empty() { (similar(&overview.alike)) }
     };
     super::page("Class results", &body)
 }
@@ -138,16 +138,32 @@ fn rates(overview: &Overview) -> Markup {
     }
 }
 
-fn similar(groups: &[&SimilarGroup]) -> Markup {
+fn similar(pairs: &[Pair]) -> Markup {
     html! {
-        h2 { "Likely identical" }
+        h2 { "Much in common" }
         p {
-            "The same tokens but for names, comments and layout. This is a hint and no verdict: "
-            "short programs that follow one lesson look alike."
+            "Names, comments, layout and the workbook's skeleton do not count. This is a hint and "
+            "no verdict: short programs that follow one lesson look alike. The last column says "
+            "how much both are like the workbook's solution."
         }
-        ul {
-            @for group in groups {
-                li { (group.exercise) ": " (group.submissions.join(", ")) }
+        table {
+            tr.head {
+                th { "Submissions" } th { "Exercise" } th.n { "In common" }
+                th.n { "Like the solution" }
+            }
+            @for pair in pairs {
+                @let names = format!("{} and {}", pair.submissions.0, pair.submissions.1);
+                tr {
+                    td {
+                        @match &pair.page {
+                            Some(page) => a href=(page) { (names) },
+                            None => (names),
+                        }
+                    }
+                    td { (pair.exercise) }
+                    td.n data-label="in common" { (pair.percent) " %" }
+                    td.n data-label="like the solution" { (pair.solution_percent) " %" }
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! HTML pages: one file each, without scripts, and without fonts or pictures from elsewhere.
 
 mod class;
+mod similarity;
 mod submission;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use class::class;
+pub(crate) use similarity::side_by_side;
 pub(crate) use submission::{hand_back, submission};
 
 /// Below 40 rem a table's cells stand below each other, so that no page scrolls sideways.
@@ -36,10 +38,14 @@ const STYLE: &str = "
   .bar { background: var(--good); height: 1rem; }
   .bars td:last-child { width: 20rem; }
   meter { max-width: 100%; }
+  mark { color: inherit; background: #f5d76e66; }
+  .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+  .sides > * { min-width: 0; }
   @media (max-width: 40rem) {
     body { margin: 1rem auto; }
     table, tbody, tr, td { display: block; }
     tr.head { display: none; }
+    .sides { grid-template-columns: 1fr; }
     tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
     td, .bars td:last-child { border: 0; padding: 0; width: auto; }
     td.n { text-align: left; }

@@ -20,8 +20,10 @@ mod merge;
 mod messages;
 mod model;
 mod overview;
+mod pack;
 mod pages;
 mod progress;
+mod rehearsal;
 mod roster;
 mod sample;
 mod settings;
@@ -67,6 +69,10 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Make a class with known verdicts, to try the grader on
     Sample(sample::SampleArgs),
+    /// Grade a class with every kind of hand-in, and print expected rows beside what came
+    ///
+    /// Exit codes: 0 everything as expected, 1 a row is not, 3 the class could not be graded.
+    Rehearse(rehearsal::RehearseArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
     /// Read the sources of one submission
@@ -92,6 +98,7 @@ fn main() -> ExitCode {
         Command::Adjust(args) => adjust::run(&args).map_err(usage),
         Command::Merge(args) => merge::run(&args).map_err(usage),
         Command::Sample(args) => sample::run(&args).map_err(usage),
+        Command::Rehearse(args) => rehearse(&args),
         Command::Convert(args) => convert::run(&args).map_err(usage),
         Command::Unpack(args) => intake::run(&args),
         Command::Worker { task } => worker::run(&task),
@@ -123,6 +130,14 @@ fn run_class(args: &args::ClassArgs) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_background();
     code
+}
+
+fn rehearse(args: &rehearsal::RehearseArgs) -> anyhow::Result<ExitCode> {
+    let line = rehearsal::make(args).map_err(usage)?;
+    if let Command::Class(class) = Cli::try_parse_from(line)?.command {
+        run_class(&class)?;
+    }
+    rehearsal::compare(args)
 }
 
 fn complain(error: &anyhow::Error) -> ExitCode {

@@ -16,8 +16,8 @@ use crate::files::{self, whole};
 use crate::intake::{Fingerprints, Run, runs};
 use crate::pages;
 
-/// Programs that have less in common are not listed. The workbook's plain and tuned broadcast servers
-/// have 33 %, and two exercises by one author up to 75 %.
+/// Programs that have less in common are not listed. The workbook's plain and its tuned broadcast
+/// server have 33 % in common, and two of its exercises up to 75 %.
 const LEAST: u8 = 80;
 /// With fewer runs of its own a program says nothing about its author.
 const FEWEST: usize = 60;

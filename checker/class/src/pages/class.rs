@@ -33,7 +33,9 @@ fn submissions(results: &[Submission]) -> Markup {
         h2 { "Submissions" }
         table {
             tr.head {
-                th { "Submission" } @if with_people { th { "Name" } } th { "Category" } th.n { "Points" } th.n { "Passed" }
+                th { "Submission" }
+                @if with_people { th { "Name" } }
+                th { "Category" } th.n { "Points" } th.n { "Passed" }
                 th.n { "Failed" } th.n { "Blocked" } th.n { "Unknown" } th {}
             }
             @for result in results {

@@ -13,7 +13,7 @@ use crate::model::{Status, Submission};
 use crate::overview::{Category, Overview, People};
 use crate::pages;
 use crate::roster::Person;
-use crate::similarity::Pair;
+use crate::similarity::Alike;
 
 /// All results of a class.
 #[derive(Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Class {
 pub(crate) fn write(
     out: &Path,
     results: &[Submission],
-    alike: Vec<Pair>,
+    alike: Alike,
     people: Option<People>,
 ) -> io::Result<Overview> {
     let overview = Overview::of(results, alike, people);

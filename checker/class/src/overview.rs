@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Exercise, State, Status, Submission};
-use crate::similarity::Pair;
+use crate::similarity::Alike;
 
 /// The number of bars of the histogram.
 const BARS: u32 = 10;
@@ -77,8 +77,8 @@ pub(crate) struct Overview {
     /// Who handed in, if there is a roster.
     #[serde(default)]
     pub(crate) people: Option<People>,
-    /// Submissions that have much in common, the most similar first: a hint.
-    pub(crate) alike: Vec<Pair>,
+    /// Submissions that have much in common: a hint.
+    pub(crate) alike: Alike,
 }
 
 /// The roster against the hand-ins.
@@ -154,7 +154,7 @@ pub(crate) struct Rate {
 }
 
 impl Overview {
-    pub(crate) fn of(results: &[Submission], alike: Vec<Pair>, people: Option<People>) -> Self {
+    pub(crate) fn of(results: &[Submission], alike: Alike, people: Option<People>) -> Self {
         let mut categories: BTreeMap<Category, usize> = BTreeMap::new();
         for result in results {
             *categories.entry(Category::of(result)).or_default() += 1;

@@ -3,6 +3,7 @@
 //! Only runs of tokens that the skeleton does not have count. The percentage of two programs is
 //! the number of runs that both have, of those that they have on average.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::Path;
@@ -21,8 +22,8 @@ use crate::pages;
 const LEAST: u8 = 80;
 /// With fewer runs of its own a program says nothing about its author.
 const FEWEST: usize = 60;
-/// More pairs have no page.
-const PAGES: usize = 200;
+/// More pairs are counted only. A large class that follows the lessons has thousands.
+const LISTED: usize = 200;
 /// The file of a submission's fingerprints.
 const KEPT: &str = "fingerprints.json";
 
@@ -35,7 +36,15 @@ pub(crate) struct Pair {
     /// Both are also this much like the workbook's own solution, which explains it.
     pub(crate) solution_percent: u8,
     /// The page with both side by side, from the folder of results.
-    pub(crate) page: Option<String>,
+    pub(crate) page: String,
+}
+
+/// The pairs that are alike. Those come first that the workbook's solution explains least.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Alike {
+    pub(crate) pairs: Vec<Pair>,
+    /// How many more there are.
+    pub(crate) more: usize,
 }
 
 /// Keeps what is compared in the folder of a submission: its fingerprints, and its programs.
@@ -122,7 +131,7 @@ impl Comparison {
                         submissions: (first.name.clone(), second.name.clone()),
                         percent,
                         solution_percent: solution.0.min(solution.1),
-                        page: None,
+                        page: String::new(),
                     });
                 }
             }
@@ -140,9 +149,8 @@ impl Comparison {
     }
 }
 
-/// Compares these submissions, and writes a page for each pair that is alike. The most similar come
-/// first.
-pub(crate) fn compare(out: &Path, names: &[&str]) -> io::Result<Vec<Pair>> {
+/// Compares these submissions, and writes a page for each pair that is listed.
+pub(crate) fn compare(out: &Path, names: &[&str]) -> io::Result<Alike> {
     let folder = out.join("similar");
     let _ = std::fs::remove_dir_all(&folder);
     let kept = |name: &&str| {
@@ -152,21 +160,21 @@ pub(crate) fn compare(out: &Path, names: &[&str]) -> io::Result<Vec<Pair>> {
     let all: Vec<(String, Fingerprints)> = names.iter().filter_map(kept).collect();
     let comparisons = Exercise::ALL.map(|exercise| Comparison::new(exercise, &all));
     let mut pairs: Vec<Pair> = comparisons.iter().flat_map(Comparison::pairs).collect();
-    pairs.sort_by(|one, other| {
-        (other.percent, &one.exercise, &one.submissions).cmp(&(
-            one.percent,
-            &other.exercise,
-            &other.submissions,
-        ))
+    let unexplained = |pair: &Pair| pair.percent.saturating_sub(pair.solution_percent);
+    pairs.sort_by_cached_key(|pair| {
+        let first = Reverse((unexplained(pair), pair.percent));
+        (first, pair.exercise.clone(), pair.submissions.clone())
     });
-    for (index, pair) in pairs.iter_mut().take(PAGES).enumerate() {
+    let more = pairs.len().saturating_sub(LISTED);
+    pairs.truncate(LISTED);
+    for (index, pair) in pairs.iter_mut().enumerate() {
         let of = comparisons.iter().find(|one| one.exercise.name() == pair.exercise);
         let Some(text) = of.and_then(|comparison| comparison.page(out, pair)) else { continue };
         std::fs::create_dir_all(&folder)?;
         whole(&folder.join(format!("{index}.html")), text)?;
-        pair.page = Some(format!("similar/{index}.html"));
+        pair.page = format!("similar/{index}.html");
     }
-    Ok(pairs)
+    Ok(Alike { pairs, more })
 }
 
 fn read(out: &Path, name: &str, exercise: Exercise) -> String {

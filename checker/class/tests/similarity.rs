@@ -25,7 +25,7 @@ fn rename(text: &str, names: &[(&str, &str)]) -> String {
 
 /// The percentage and the page of this pair, if it is listed.
 fn pair(overview: &Value, exercise: &str, names: [&str; 2]) -> Option<(u64, String)> {
-    let pairs = overview["alike"].as_array().expect("pairs");
+    let pairs = overview["alike"]["pairs"].as_array().expect("pairs");
     let pair = pairs.iter().find(|pair| {
         pair["exercise"] == exercise && pair["submissions"] == serde_json::json!(names)
     })?;
@@ -63,7 +63,7 @@ fn a_renamed_copy_is_named_and_a_skeleton_is_not() {
     };
     grade(&[]);
     let overview = overview(&out);
-    let pairs = overview["alike"].as_array().expect("pairs");
+    let pairs = overview["alike"]["pairs"].as_array().expect("pairs");
     let (percent, page) =
         pair(&overview, "broadcast", ["student-01", "student-02"]).expect("the copy");
     assert_eq!(percent, 100);

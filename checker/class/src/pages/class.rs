@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::Submission;
 use crate::overview::{Category, Overview, People};
-use crate::similarity::Pair;
+use crate::similarity::Alike;
 
 /// Renders the page of the class.
 pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
@@ -22,7 +22,7 @@ pub(crate) fn class(results: &[Submission], overview: &Overview) -> String {
         (histogram(overview))
         (exercises(overview))
         (rates(overview))
-        @if !overview.alike.is_empty() { (similar(&overview.alike)) }
+        @if !overview.alike.pairs.is_empty() { (similar(&overview.alike)) }
     };
     super::page("Class results", &body)
 }
@@ -140,28 +140,24 @@ fn rates(overview: &Overview) -> Markup {
     }
 }
 
-fn similar(pairs: &[Pair]) -> Markup {
+fn similar(alike: &Alike) -> Markup {
     html! {
         h2 { "Much in common" }
         p {
             "Names, comments, layout and the workbook's skeleton do not count. This is a hint and "
             "no verdict: short programs that follow one lesson look alike. The last column says "
-            "how much both are like the workbook's solution."
+            "how much both are like the workbook's solution. Pairs that it explains least come first."
+            @if alike.more > 0 { " " (alike.more) " more pairs are not listed." }
         }
         table {
             tr.head {
                 th { "Submissions" } th { "Exercise" } th.n { "In common" }
                 th.n { "Like the solution" }
             }
-            @for pair in pairs {
+            @for pair in &alike.pairs {
                 @let names = format!("{} and {}", pair.submissions.0, pair.submissions.1);
                 tr {
-                    td {
-                        @match &pair.page {
-                            Some(page) => a href=(page) { (names) },
-                            None => (names),
-                        }
-                    }
+                    td { a href=(pair.page) { (names) } }
                     td { (pair.exercise) }
                     td.n data-label="in common" { (pair.percent) " %" }
                     td.n data-label="like the solution" { (pair.solution_percent) " %" }

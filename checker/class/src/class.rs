@@ -13,10 +13,10 @@ use crate::adjust::Manual;
 use crate::args::ClassArgs;
 use crate::compile::Compiler;
 use crate::grading::{Candidate, Shared, open_to_all};
-use crate::intake::unpack;
+use crate::intake::{Fingerprints, unpack};
 use crate::launch::{Cgroups, Launcher, probe};
 use crate::libraries::Libraries;
-use crate::model::{Status, Submission, Weights};
+use crate::model::{Status, Steps, Submission, Weights};
 use crate::roster::{Roster, RosterError};
 use crate::watchdog::Watchdog;
 use crate::{classfiles, files, finish, hand_back, progress, settings, similarity, text};
@@ -101,8 +101,10 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
         memory_limit,
     });
     let began = Instant::now();
-    let fresh = candidates.len();
+    let fresh: Vec<String> = candidates.iter().map(|one| one.name.clone()).collect();
+    let jobs = args.jobs().min(fresh.len());
     grade_all(&shared, candidates, args.jobs(), &mut results).await?;
+    let elapsed = began.elapsed();
     for (twin, first) in twins {
         copy_result(args, &twin, &first, &mut results)?;
     }
@@ -116,8 +118,10 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let finished = finish::finish(&args.out, &run, results, &args.format)?;
     progress::line("");
     println!("{}", finished.summary(&args.out));
-    if fresh > 0 {
-        println!("{}", progress::throughput(fresh, began.elapsed()));
+    if !fresh.is_empty() {
+        let graded = finished.results.iter().filter(|result| fresh.contains(&result.name));
+        let steps: Vec<Steps> = graded.map(|result| result.steps).collect();
+        println!("{}", progress::throughput(&steps, jobs, elapsed));
     }
     Ok(ExitCode::from(classfiles::exit_code(&finished.results, args.fail_under)))
 }
@@ -225,6 +229,9 @@ impl<'a> Intake<'a> {
                     self.add(Candidate { name: name.clone(), sources, files });
                 }
                 Err(error) => {
+                    // An earlier hand-in of this name must not be compared any more.
+                    similarity::keep(&self.args.out, name, &Fingerprints::default(), &folder)
+                        .with_context(|| self.args.out.display().to_string())?;
                     let status = match error.is_of_the_submission() {
                         true => Status::Unreadable,
                         false => Status::Broken,

@@ -20,7 +20,7 @@ use crate::intake::{Changes, Sources};
 use crate::launch::{Cgroup, Cgroups, Launcher};
 use crate::libraries::Libraries;
 use crate::machine::Refusals;
-use crate::model::{Status, Submission, Verdicts, Weights};
+use crate::model::{Status, Steps, Submission, Verdicts, Weights};
 use crate::text::{block, line};
 use crate::watchdog::{self, Limits, Watchdog};
 use crate::worker::{Submitted, Task};
@@ -86,6 +86,7 @@ struct Finished {
     verdicts: Verdicts,
     report: String,
     notes: Vec<String>,
+    steps: Steps,
     /// The submission reached a limit of its own, which explains what the machine refused.
     at_its_limit: bool,
 }
@@ -106,7 +107,7 @@ impl Shared {
                 at_its_limit = finished.at_its_limit;
                 let empty = Submission::ungraded(name, Status::Graded, None, &self.weights);
                 let mut result = empty.with(finished.verdicts, &self.weights);
-                result.notes = finished.notes;
+                (result.notes, result.steps) = (finished.notes, finished.steps);
                 (result, finished.report)
             }
             Err(error) => {
@@ -123,7 +124,7 @@ impl Shared {
         result.landlock_abi = self.launcher.sandbox.landlock;
         result.memory_limit = self.memory_limit.to_string();
         result.left_out = candidate.sources.left_out.clone();
-        result.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        result.millis = millis(began);
         let result = result.clean();
         files::write(&self.out, &result, &block(&report, REPORT))?;
         let totals = result.totals;
@@ -147,7 +148,8 @@ impl Shared {
         let scratch = temporary.path().join("scratch");
         fs::create_dir(&scratch)?;
         give_to_user(&scratch, self.launcher.uid(place))?;
-        let compiled = self.compile(place, candidate, temporary.path()).await?;
+        let mut steps = Steps::default();
+        let compiled = self.compile(place, candidate, temporary.path(), &mut steps).await?;
         let mut exercises = BTreeMap::new();
         for (exercise, compiled) in compiled {
             let submitted = match compiled {
@@ -175,7 +177,9 @@ impl Shared {
         fs::write(&file, serde_json::to_vec(&task)?)?;
         let cgroup = self.cgroup("grade", watchdog::MEMORY);
         let mut notes = Vec::new();
+        let began = Instant::now();
         notes.extend(self.work(&file, cgroup.as_ref()).await?);
+        steps.grade = millis(began);
         let met = cgroup.as_ref().map_or((0, 0), Cgroup::limits_met);
         let at_its_limit = !notes.is_empty() || met != (0, 0);
         let verdicts = serde_json::from_slice(&read(&task.verdicts)?)?;
@@ -185,7 +189,7 @@ impl Shared {
                 self.changes(&candidate.sources, exercise)?.describe(exercise)
             }),
         );
-        Ok(Finished { verdicts, report, notes, at_its_limit })
+        Ok(Finished { verdicts, report, notes, steps, at_its_limit })
     }
 
     /// How the hand-in's manifest of an exercise differs from the workbook's.
@@ -208,8 +212,12 @@ impl Shared {
         number: usize,
         candidate: &Candidate,
         temporary: &Path,
+        steps: &mut Steps,
     ) -> Result<BTreeMap<Exercise, Compiled>, GradingError> {
+        let asked = Instant::now();
         let _turn = self.building.acquire().await;
+        steps.wait = millis(asked);
+        let began = Instant::now();
         let cgroup = self.cgroup("build", watchdog::BUILD_MEMORY);
         let compiler = Compiler {
             launcher: &self.launcher,
@@ -220,7 +228,9 @@ impl Shared {
         let place = Place { number, folder: temporary.join("build") };
         fs::create_dir(&place.folder)?;
         let sources = &candidate.sources;
-        Ok(compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?)
+        let compiled = compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?;
+        steps.build = millis(began);
+        Ok(compiled)
     }
 
     /// Runs a worker, and ends it with all that it started. Returns what the watchdog had to do.
@@ -260,6 +270,10 @@ impl Shared {
         let words = note.unwrap_or_else(|| words.trim().to_string());
         Err(GradingError::Worker { status, words })
     }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Tells a program that needs a crate of its own manifest from one that does not compile.

@@ -60,6 +60,17 @@ pub(crate) struct Submission {
     pub(crate) notes: Vec<String>,
     /// How long it took to build and to grade it, in milliseconds.
     pub(crate) millis: u64,
+    #[serde(default)]
+    pub(crate) steps: Steps,
+}
+
+/// How long each step took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Steps {
+    /// Waiting until other submissions were built.
+    pub(crate) wait: u64,
+    pub(crate) build: u64,
+    pub(crate) grade: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +221,7 @@ impl Submission {
             left_out: Vec::new(),
             notes: Vec::new(),
             millis: 0,
+            steps: Steps::default(),
         }
     }
 

@@ -97,7 +97,8 @@ fn results(out: &Path) -> (String, Value) {
         match value {
             Value::Array(values) => values.iter_mut().for_each(clean),
             Value::Object(fields) => {
-                fields.retain(|name, _| !["millis", "transcript"].contains(&name.as_str()));
+                fields
+                    .retain(|name, _| !["millis", "steps", "transcript"].contains(&name.as_str()));
                 fields.values_mut().for_each(clean);
             }
             _ => {}

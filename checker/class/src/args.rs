@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use harness::exercise::Exercise;
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -33,6 +34,9 @@ pub(crate) struct ClassArgs {
     /// The walls around submissions
     #[arg(long, value_enum, default_value_t = Wanted::Require)]
     pub(crate) sandbox: Wanted,
+    /// Grade only this exercise (echo, heartbeat or broadcast); a lone main.rs is that exercise
+    #[arg(long, value_name = "EXERCISE", value_parser = exercise)]
+    pub(crate) exercise: Option<Exercise>,
     /// Points by check, as {"echo::reply": 2}, in place of the workbook's
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
@@ -71,6 +75,8 @@ pub(crate) enum ArgsError {
     Missing(PathBuf),
     #[error("wanted K/N, as 2/5: the second of five parts")]
     Shard,
+    #[error("wanted echo, heartbeat or broadcast")]
+    Exercise,
     #[error("wanted a time with its offset, as 2026-11-30T23:59:00+01:00 or ending in Z for UTC")]
     Due,
 }
@@ -80,6 +86,10 @@ fn shard(text: &str) -> Result<(usize, usize), ArgsError> {
     let number = |text: &str| text.parse::<usize>().map_err(|_| ArgsError::Shard);
     let (part, parts) = (number(part)?, number(parts)?);
     if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(ArgsError::Shard) }
+}
+
+pub(crate) fn exercise(text: &str) -> Result<Exercise, ArgsError> {
+    Exercise::named(text).ok_or(ArgsError::Exercise)
 }
 
 fn due(text: &str) -> Result<Timestamp, ArgsError> {

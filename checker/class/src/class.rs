@@ -16,9 +16,10 @@ use crate::grading::{Candidate, Shared, open_to_all};
 use crate::intake::{Fingerprints, unpack};
 use crate::launch::{Cgroups, Launcher, probe};
 use crate::libraries::Libraries;
-use crate::model::{Status, Steps, Submission, Weights};
+use crate::model::{Status, Steps, Submission};
 use crate::roster::{Roster, RosterError};
 use crate::watchdog::Watchdog;
+use crate::weights::Weights;
 use crate::{classfiles, files, finish, hand_back, progress, settings, similarity, text};
 
 const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
@@ -36,7 +37,7 @@ fn usage<E: Into<anyhow::Error>>(error: E) -> Usage {
 
 /// Grades all of them, and returns the exit code.
 pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
-    let weights = Weights::read(args.weights.as_deref()).map_err(usage)?;
+    let weights = Weights::read(args.weights.as_deref()).map_err(usage)?.only(args.exercise);
     let named = args.submissions().map_err(usage)?;
     check_roster(args, &named.paths).map_err(usage)?;
     named.remarks.iter().for_each(|remark| eprintln!("{remark}"));
@@ -220,7 +221,7 @@ impl<'a> Intake<'a> {
     ) -> anyhow::Result<()> {
         for (index, (name, path)) in named.iter().enumerate() {
             let folder = self.temporary.join(format!("sources-{index}"));
-            match unpack(launcher, path, &folder).await {
+            match unpack(launcher, path, &folder, self.args.exercise).await {
                 Ok((sources, fingerprints)) => {
                     let programs = folder.join("programs");
                     similarity::keep(&self.args.out, name, &fingerprints, &programs)

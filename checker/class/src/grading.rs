@@ -20,9 +20,10 @@ use crate::intake::{Changes, Sources};
 use crate::launch::{Cgroup, Cgroups, Launcher};
 use crate::libraries::Libraries;
 use crate::machine::Refusals;
-use crate::model::{Status, Steps, Submission, Verdicts, Weights};
+use crate::model::{Status, Steps, Submission, Verdicts};
 use crate::text::{block, line};
 use crate::watchdog::{self, Limits, Watchdog};
+use crate::weights::Weights;
 use crate::worker::{Submitted, Task};
 
 /// After this long a grading is given up. No check takes more than a minute.
@@ -117,8 +118,8 @@ impl Shared {
             }
         };
         let submitted = candidate.sources.exercises();
-        let missing = Exercise::ALL.iter().filter(|one| !submitted.contains(one));
-        result.missing = missing.map(ToString::to_string).collect();
+        let missing = self.weights.exercises().filter(|one| !submitted.contains(one));
+        result.missing = missing.map(|one| one.to_string()).collect();
         result.content = candidate.sources.content.clone();
         result.sandbox = self.launcher.sandbox.name().to_string();
         result.landlock_abi = self.launcher.sandbox.landlock;
@@ -167,6 +168,7 @@ impl Shared {
             exercises.insert(exercise.name().to_string(), submitted);
         }
         let task = Task {
+            graded: self.weights.exercises().map(|one| one.name().to_string()).collect(),
             exercises,
             directory: scratch,
             seed: self.seed,

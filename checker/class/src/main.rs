@@ -30,6 +30,7 @@ mod settings;
 mod similarity;
 mod text;
 mod watchdog;
+mod weights;
 mod worker;
 
 use std::path::PathBuf;

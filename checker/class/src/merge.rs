@@ -35,7 +35,7 @@ fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<Run> {
             bail!("{one} is one of {of} parts, and {other} one of {}", run.shard.1);
         }
         if run.weights != first.weights {
-            bail!("{one} and {other} were graded with different --weights");
+            bail!("{one} and {other} were graded with different --weights or --exercise");
         }
         if (&run.due, &run.assignment) != (&first.due, &first.assignment) {
             bail!("{one} and {other} were graded with different --due or --assignment");

@@ -1,15 +1,14 @@
 //! The one result model, from which all files and formats are written.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use thiserror::Error;
 
 use crate::adjust::Manual;
 use crate::roster::Person;
 use crate::text::{block, line};
+use crate::weights::Weights;
 
 /// The result of one submission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -342,51 +341,5 @@ fn clean_value(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(clean_value),
         Value::Object(fields) => fields.values_mut().for_each(clean_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-#[derive(Debug, Error)]
-pub(crate) enum WeightsError {
-    #[error("cannot read {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: std::io::Error },
-    #[error(
-        "{} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}",
-        path.display()
-    )]
-    NoObject { path: PathBuf, error: serde_json::Error },
-    #[error("{}: there is no check `{id}`; checks are named like echo::reply", path.display())]
-    NoCheck { path: PathBuf, id: String },
-}
-
-/// Points by check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Weights(BTreeMap<String, u32>);
-
-impl Weights {
-    /// The points of the workbook, except for the checks that the file names: a JSON object of ids
-    /// and whole numbers.
-    pub(crate) fn read(file: Option<&Path>) -> Result<Self, WeightsError> {
-        let Some(file) = file else { return Ok(Weights::default()) };
-        let path = file.to_path_buf();
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) => return Err(WeightsError::Unreadable { path, error }),
-        };
-        let weights: BTreeMap<String, u32> = match serde_json::from_str(&text) {
-            Ok(weights) => weights,
-            Err(error) => return Err(WeightsError::NoObject { path, error }),
-        };
-        match weights.keys().find(|id| checks::find(id).is_none()) {
-            Some(id) => Err(WeightsError::NoCheck { path, id: id.clone() }),
-            None => Ok(Weights(weights)),
-        }
-    }
-
-    pub(crate) fn of(&self, id: &str) -> u32 {
-        self.0.get(id).copied().unwrap_or_else(|| checks::find(id).map_or(0, checks::Check::points))
-    }
-
-    pub(crate) fn sum(&self) -> u32 {
-        checks::all().iter().map(|check| self.of(check.id)).sum()
     }
 }

@@ -172,7 +172,7 @@ impl Overview {
             max_points,
             exercises: exercises(results),
             stops_most: most(firsts.map(|check| check.id.clone())),
-            checks: checks::all().iter().map(|check| rate(check.id, results)).collect(),
+            checks: checks::all().iter().filter_map(|check| rate(check.id, results)).collect(),
             people,
             alike,
             categories,
@@ -209,12 +209,14 @@ fn ran(result: &Submission) -> impl Iterator<Item = &Exercise> {
     result.exercises.iter().filter(|exercise| exercise.state == State::Graded)
 }
 
-fn rate(id: &str, results: &[Submission]) -> Rate {
+/// Returns how many passed a check; `None` if it was not graded.
+fn rate(id: &str, results: &[Submission]) -> Option<Rate> {
+    results.iter().flat_map(Submission::checks).find(|check| check.id == id)?;
     let checks = results.iter().flat_map(ran).flat_map(|exercise| &exercise.checks);
     let judged: Vec<_> =
         checks.filter(|check| check.id == id && check.outcome != "unknown").collect();
     let passed = judged.iter().filter(|check| check.passed()).count();
-    Rate { id: id.to_string(), passed, judged: judged.len() }
+    Some(Rate { id: id.to_string(), passed, judged: judged.len() })
 }
 
 fn exercises(results: &[Submission]) -> Vec<ExerciseOverview> {
@@ -222,9 +224,13 @@ fn exercises(results: &[Submission]) -> Vec<ExerciseOverview> {
     let overview = |name: &str| {
         let all = results.iter().flat_map(|result| &result.exercises);
         let all: Vec<&Exercise> = all.filter(|exercise| exercise.name == name).collect();
+        // With `--exercise` the others are not graded.
+        if all.is_empty() {
+            return None;
+        }
         let count = |state| all.iter().filter(|exercise| exercise.state == state).count();
         let ran = all.iter().filter(|exercise| exercise.state == State::Graded);
-        ExerciseOverview {
+        Some(ExerciseOverview {
             name: name.to_string(),
             max_points: all.iter().map(|exercise| exercise.max_points()).max().unwrap_or(0),
             points: Points::of(ran.map(|exercise| exercise.points())),
@@ -232,9 +238,9 @@ fn exercises(results: &[Submission]) -> Vec<ExerciseOverview> {
             does_not_compile: count(State::DoesNotCompile),
             not_submitted: count(State::NotSubmitted),
             not_judged: count(State::NotJudged),
-        }
+        })
     };
-    names.map(overview).collect()
+    names.filter_map(overview).collect()
 }
 
 /// Counts points in bars of equal width. Manual points may exceed the most points of the checks.

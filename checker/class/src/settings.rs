@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use crate::args::ClassArgs;
 use crate::files::whole;
-use crate::model::Weights;
 use crate::roster;
+use crate::weights::Weights;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
@@ -46,7 +46,8 @@ pub(crate) enum OpenError {
     #[error("--seed {seed}: the run in {} began with {earlier}", out.display())]
     OtherSeed { out: PathBuf, seed: u64, earlier: u64 },
     #[error(
-        "--weights: the run in {} began with other points; use the same file, or another --out",
+        "the run in {} began with other points; give the same --weights and --exercise, or another \
+         --out",
         .0.display()
     )]
     OtherWeights(PathBuf),

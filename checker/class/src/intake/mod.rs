@@ -2,6 +2,7 @@
 
 mod archive;
 mod fingerprints;
+mod layout;
 mod manifests;
 mod sources;
 mod unpack;

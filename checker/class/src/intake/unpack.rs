@@ -7,6 +7,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use clap::Args;
+use harness::exercise::Exercise;
 use harness::server::process::{self, Process};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -25,6 +26,9 @@ const WORDS: u64 = 4 << 10;
 pub(crate) struct UnpackArgs {
     submission: PathBuf,
     folder: PathBuf,
+    /// The only exercise that is graded
+    #[arg(long, value_parser = crate::args::exercise)]
+    exercise: Option<Exercise>,
 }
 
 /// The process's answer about a submission.
@@ -60,7 +64,7 @@ impl UnpackError {
 /// `fingerprints.json` last.
 pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     let write = |name: &str, value: Vec<u8>| fs::write(args.folder.join(name), value);
-    let (sources, texts) = match collect(&args.submission, &args.folder) {
+    let (sources, texts) = match collect(&args.submission, &args.folder, args.exercise) {
         Ok(collected) => collected,
         Err(error) => {
             let outcome = Outcome::Unreadable(error.to_string());
@@ -91,9 +95,10 @@ pub(crate) async fn unpack(
     launcher: &Launcher,
     submission: &Path,
     folder: &Path,
+    only: Option<Exercise>,
 ) -> Result<(Sources, Fingerprints), UnpackError> {
     fs::create_dir_all(folder)?;
-    let mut command = launcher.unpack(submission, folder).into_command();
+    let mut command = launcher.unpack(submission, folder, only).into_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mark = format!("unpack-{}-{:x}", std::process::id(), hash_path(folder));
     let (mut child, _, stderr) = Process::spawn(command, &mark)?;

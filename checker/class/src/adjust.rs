@@ -25,7 +25,7 @@ pub(crate) struct AdjustArgs {
     /// The points that count, in place of those of the checks
     #[arg(long, value_name = "N", required_unless_present_any = ["comment", "clear"])]
     points: Option<u32>,
-    /// What to tell the student
+    /// A text for the student
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
     /// Forget earlier points and the earlier comment

@@ -15,7 +15,7 @@ use crate::roster::{Keys, Roster};
 use crate::settings::Run;
 use crate::{classfiles, files, gradebook, hand_back, similarity};
 
-/// What the last step wrote.
+/// The results as the last step wrote them.
 pub(crate) struct Finished {
     pub(crate) results: Vec<Submission>,
     pub(crate) overview: Overview,

@@ -13,7 +13,7 @@ use crate::roster::Roster;
 /// A person's row in the roster, and their result.
 pub(crate) type Line<'a> = (usize, &'a Submission);
 
-/// Writes a gradebook for each platform whose columns the roster has, and returns their paths.
+/// Writes the gradebooks for which the roster has the columns, and returns their paths.
 pub(crate) fn write(
     out: &Path,
     roster: &Roster,

@@ -1,4 +1,4 @@
-//! What a student gets back: a folder with a page and the same as text.
+//! Writes the folder that a student gets back: a page, and the same as text.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -18,13 +18,13 @@ pub(crate) struct Submission {
     /// The name of its file or folder as it was handed in.
     #[serde(default)]
     pub(crate) hand_in: String,
-    /// The person of the roster who handed it in.
+    /// The person of the roster to which it belongs.
     #[serde(default)]
     pub(crate) person: Option<Person>,
     /// When it was handed in: by the roster, else when its newest file was changed.
     #[serde(default)]
     pub(crate) submitted: Option<String>,
-    /// Whether it came after `--due`; `None` if that is unknown.
+    /// True if it came after `--due`; `None` if that is unknown.
     #[serde(default)]
     pub(crate) late: Option<bool>,
     #[serde(default)]

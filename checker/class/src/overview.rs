@@ -10,7 +10,7 @@ use crate::similarity::Alike;
 /// The number of bars of the histogram.
 const BARS: u32 = 10;
 
-/// What became of a submission. Statistics of points are of [`Category::Graded`] only.
+/// The outcome of a submission. Statistics of points are of [`Category::Graded`] only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Category {
@@ -74,7 +74,7 @@ pub(crate) struct Overview {
     /// The check that is the first to fail most often.
     pub(crate) stops_most: Option<Counted>,
     pub(crate) checks: Vec<Rate>,
-    /// Who handed in, if there is a roster.
+    /// The roster compared with the hand-ins, if there is one.
     #[serde(default)]
     pub(crate) people: Option<People>,
     /// Submissions that have much in common: a hint.
@@ -131,7 +131,7 @@ pub(crate) struct Bar {
 pub(crate) struct ExerciseOverview {
     pub(crate) name: String,
     pub(crate) max_points: u32,
-    /// The points of those whose server ran.
+    /// The points of the servers that ran.
     pub(crate) points: Option<Points>,
     pub(crate) not_started: usize,
     pub(crate) does_not_compile: usize,
@@ -149,7 +149,7 @@ pub(crate) struct Counted {
 pub(crate) struct Rate {
     pub(crate) id: String,
     pub(crate) passed: usize,
-    /// Submissions whose server ran and in which it has a verdict, `blocked` included.
+    /// Submissions with a server that ran, in which the check has a verdict, `blocked` included.
     pub(crate) judged: usize,
 }
 
@@ -204,7 +204,7 @@ impl Overview {
     }
 }
 
-/// The exercises whose servers ran.
+/// The exercises with a server that ran.
 fn ran(result: &Submission) -> impl Iterator<Item = &Exercise> {
     result.exercises.iter().filter(|exercise| exercise.state == State::Graded)
 }

@@ -1,4 +1,4 @@
-//! The list of a class's people, and which hand-in is whose.
+//! The list of a class's people, and the assignment of hand-ins to them.
 //!
 //! A gradebook that Canvas or Moodle exported is a roster as it is.
 
@@ -218,7 +218,7 @@ impl Roster {
     }
 }
 
-/// What the name of a hand-in tells.
+/// The facts in the name of a hand-in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// The name without the ending of an archive.

@@ -45,7 +45,7 @@ pub(crate) enum Submitted {
     Unknown(String),
 }
 
-/// The verdicts as the checker prints them, and the exercises whose servers did not run.
+/// The verdicts as the checker prints them, and the exercises without a server that ran.
 #[derive(Serialize)]
 struct Written<'a> {
     states: BTreeMap<&'static str, State>,

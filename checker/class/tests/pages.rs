@@ -1,4 +1,4 @@
-//! What a student gets back, and pages on a screen and on a phone.
+//! The folder that a student gets back, and pages on a screen and on a phone.
 #![cfg(unix)]
 
 mod common;
@@ -60,7 +60,7 @@ fn a_student_reads_name_points_comment_and_failures_in_this_order() {
     let words = ["<h1>Student Two (S2)</h1>", " of 75 points", "&lt;again&gt;", headline, "<table"];
     let order = places(&page, &words);
     assert!(order.is_sorted(), "{order:?}: {page}");
-    // What only the instructor needs.
+    // The sandbox is of interest to the instructor only.
     assert!(!page.contains("Sandbox"), "{page}");
 }
 

@@ -72,7 +72,7 @@ fn a_renamed_copy_is_named_and_a_skeleton_is_not() {
     for words in ["100 % of broadcast in common", "no verdict", "student-02", "{own}", "<mark>"] {
         assert!(page.contains(words), "{words}: {page}");
     }
-    // What the skeleton gives is shown and not marked.
+    // Lines of the skeleton are shown and not marked.
     let line = "//! Exercise 3, finished";
     assert!(page.contains(line) && !page.contains(&format!("<mark>{line}")), "{page}");
 

@@ -58,7 +58,7 @@ impl Changes {
         changes
     }
 
-    /// What the manifest changes in words; `None` if it changes nothing.
+    /// Describes the changes; `None` if there are none.
     pub(crate) fn describe(&self, exercise: Exercise) -> Option<String> {
         let parts = [("adds", &self.added), ("changes", &self.changed)];
         let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());

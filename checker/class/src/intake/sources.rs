@@ -172,7 +172,7 @@ fn is_skeleton(texts: &Texts) -> bool {
     })
 }
 
-/// What is read below a root.
+/// The files that are read below a root.
 struct Contents {
     texts: Texts,
     left_out: Vec<String>,

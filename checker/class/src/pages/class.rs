@@ -146,7 +146,8 @@ fn similar(alike: &Alike) -> Markup {
         p {
             "Names, comments, layout and the workbook's skeleton do not count. This is a hint and "
             "no verdict: short programs that follow one lesson look alike. The last column says "
-            "how much both are like the workbook's solution. Pairs that it explains least come first."
+            "how much both are like the workbook's solution. "
+            "Pairs that it explains least come first."
             @if alike.more > 0 { " " (alike.more) " more pairs are not listed." }
         }
         table {

@@ -42,7 +42,7 @@ enum Content {
     File(Vec<u8>),
 }
 
-/// What a row must say.
+/// The contents that a row must have.
 struct Expected {
     category: Category,
     /// `None` where only the words are known.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use harness::exercise::Exercise;
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::formats::Format;
@@ -32,6 +34,9 @@ pub(crate) struct ClassArgs {
     /// The walls around submissions
     #[arg(long, value_enum, default_value_t = Wanted::Require)]
     pub(crate) sandbox: Wanted,
+    /// Grade only this exercise (echo, heartbeat or broadcast); a lone main.rs is that exercise
+    #[arg(long, value_name = "EXERCISE", value_parser = exercise)]
+    pub(crate) exercise: Option<Exercise>,
     /// Points by check, as {"echo::reply": 2}, in place of the workbook's
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
@@ -45,6 +50,15 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "S", default_value_t = 120)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_cpu: u64,
+    /// The people of the class: a CSV file, as Canvas and Moodle export their gradebook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roster: Option<PathBuf>,
+    /// Mark hand-ins that came later, as 2026-11-30T23:59:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = due)]
+    pub(crate) due: Option<Timestamp>,
+    /// The title of the assignment in the gradebook [default: Day 1]
+    #[arg(long, value_name = "TITLE")]
+    pub(crate) assignment: Option<String>,
     /// Exit with code 1 if a graded submission has fewer points
     #[arg(long, value_name = "POINTS")]
     pub(crate) fail_under: Option<u32>,
@@ -61,6 +75,10 @@ pub(crate) enum ArgsError {
     Missing(PathBuf),
     #[error("wanted K/N, as 2/5: the second of five parts")]
     Shard,
+    #[error("wanted echo, heartbeat or broadcast")]
+    Exercise,
+    #[error("wanted a time with its offset, as 2026-11-30T23:59:00+01:00 or ending in Z for UTC")]
+    Due,
 }
 
 fn shard(text: &str) -> Result<(usize, usize), ArgsError> {
@@ -68,6 +86,14 @@ fn shard(text: &str) -> Result<(usize, usize), ArgsError> {
     let number = |text: &str| text.parse::<usize>().map_err(|_| ArgsError::Shard);
     let (part, parts) = (number(part)?, number(parts)?);
     if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(ArgsError::Shard) }
+}
+
+pub(crate) fn exercise(text: &str) -> Result<Exercise, ArgsError> {
+    Exercise::named(text).ok_or(ArgsError::Exercise)
+}
+
+fn due(text: &str) -> Result<Timestamp, ArgsError> {
+    text.parse().map_err(|_| ArgsError::Due)
 }
 
 pub(crate) fn processors() -> usize {
@@ -133,6 +159,13 @@ fn is_taken(all: &BTreeMap<String, PathBuf>, name: &str) -> bool {
     all.keys().any(|other| other.to_lowercase() == name.to_lowercase())
 }
 
+/// Returns the ending of this name, as it is written there, if it is that of an archive.
+pub(crate) fn archive_ending(name: &str) -> &str {
+    let lower = name.to_lowercase();
+    let ending = ARCHIVES.into_iter().find(|ending| lower.ends_with(ending));
+    name.len().checked_sub(ending.map_or(0, str::len)).and_then(|at| name.get(at..)).unwrap_or("")
+}
+
 /// The name of the folder or archive, with only those characters that are safe in a path, a page
 /// and a terminal.
 fn name(path: &Path) -> String {
@@ -140,9 +173,8 @@ fn name(path: &Path) -> String {
     const CHARACTERS: usize = 60;
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let lower = name.to_lowercase();
-    let ending = ARCHIVES.into_iter().find(|ending| lower.ends_with(ending) && path.is_file());
-    let stem = name.get(..name.len() - ending.map_or(0, str::len)).unwrap_or(&name);
+    let ending = if path.is_file() { archive_ending(&name) } else { "" };
+    let stem = name.strip_suffix(ending).unwrap_or(&name);
     let safe = |c: char| if c.is_alphanumeric() || "-_.@+ ".contains(c) { c } else { '_' };
     let name: String = stem.chars().map(safe).take(CHARACTERS).collect();
     let name = name.trim_matches(['.', ' ']).to_string();

@@ -9,15 +9,18 @@ use std::time::Instant;
 use anyhow::Context;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::adjust::Manual;
 use crate::args::ClassArgs;
 use crate::compile::Compiler;
 use crate::grading::{Candidate, Shared, open_to_all};
-use crate::intake::{Shapes, groups, unpack};
+use crate::intake::{Fingerprints, unpack};
 use crate::launch::{Cgroups, Launcher, probe};
 use crate::libraries::Libraries;
-use crate::model::{Status, Submission, Weights};
+use crate::model::{Status, Steps, Submission};
+use crate::roster::{Roster, RosterError};
 use crate::watchdog::Watchdog;
-use crate::{classfiles, files, progress};
+use crate::weights::Weights;
+use crate::{classfiles, files, finish, hand_back, progress, settings, similarity, text};
 
 const NO_COMPILER: &str = "no submission can be compiled here. Where the grader is root and \
                            bubblewrap is missing, every user must be able to read Rust and the \
@@ -34,8 +37,9 @@ fn usage<E: Into<anyhow::Error>>(error: E) -> Usage {
 
 /// Grades all of them, and returns the exit code.
 pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
-    let weights = Weights::read(args.weights.as_deref()).map_err(usage)?;
+    let weights = Weights::read(args.weights.as_deref()).map_err(usage)?.only(args.exercise);
     let named = args.submissions().map_err(usage)?;
+    check_roster(args, &named.paths).map_err(usage)?;
     named.remarks.iter().for_each(|remark| eprintln!("{remark}"));
 
     let temporary = tempfile::Builder::new().prefix("workbook-class-").tempdir();
@@ -63,16 +67,17 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
     let compiler = Compiler { launcher: &launcher, libraries: &libraries, watchdog: watched, cpu };
     compiler.check(canary.path()).await.context(NO_COMPILER)?;
 
-    let seed = classfiles::open(args, &weights).map_err(usage)?;
+    let run = settings::open(args, &weights).map_err(usage)?;
     progress::line("unpacking …");
     let mut intake = Intake::new(args, &weights, temporary.path());
     intake.unpack(&launcher, &named.paths).await?;
-    let Intake { mut results, shapes, mut candidates, twins, .. } = intake;
+    let Intake { mut results, mut candidates, twins, .. } = intake;
     if args.resume {
         candidates.retain(|candidate| match files::read(&args.out, &candidate.name) {
             Some(result)
                 if result.content == candidate.sources.content
-                    && result.status == Status::Graded =>
+                    && result.status == Status::Graded
+                    && !result.is_open() =>
             {
                 results.insert(candidate.name.clone(), result);
                 false
@@ -89,7 +94,7 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
         cgroups,
         watchdog,
         weights,
-        seed,
+        seed: run.seed,
         build_cpu: args.build_cpu,
         out: args.out.clone(),
         temporary: temporary.path().to_path_buf(),
@@ -97,21 +102,84 @@ pub(crate) async fn run(args: &ClassArgs) -> anyhow::Result<ExitCode> {
         memory_limit,
     });
     let began = Instant::now();
-    let fresh = candidates.len();
+    let fresh: Vec<String> = candidates.iter().map(|one| one.name.clone()).collect();
+    let jobs = args.jobs().min(fresh.len());
     grade_all(&shared, candidates, args.jobs(), &mut results).await?;
+    let elapsed = began.elapsed();
     for (twin, first) in twins {
         copy_result(args, &twin, &first, &mut results)?;
     }
-    let results: Vec<Submission> = results.into_values().collect();
-    write_formats(args, &results)?;
-    let overview = classfiles::write(&args.out, &results, groups(&shapes))
-        .with_context(|| args.out.display().to_string())?;
-    progress::line("");
-    println!("{}", classfiles::summary(&results, &overview, &args.out));
-    if fresh > 0 {
-        println!("{}", progress::throughput(fresh, began.elapsed()));
+    for (name, path) in &named.paths {
+        let Some(result) = results.get_mut(name) else { continue };
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        result.hand_in = text::line(&file, 500);
+        result.submitted = finish::modified(path).map(|time| time.to_string());
     }
-    Ok(ExitCode::from(classfiles::exit_code(&results, args.fail_under)))
+    results.extend(earlier(args, &named.paths).map_err(usage)?);
+    let finished = finish::finish(&args.out, &run, results, &args.format)?;
+    progress::line("");
+    println!("{}", finished.summary(&args.out));
+    if !fresh.is_empty() {
+        let graded = finished.results.iter().filter(|result| fresh.contains(&result.name));
+        let steps: Vec<Steps> = graded.map(|result| result.steps).collect();
+        println!("{}", progress::throughput(&steps, jobs, elapsed));
+    }
+    Ok(ExitCode::from(classfiles::exit_code(&finished.results, args.fail_under)))
+}
+
+/// Assigns the hand-ins to the people of the roster, if there is one, by the names of their files.
+fn assign(
+    roster: Option<&Roster>,
+    named: &BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, usize>, RosterError> {
+    let files = named.iter().map(|(name, path)| {
+        (name.as_str(), path.file_name().and_then(|file| file.to_str()).unwrap_or(name))
+    });
+    roster.map_or_else(|| Ok(BTreeMap::new()), |roster| roster.assign(files))
+}
+
+/// Checks the roster before any time is spent on grading.
+fn check_roster(args: &ClassArgs, named: &BTreeMap<String, PathBuf>) -> Result<(), RosterError> {
+    let roster = match &args.roster {
+        Some(file) => Some(Roster::read(file)?),
+        None => Roster::kept(&args.out)?,
+    };
+    assign(roster.as_ref(), named).map(|_| ())
+}
+
+/// The results of an earlier run that this one did not name. A new hand-in of a person replaces the
+/// one that had another name.
+fn earlier(
+    args: &ClassArgs,
+    named: &BTreeMap<String, PathBuf>,
+) -> anyhow::Result<BTreeMap<String, Submission>> {
+    let mut kept = BTreeMap::new();
+    if !args.resume || !args.out.join("results.json").exists() {
+        return Ok(kept);
+    }
+    let class = classfiles::Class::read(&args.out)?;
+    let roster = Roster::kept(&args.out)?;
+    let rows = assign(roster.as_ref(), named)?;
+    for result in class.results.into_iter().filter(|result| !named.contains_key(&result.name)) {
+        let row = match &roster {
+            Some(roster) => roster.find(&result.name, &result.hand_in)?,
+            None => None,
+        };
+        match rows.iter().find(|(_, taken)| Some(**taken) == row) {
+            Some((newer, _)) => {
+                eprintln!("{newer} replaces {}: both are of one person", result.name);
+                let _ = std::fs::remove_dir_all(hand_back::folder(&args.out, &result.name));
+                let manual = Manual::read(&args.out, &result.name)?;
+                if Manual::read(&args.out, newer)? == Manual::default() {
+                    manual.write(&args.out, newer)?;
+                }
+            }
+            None => {
+                kept.insert(result.name.clone(), result);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// Returns the folder for compiled libraries: beside this program, in cargo's folder.
@@ -127,7 +195,6 @@ struct Intake<'a> {
     weights: &'a Weights,
     temporary: &'a Path,
     results: BTreeMap<String, Submission>,
-    shapes: BTreeMap<String, Shapes>,
     candidates: Vec<Candidate>,
     /// Submissions with the same sources as another, each with the other's name.
     twins: Vec<(Candidate, String)>,
@@ -141,7 +208,6 @@ impl<'a> Intake<'a> {
             weights,
             temporary,
             results: BTreeMap::new(),
-            shapes: BTreeMap::new(),
             candidates: Vec::new(),
             twins: Vec::new(),
             seen: HashMap::new(),
@@ -155,13 +221,18 @@ impl<'a> Intake<'a> {
     ) -> anyhow::Result<()> {
         for (index, (name, path)) in named.iter().enumerate() {
             let folder = self.temporary.join(format!("sources-{index}"));
-            match unpack(launcher, path, &folder).await {
-                Ok((sources, shapes)) => {
-                    self.shapes.insert(name.clone(), shapes);
+            match unpack(launcher, path, &folder, self.args.exercise).await {
+                Ok((sources, fingerprints)) => {
+                    let programs = folder.join("programs");
+                    similarity::keep(&self.args.out, name, &fingerprints, &programs)
+                        .with_context(|| self.args.out.display().to_string())?;
                     let files = folder.join("files");
                     self.add(Candidate { name: name.clone(), sources, files });
                 }
                 Err(error) => {
+                    // An earlier hand-in of this name must not be compared any more.
+                    similarity::keep(&self.args.out, name, &Fingerprints::default(), &folder)
+                        .with_context(|| self.args.out.display().to_string())?;
                     let status = match error.is_of_the_submission() {
                         true => Status::Unreadable,
                         false => Status::Broken,
@@ -207,21 +278,6 @@ fn copy_result(
     let report = std::fs::read_to_string(report).unwrap_or_default();
     files::write(&args.out, &result, &report).with_context(|| args.out.display().to_string())?;
     results.insert(twin.name.clone(), result);
-    Ok(())
-}
-
-fn write_formats(args: &ClassArgs, results: &[Submission]) -> anyhow::Result<()> {
-    for result in results {
-        for format in &args.format {
-            match format.write(result) {
-                Ok(text) => {
-                    let file = files::folder(&args.out, &result.name).join(format.file());
-                    files::whole(&file, text).with_context(|| file.display().to_string())?;
-                }
-                Err(error) => eprintln!("{}: {error}", result.name),
-            }
-        }
-    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Compiles the sources of one submission, and tells its mistakes from those of the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use harness::exercise::{Exercise, Target};
 use harness::server::process::{self, Process};
-use serde::Deserialize;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -18,6 +17,7 @@ use crate::launch::confine::NOT_RUN;
 use crate::launch::{Cgroup, Folders, Launcher};
 use crate::libraries::Libraries;
 use crate::machine::Refusals;
+use crate::messages::CompilerOutput;
 use crate::watchdog::{self, Ended, Limits, Watchdog};
 
 /// After this long a build is given up.
@@ -32,10 +32,24 @@ const PROCESSES: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) enum Compiled {
     Program(PathBuf),
-    /// The compiler's words.
-    Rejected(String),
+    Rejected(Rejected),
     /// The machine kept the compiler from an answer, for this reason.
     Unknown(String),
+}
+
+/// An exercise that does not compile.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rejected {
+    /// The compiler's words.
+    pub(crate) words: String,
+    /// The crates and modules that the compiler did not find.
+    pub(crate) not_found: BTreeSet<String>,
+}
+
+impl From<String> for Rejected {
+    fn from(words: String) -> Self {
+        Rejected { words, ..Rejected::default() }
+    }
 }
 
 #[derive(Debug, Error)]
@@ -107,7 +121,7 @@ impl Compiler<'_> {
         let sources = Sources { paths: [path].into(), ..Sources::default() };
         match self.compile(&place, None, &sources, &files).await?.remove(&exercise) {
             Some(Compiled::Program(_)) => Ok(()),
-            Some(Compiled::Rejected(words) | Compiled::Unknown(words)) => {
+            Some(Compiled::Rejected(Rejected { words, .. }) | Compiled::Unknown(words)) => {
                 Err(CompileError::NoCanary(crate::text::block(&words, 2000)))
             }
             None => Err(CompileError::NoCanary(String::new())),
@@ -134,6 +148,8 @@ impl Compiler<'_> {
             .current_dir(&folders.workspace)
             .env_clear()
             .envs(&call.env)
+            // With it the compiler's help is to use `cargo add`, which has no effect here.
+            .env_remove("CARGO_CRATE_NAME")
             .envs(system_variables())
             .env("HOME", temporary)
             .env("TMPDIR", temporary)
@@ -164,7 +180,7 @@ impl Compiler<'_> {
         let (status, talkative) = match ended {
             Err(_) => {
                 let words = format!("the compiler was ended after {} s", LIMIT.as_secs());
-                return Ok(Compiled::Rejected(words));
+                return Ok(Compiled::Rejected(words.into()));
             }
             Ok(Err(error)) => return Ok(Compiled::Unknown(machine(&error))),
             Ok(Ok(ended)) => ended,
@@ -173,39 +189,44 @@ impl Compiler<'_> {
         if talkative {
             let words =
                 format!("the compiler printed more than {MESSAGES} bytes\n{}", output.errors);
-            return Ok(Compiled::Rejected(words));
+            return Ok(Compiled::Rejected(words.into()));
         }
         if status.success() {
             let program = folders.output.join(exercise.name());
             return Ok(Compiled::Program(program));
         }
         let refused = || Refusals::now().since(before).map(String::from);
-        Ok(match (watch.ended(), output.machine_fault.or_else(refused)) {
+        Ok(match (watch.ended(), output.machine_fault.clone().or_else(refused)) {
             (Some(ended @ Ended::Stalled), _) => {
-                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors))
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors).into())
             }
             (_, Some(reason)) => Compiled::Unknown(reason),
             (Some(ended), None) => {
-                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors))
+                Compiled::Rejected(format!("the compiler was {ended}\n{}", output.errors).into())
             }
-            (None, None) => self.judge(status, &output.errors, &output.others),
+            (None, None) => self.judge(status, output),
         })
     }
 
     /// Interprets an exit status that neither the watchdog nor the machine caused.
-    fn judge(&self, status: ExitStatus, errors: &str, others: &str) -> Compiled {
+    fn judge(&self, status: ExitStatus, output: CompilerOutput) -> Compiled {
+        let CompilerOutput { errors, others, not_found, .. } = output;
         let signal = signal(status);
         let cpu = [libc_signal::XCPU];
         match signal {
-            Some(signal) if cpu.contains(&signal) => Compiled::Rejected(format!(
-                "the compiler was ended after {} s of processor time\n{errors}",
-                self.cpu
-            )),
+            Some(signal) if cpu.contains(&signal) => Compiled::Rejected(
+                format!("the compiler was ended after {} s of processor time\n{errors}", self.cpu)
+                    .into(),
+            ),
             Some(libc_signal::KILL) => Compiled::Unknown("the compiler was killed".to_string()),
-            _ if !errors.trim().is_empty() => Compiled::Rejected(errors.to_string()),
-            _ if status.code() == Some(NOT_RUN.into()) => Compiled::Unknown(others.to_string()),
+            _ if !errors.trim().is_empty() => {
+                Compiled::Rejected(Rejected { words: errors, not_found })
+            }
+            _ if status.code() == Some(NOT_RUN.into()) => Compiled::Unknown(others),
             // Without an error in Rust it is the compiler itself that failed, or what runs it.
-            Some(_) => Compiled::Rejected(format!("the compiler ended with {status}\n{others}")),
+            Some(_) => {
+                Compiled::Rejected(format!("the compiler ended with {status}\n{others}").into())
+            }
             None => Compiled::Unknown(format!("the compiler ended with {status}: {others}")),
         }
     }
@@ -275,102 +296,4 @@ pub(crate) fn give_to_user(folder: &Path, uid: Option<u32>) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn give_to_user(_folder: &Path, _uid: Option<u32>) -> io::Result<()> {
     Ok(())
-}
-
-/// One line of the compiler with `--error-format=json`.
-#[derive(Deserialize)]
-struct Message {
-    level: String,
-    message: String,
-    rendered: Option<String>,
-    #[serde(default)]
-    spans: Vec<serde::de::IgnoredAny>,
-    #[serde(default)]
-    children: Vec<Child>,
-}
-
-#[derive(Deserialize)]
-struct Child {
-    message: String,
-}
-
-/// The compiler's messages, by kind.
-#[derive(Default)]
-struct CompilerOutput {
-    errors: String,
-    /// Lines that are no messages, as those of a compiler that panics.
-    others: String,
-    /// The fault of the machine that one of them names.
-    machine_fault: Option<String>,
-}
-
-impl CompilerOutput {
-    fn from(messages: &[u8]) -> CompilerOutput {
-        let mut output = CompilerOutput::default();
-        for line in messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let Ok(message) = serde_json::from_slice::<Message>(line) else {
-                let line = String::from_utf8_lossy(line);
-                output.machine_fault = output.machine_fault.or_else(|| fault(&line));
-                output.others.push_str(&line);
-                output.others.push('\n');
-                continue;
-            };
-            if !message.level.starts_with("error") {
-                continue;
-            }
-            // A message with a place in the source may quote the source, which can say anything.
-            if message.spans.is_empty() {
-                let texts = message.children.iter().map(|child| &child.message);
-                let found = texts.chain([&message.message]).find_map(|text| fault(text));
-                output.machine_fault = output.machine_fault.or(found);
-            }
-            output.errors.push_str(message.rendered.as_deref().unwrap_or(&message.message));
-        }
-        output
-    }
-}
-
-/// The fault of the machine that a text names.
-fn fault(text: &str) -> Option<String> {
-    const FAULTS: [&str; 8] = [
-        "Resource temporarily unavailable",
-        "Cannot allocate memory",
-        "No space left on device",
-        "Too many open files",
-        "memory allocation of",
-        "signal: 9 (SIGKILL)",
-        "signal 9 [Killed]",
-        "os error 11",
-    ];
-    let fault = FAULTS.iter().find(|fault| text.contains(**fault))?;
-    let line = text.lines().find(|line| line.contains(fault)).unwrap_or(text);
-    Some(format!("the compiler met a limit of the machine: {}", crate::text::line(line, 200)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CompilerOutput;
-
-    #[test]
-    fn faults_of_the_machine_are_told_from_words_in_the_source() {
-        let message = |spans: &str| {
-            let text = r#"{"level":"error","rendered":"error","spans":[SPANS],"children":[],
-                "message":"Resource temporarily unavailable (os error 11)"}"#;
-            let text = text.replace('\n', "");
-            text.replace("SPANS", spans)
-        };
-        assert!(CompilerOutput::from(message("").as_bytes()).machine_fault.is_some());
-        // As `compile_error!` makes it.
-        assert_eq!(CompilerOutput::from(message("{}").as_bytes()).machine_fault, None);
-    }
-
-    #[test]
-    fn a_linker_that_was_killed_is_the_machine() {
-        let text = r#"{"level":"error","rendered":"error","spans":[],
-            "message":"linking with `cc` failed: exit status: 1",
-            "children":[
-            {"message":"collect2: fatal error: ld terminated with signal 9 [Killed]"}]}"#;
-        let text = text.replace('\n', "");
-        assert!(CompilerOutput::from(text.as_bytes()).machine_fault.is_some());
-    }
 }

@@ -9,7 +9,8 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::formats::Format;
-use crate::model::{Status, Submission, Weights};
+use crate::model::{Status, Submission};
+use crate::weights::Weights;
 
 #[derive(Args)]
 pub(crate) struct ConvertArgs {

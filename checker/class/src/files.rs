@@ -26,7 +26,7 @@ pub(crate) fn write(out: &Path, result: &Submission, report: &str) -> io::Result
     let folder = folder(out, &result.name);
     fs::create_dir_all(&folder)?;
     whole(&folder.join("report.txt"), report)?;
-    whole(&folder.join("report.html"), crate::page::submission(result, report))?;
+    whole(&folder.join("report.html"), crate::pages::submission(result, report))?;
     let json = serde_json::to_string_pretty(result).map_err(io::Error::other)?;
     whole(&folder.join("result.json"), json + "\n")
 }

@@ -14,15 +14,16 @@ use thiserror::Error;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 
-use crate::compile::{CompileError, Compiled, Compiler, Place, give_to_user};
+use crate::compile::{CompileError, Compiled, Compiler, Place, Rejected, give_to_user};
 use crate::files;
-use crate::intake::Sources;
+use crate::intake::{Changes, Sources};
 use crate::launch::{Cgroup, Cgroups, Launcher};
 use crate::libraries::Libraries;
 use crate::machine::Refusals;
-use crate::model::{Status, Submission, Verdicts, Weights};
-use crate::text::block;
+use crate::model::{Status, Steps, Submission, Verdicts};
+use crate::text::{block, line};
 use crate::watchdog::{self, Limits, Watchdog};
+use crate::weights::Weights;
 use crate::worker::{Submitted, Task};
 
 /// After this long a grading is given up. No check takes more than a minute.
@@ -86,6 +87,7 @@ struct Finished {
     verdicts: Verdicts,
     report: String,
     notes: Vec<String>,
+    steps: Steps,
     /// The submission reached a limit of its own, which explains what the machine refused.
     at_its_limit: bool,
 }
@@ -106,7 +108,7 @@ impl Shared {
                 at_its_limit = finished.at_its_limit;
                 let empty = Submission::ungraded(name, Status::Graded, None, &self.weights);
                 let mut result = empty.with(finished.verdicts, &self.weights);
-                result.notes = finished.notes;
+                (result.notes, result.steps) = (finished.notes, finished.steps);
                 (result, finished.report)
             }
             Err(error) => {
@@ -116,14 +118,14 @@ impl Shared {
             }
         };
         let submitted = candidate.sources.exercises();
-        let missing = Exercise::ALL.iter().filter(|one| !submitted.contains(one));
-        result.missing = missing.map(ToString::to_string).collect();
+        let missing = self.weights.exercises().filter(|one| !submitted.contains(one));
+        result.missing = missing.map(|one| one.to_string()).collect();
         result.content = candidate.sources.content.clone();
         result.sandbox = self.launcher.sandbox.name().to_string();
         result.landlock_abi = self.launcher.sandbox.landlock;
         result.memory_limit = self.memory_limit.to_string();
         result.left_out = candidate.sources.left_out.clone();
-        result.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        result.millis = millis(began);
         let result = result.clean();
         files::write(&self.out, &result, &block(&report, REPORT))?;
         let totals = result.totals;
@@ -147,7 +149,8 @@ impl Shared {
         let scratch = temporary.path().join("scratch");
         fs::create_dir(&scratch)?;
         give_to_user(&scratch, self.launcher.uid(place))?;
-        let compiled = self.compile(place, candidate, temporary.path()).await?;
+        let mut steps = Steps::default();
+        let compiled = self.compile(place, candidate, temporary.path(), &mut steps).await?;
         let mut exercises = BTreeMap::new();
         for (exercise, compiled) in compiled {
             let submitted = match compiled {
@@ -156,12 +159,16 @@ impl Shared {
                     let line = self.launcher.server(&program, &scratch, place);
                     Submitted::Program(line.into_strings())
                 }
-                Compiled::Rejected(words) => Submitted::Rejected(block(&words, 8 << 10)),
+                Compiled::Rejected(rejected) => {
+                    let changes = self.changes(&candidate.sources, exercise);
+                    reject(exercise, &rejected, changes.as_ref())
+                }
                 Compiled::Unknown(reason) => Submitted::Unknown(reason),
             };
             exercises.insert(exercise.name().to_string(), submitted);
         }
         let task = Task {
+            graded: self.weights.exercises().map(|one| one.name().to_string()).collect(),
             exercises,
             directory: scratch,
             seed: self.seed,
@@ -172,12 +179,26 @@ impl Shared {
         fs::write(&file, serde_json::to_vec(&task)?)?;
         let cgroup = self.cgroup("grade", watchdog::MEMORY);
         let mut notes = Vec::new();
+        let began = Instant::now();
         notes.extend(self.work(&file, cgroup.as_ref()).await?);
+        steps.grade = millis(began);
         let met = cgroup.as_ref().map_or((0, 0), Cgroup::limits_met);
         let at_its_limit = !notes.is_empty() || met != (0, 0);
         let verdicts = serde_json::from_slice(&read(&task.verdicts)?)?;
         let report = String::from_utf8_lossy(&read(&task.report)?).into_owned();
-        Ok(Finished { verdicts, report, notes, at_its_limit })
+        notes.extend(
+            Exercise::ALL.into_iter().filter_map(|exercise| {
+                self.changes(&candidate.sources, exercise)?.describe(exercise)
+            }),
+        );
+        Ok(Finished { verdicts, report, notes, steps, at_its_limit })
+    }
+
+    /// How the hand-in's manifest of an exercise differs from the workbook's.
+    fn changes(&self, sources: &Sources, exercise: Exercise) -> Option<Changes> {
+        let own = sources.manifests.get(exercise.name())?;
+        let workbook = self.libraries.dependencies(exercise)?;
+        Some(Changes::between(&workbook, own))
     }
 
     /// A cgroup of its own for a build or a grading, where the system has them.
@@ -193,8 +214,12 @@ impl Shared {
         number: usize,
         candidate: &Candidate,
         temporary: &Path,
+        steps: &mut Steps,
     ) -> Result<BTreeMap<Exercise, Compiled>, GradingError> {
+        let asked = Instant::now();
         let _turn = self.building.acquire().await;
+        steps.wait = millis(asked);
+        let began = Instant::now();
         let cgroup = self.cgroup("build", watchdog::BUILD_MEMORY);
         let compiler = Compiler {
             launcher: &self.launcher,
@@ -205,7 +230,9 @@ impl Shared {
         let place = Place { number, folder: temporary.join("build") };
         fs::create_dir(&place.folder)?;
         let sources = &candidate.sources;
-        Ok(compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?)
+        let compiled = compiler.compile(&place, cgroup.as_ref(), sources, &candidate.files).await?;
+        steps.build = millis(began);
+        Ok(compiled)
     }
 
     /// Runs a worker, and ends it with all that it started. Returns what the watchdog had to do.
@@ -244,6 +271,25 @@ impl Shared {
         let words = String::from_utf8_lossy(&words);
         let words = note.unwrap_or_else(|| words.trim().to_string());
         Err(GradingError::Worker { status, words })
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tells a program that needs a crate of its own manifest from one that does not compile.
+fn reject(exercise: Exercise, rejected: &Rejected, changes: Option<&Changes>) -> Submitted {
+    let added = changes.map(|changes| changes.added.iter()).into_iter().flatten();
+    let needs = |name: &&String| rejected.not_found.contains(&name.replace('-', "_"));
+    let crates: Vec<String> = added.filter(needs).map(|name| line(name, 60)).collect();
+    let mut words = block(&rejected.words, 8 << 10);
+    if let Some(note) = changes.and_then(|changes| changes.describe(exercise)) {
+        words = format!("{}\n\n{}", words.trim_end(), line(&note, 500));
+    }
+    match crates[..] {
+        [] => Submitted::Rejected(words),
+        _ => Submitted::NotAllowed { crates, words },
     }
 }
 

@@ -15,8 +15,10 @@ use std::process::{Command, ExitCode, Stdio};
 use harness::exercise::{Exercise, Target};
 use harness::server::build;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
+use crate::intake;
 use crate::launch::Folders;
 
 /// Stands in for an exercise while the libraries are compiled.
@@ -69,7 +71,11 @@ impl Libraries {
         (VERSION, &manifests, &version).hash(&mut hash);
         let home = build_cache.join(format!("{:016x}", hash.finish()));
         if !home.join("ready").is_file() {
-            compile(&home, &manifests, &version, ours)?;
+            // Two runs on one machine, or two jobs of a cluster, may begin together.
+            let _lock = lock(&home).map_err(|error| io_error(&home, error))?;
+            if !home.join("ready").is_file() {
+                compile(&home, &manifests, &version, ours)?;
+            }
         }
         let folder = home.join("target");
         let read = |exercise: &Exercise| {
@@ -81,6 +87,12 @@ impl Libraries {
         };
         let calls = Exercise::ALL.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Libraries { folder, toolchain, calls })
+    }
+
+    /// The dependencies that the workbook's manifest of an exercise names.
+    pub(crate) fn dependencies(&self, exercise: Exercise) -> Option<BTreeMap<String, Value>> {
+        let manifest = build::workspace().join(format!("day1/{exercise}/Cargo.toml"));
+        intake::dependencies(&fs::read_to_string(manifest).ok()?).ok()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -114,6 +126,15 @@ impl Libraries {
 
 fn io_error(path: &Path, error: io::Error) -> LibrariesError {
     LibrariesError::Io { path: path.to_path_buf(), error }
+}
+
+/// Waits until no other run compiles into this folder. Dropping the file unlocks it.
+fn lock(home: &Path) -> io::Result<fs::File> {
+    fs::create_dir_all(home)?;
+    let file = fs::File::create(home.join("lock"))?;
+    #[cfg(unix)]
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(file)
 }
 
 /// Builds stubs of all exercises, and so their dependencies, while the calls of the compiler are

@@ -1,25 +1,36 @@
 //! `cargo checker class`: grades many submissions, and writes what platforms want.
 
+mod adjust;
 mod args;
 mod class;
 mod classfiles;
 mod compile;
 mod convert;
 mod files;
+mod finish;
 mod formats;
+mod gradebook;
 mod grading;
+mod hand_back;
 mod intake;
 mod launch;
 mod libraries;
 mod machine;
 mod merge;
+mod messages;
 mod model;
 mod overview;
-mod page;
+mod pack;
+mod pages;
 mod progress;
+mod rehearsal;
+mod roster;
 mod sample;
+mod settings;
+mod similarity;
 mod text;
 mod watchdog;
+mod weights;
 mod worker;
 
 use std::path::PathBuf;
@@ -53,10 +64,16 @@ enum Command {
     /// Exit codes: 0 there is a verdict on everything, 1 a submission has fewer points than
     /// --fail-under, 2 the command line makes no sense, 3 something could not be judged.
     Class(args::ClassArgs),
+    /// Set a submission's points or a comment by hand
+    Adjust(adjust::AdjustArgs),
     /// Put the parts of a class together that were graded with --shard
     Merge(merge::MergeArgs),
     /// Make a class with known verdicts, to try the grader on
     Sample(sample::SampleArgs),
+    /// Grade a class with every kind of hand-in, and print expected rows beside what came
+    ///
+    /// Exit codes: 0 everything as expected, 1 a row is not, 3 the class could not be graded.
+    Rehearse(rehearsal::RehearseArgs),
     /// Write one grading in a platform's format
     Convert(convert::ConvertArgs),
     /// Read the sources of one submission
@@ -79,8 +96,10 @@ fn main() -> ExitCode {
     }
     let outcome = match Cli::parse().command {
         Command::Class(args) => run_class(&args),
+        Command::Adjust(args) => adjust::run(&args).map_err(usage),
         Command::Merge(args) => merge::run(&args).map_err(usage),
         Command::Sample(args) => sample::run(&args).map_err(usage),
+        Command::Rehearse(args) => rehearse(&args),
         Command::Convert(args) => convert::run(&args).map_err(usage),
         Command::Unpack(args) => intake::run(&args),
         Command::Worker { task } => worker::run(&task),
@@ -112,6 +131,14 @@ fn run_class(args: &args::ClassArgs) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_background();
     code
+}
+
+fn rehearse(args: &rehearsal::RehearseArgs) -> anyhow::Result<ExitCode> {
+    let line = rehearsal::make(args).map_err(usage)?;
+    if let Command::Class(class) = Cli::try_parse_from(line)?.command {
+        run_class(&class)?;
+    }
+    rehearsal::compare(args)
 }
 
 fn complain(error: &anyhow::Error) -> ExitCode {

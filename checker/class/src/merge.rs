@@ -1,6 +1,7 @@
 //! Merges the parts of a class that were graded with `--shard`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,9 +9,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::classfiles::{self, Class};
-use crate::files;
+use crate::finish::finish;
 use crate::model::Submission;
-use crate::overview::SimilarGroup;
+use crate::settings::{self, Run};
+use crate::{files, roster};
 
 #[derive(Args)]
 pub(crate) struct MergeArgs {
@@ -23,10 +25,9 @@ pub(crate) struct MergeArgs {
 }
 
 /// Fails unless these are all parts of one class, graded with the same points.
-fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<()> {
-    let runs =
-        paths.iter().map(|path| classfiles::settings(path)).collect::<Result<Vec<_>, _>>()?;
-    let Some((first, of)) = runs.first().map(|run| (run, run.shard.1)) else { return Ok(()) };
+fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<Run> {
+    let runs = paths.iter().map(|path| settings::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let (first, of) = (&runs[0], runs[0].shard.1);
     let mut parts: BTreeMap<usize, &Path> = BTreeMap::new();
     for (path, run) in paths.iter().zip(&runs) {
         let (one, other) = (paths[0].display(), path.display());
@@ -34,7 +35,13 @@ fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<()> {
             bail!("{one} is one of {of} parts, and {other} one of {}", run.shard.1);
         }
         if run.weights != first.weights {
-            bail!("{one} and {other} were graded with different --weights");
+            bail!("{one} and {other} were graded with different --weights or --exercise");
+        }
+        if (&run.due, &run.assignment) != (&first.due, &first.assignment) {
+            bail!("{one} and {other} were graded with different --due or --assignment");
+        }
+        if read_roster(path)? != read_roster(&paths[0])? {
+            bail!("{one} and {other} were graded with different --roster");
         }
         if let Some(same) = parts.insert(run.shard.0, path) {
             bail!("{} and {other} are both part {} of {of}", same.display(), run.shard.0);
@@ -45,20 +52,24 @@ fn expect_whole(paths: &[PathBuf]) -> anyhow::Result<()> {
     if !missing.is_empty() {
         bail!("the parts graded with --shard {} are missing", missing.join(", "));
     }
-    Ok(())
+    Ok(Run { shard: (1, 1), ..first.clone() })
+}
+
+fn read_roster(part: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let file = part.join(roster::KEPT);
+    match std::fs::read(&file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| file.display().to_string()),
+    }
 }
 
 /// Merges the parts and prints a summary.
 pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
-    expect_whole(&args.parts)?;
+    let run = expect_whole(&args.parts)?;
     let mut results: BTreeMap<String, Submission> = BTreeMap::new();
-    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for part in &args.parts {
-        let file = part.join("results.json");
-        let class: Class = std::fs::read(&file)
-            .map_err(anyhow::Error::from)
-            .and_then(|text| Ok(serde_json::from_slice(&text)?))
-            .with_context(|| file.display().to_string())?;
+        let class = Class::read(part)?;
         for result in class.results {
             let name = result.name.clone();
             let folder = files::folder(&args.out, &name);
@@ -68,19 +79,15 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
                 bail!("two parts have a result for `{name}`");
             }
         }
-        for alike in class.overview.alike {
-            groups.entry((alike.exercise, alike.shape)).or_default().extend(alike.submissions);
-        }
     }
-    let results: Vec<Submission> = results.into_values().collect();
-    let alike = groups.into_iter().map(|((exercise, shape), mut submissions)| {
-        submissions.sort();
-        SimilarGroup { exercise, shape, submissions }
-    });
-    let overview = classfiles::write(&args.out, &results, alike.collect())
-        .with_context(|| args.out.display().to_string())?;
-    println!("{}", classfiles::summary(&results, &overview, &args.out));
-    Ok(ExitCode::from(classfiles::exit_code(&results, None)))
+    run.write(&args.out).with_context(|| args.out.display().to_string())?;
+    if let Some(text) = read_roster(&args.parts[0])? {
+        let file = args.out.join(roster::KEPT);
+        files::whole(&file, text).with_context(|| file.display().to_string())?;
+    }
+    let finished = finish(&args.out, &run, results, &[])?;
+    println!("{}", finished.summary(&args.out));
+    Ok(ExitCode::from(classfiles::exit_code(&finished.results, None)))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -1,19 +1,34 @@
 //! The one result model, from which all files and formats are written.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use thiserror::Error;
 
+use crate::adjust::Manual;
+use crate::roster::Person;
 use crate::text::{block, line};
+use crate::weights::Weights;
 
 /// The result of one submission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Submission {
     /// The name of its folder or archive.
     pub(crate) name: String,
+    /// The name of its file or folder as it was handed in.
+    #[serde(default)]
+    pub(crate) hand_in: String,
+    /// The person of the roster to which it belongs.
+    #[serde(default)]
+    pub(crate) person: Option<Person>,
+    /// When it was handed in: by the roster, else when its newest file was changed.
+    #[serde(default)]
+    pub(crate) submitted: Option<String>,
+    /// True if it came after `--due`; `None` if that is unknown.
+    #[serde(default)]
+    pub(crate) late: Option<bool>,
+    #[serde(default)]
+    pub(crate) manual: Manual,
     /// A hash of its sources; empty if there are none.
     pub(crate) content: String,
     /// The submission with the same sources that was graded instead.
@@ -44,6 +59,17 @@ pub(crate) struct Submission {
     pub(crate) notes: Vec<String>,
     /// How long it took to build and to grade it, in milliseconds.
     pub(crate) millis: u64,
+    #[serde(default)]
+    pub(crate) steps: Steps,
+}
+
+/// How long each step took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Steps {
+    /// Waiting until other submissions were built.
+    pub(crate) wait: u64,
+    pub(crate) build: u64,
+    pub(crate) grade: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,10 +107,37 @@ impl Totals {
     }
 }
 
+/// How far an exercise came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Its server was started and its checks have verdicts.
+    #[default]
+    Graded,
+    /// It is the untouched skeleton, or stops at the first TODO.
+    NotStarted,
+    DoesNotCompile,
+    NotSubmitted,
+    /// The machine kept it from being compiled.
+    NotJudged,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Exercise {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) state: State,
     pub(crate) checks: Vec<Check>,
+}
+
+impl Exercise {
+    pub(crate) fn points(&self) -> u32 {
+        self.checks.iter().map(|check| check.points).sum()
+    }
+
+    pub(crate) fn max_points(&self) -> u32 {
+        self.checks.iter().map(|check| check.max_points).sum()
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,9 +178,12 @@ impl Check {
     }
 }
 
-/// The output of the checker with `--format json`.
+/// The output of the checker with `--format json`, and what a worker adds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Verdicts {
+    /// The exercises that are not [`State::Graded`], by name.
+    #[serde(default)]
+    pub(crate) states: BTreeMap<String, State>,
     pub(crate) seed: u64,
     pub(crate) exercises: Vec<Exercise>,
     pub(crate) totals: Totals,
@@ -143,6 +199,11 @@ impl Submission {
     ) -> Self {
         Submission {
             name: name.to_string(),
+            hand_in: name.to_string(),
+            person: None,
+            submitted: None,
+            late: None,
+            manual: Manual::default(),
             content: String::new(),
             same_as: None,
             status,
@@ -159,6 +220,7 @@ impl Submission {
             left_out: Vec::new(),
             notes: Vec::new(),
             millis: 0,
+            steps: Steps::default(),
         }
     }
 
@@ -166,6 +228,9 @@ impl Submission {
     pub(crate) fn with(mut self, verdicts: Verdicts, weights: &Weights) -> Self {
         self.exercises = verdicts.exercises;
         (self.seed, self.totals, self.status) = (verdicts.seed, verdicts.totals, Status::Graded);
+        for exercise in &mut self.exercises {
+            exercise.state = verdicts.states.get(&exercise.name).copied().unwrap_or_default();
+        }
         (self.points, self.max_points) = (0, 0);
         for check in self.exercises.iter_mut().flat_map(|exercise| &mut exercise.checks) {
             check.max_points = weights.of(&check.id);
@@ -178,6 +243,31 @@ impl Submission {
 
     pub(crate) fn checks(&self) -> impl Iterator<Item = &Check> {
         self.exercises.iter().flat_map(|exercise| &exercise.checks)
+    }
+
+    /// The points that count: the manual ones, if there are any.
+    pub(crate) fn final_points(&self) -> u32 {
+        self.manual.points.unwrap_or(self.points)
+    }
+
+    /// The points for a gradebook; `None` where a person has to decide first.
+    pub(crate) fn gradebook_points(&self) -> Option<u32> {
+        let is_final = self.status == Status::Graded && !self.is_open();
+        self.manual.points.or(is_final.then_some(self.points))
+    }
+
+    /// The points that each exercise lost because it does not compile, in a sentence.
+    pub(crate) fn costs(&self) -> Vec<String> {
+        let lost = self.exercises.iter().filter(|one| one.state == State::DoesNotCompile);
+        let sentence = |exercise: &Exercise| {
+            format!(
+                "Exercise {} does not compile: its {} checks count 0 of {} points.",
+                exercise.name,
+                exercise.checks.len(),
+                exercise.max_points()
+            )
+        };
+        lost.map(sentence).collect()
     }
 
     /// The sandbox with the ABI of Landlock.
@@ -218,6 +308,7 @@ impl Submission {
             texts.iter_mut().for_each(|text| *text = line(text, LINE));
         };
         self.name = line(&self.name, LINE);
+        self.hand_in = line(&self.hand_in, LINE);
         self.reason = self.reason.as_deref().map(|reason| line(reason, 4 * LINE));
         lines(&mut self.left_out);
         lines(&mut self.notes);
@@ -250,51 +341,5 @@ fn clean_value(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(clean_value),
         Value::Object(fields) => fields.values_mut().for_each(clean_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-#[derive(Debug, Error)]
-pub(crate) enum WeightsError {
-    #[error("cannot read {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: std::io::Error },
-    #[error(
-        "{} is no object of checks and whole points, as {{\"echo::reply\": 2}}: {error}",
-        path.display()
-    )]
-    NoObject { path: PathBuf, error: serde_json::Error },
-    #[error("{}: there is no check `{id}`; checks are named like echo::reply", path.display())]
-    NoCheck { path: PathBuf, id: String },
-}
-
-/// Points by check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Weights(BTreeMap<String, u32>);
-
-impl Weights {
-    /// The points of the workbook, except for the checks that the file names: a JSON object of ids
-    /// and whole numbers.
-    pub(crate) fn read(file: Option<&Path>) -> Result<Self, WeightsError> {
-        let Some(file) = file else { return Ok(Weights::default()) };
-        let path = file.to_path_buf();
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) => return Err(WeightsError::Unreadable { path, error }),
-        };
-        let weights: BTreeMap<String, u32> = match serde_json::from_str(&text) {
-            Ok(weights) => weights,
-            Err(error) => return Err(WeightsError::NoObject { path, error }),
-        };
-        match weights.keys().find(|id| checks::find(id).is_none()) {
-            Some(id) => Err(WeightsError::NoCheck { path, id: id.clone() }),
-            None => Ok(Weights(weights)),
-        }
-    }
-
-    pub(crate) fn of(&self, id: &str) -> u32 {
-        self.0.get(id).copied().unwrap_or_else(|| checks::find(id).map_or(0, checks::Check::points))
-    }
-
-    pub(crate) fn sum(&self) -> u32 {
-        checks::all().iter().map(|check| self.of(check.id)).sum()
     }
 }

@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::model::Steps;
+
 /// Shows one line in place of the last one, on a terminal.
 pub(crate) fn line(text: &str) {
     if std::io::stderr().is_terminal() {
@@ -36,12 +38,21 @@ fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
-/// Renders how many submissions were graded a minute.
-pub(crate) fn throughput(count: usize, elapsed: Duration) -> String {
+/// Renders how many submissions were graded a minute, and where the time of one went.
+pub(crate) fn throughput(steps: &[Steps], jobs: usize, elapsed: Duration) -> String {
     let minutes = elapsed.as_secs_f64() / 60.0;
+    let count = steps.len();
+    let mean = |step: fn(&Steps) -> u64| {
+        let sum: u64 = steps.iter().map(step).sum();
+        sum as f64 / 1000.0 / count.max(1) as f64
+    };
     format!(
-        "{count} graded in {:.1} s: {:.1} a minute.",
+        "{count} graded in {:.1} s: {:.1} a minute. On average one waited {:.1} s for others to be \
+         built, took {:.1} s to build and {:.1} s to grade, {jobs} at a time.",
         elapsed.as_secs_f64(),
-        count as f64 / minutes.max(f64::EPSILON)
+        count as f64 / minutes.max(f64::EPSILON),
+        mean(|steps| steps.wait),
+        mean(|steps| steps.build),
+        mean(|steps| steps.grade),
     )
 }

@@ -2,8 +2,7 @@
 //! or without a mistake of the catalogue.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +12,8 @@ use harness::exercise::{Exercise, Target};
 use harness::server::build::workspace;
 use mistakes::catalogue::{self, Chapter};
 use serde_json::{Value, json};
+
+use crate::pack::{self, Files};
 
 #[derive(Args)]
 pub(crate) struct SampleArgs {
@@ -104,9 +105,21 @@ fn write_one(
         files.push((path, format!("// submission {number}\n{text}")));
         verdicts.insert(exercise.name().to_string(), verdict);
     }
+    let packed = |root: &str| -> Files {
+        let files = files.iter();
+        files.map(|(path, text)| (format!("{root}{path}"), text.clone().into_bytes())).collect()
+    };
+    fs::create_dir_all(folder)?;
     match number % 4 {
-        2 => zip(&folder.join(format!("{name}.zip")), &files)?,
-        3 => tar(&folder.join(format!("{name}.tar.gz")), &files)?,
+        2 => {
+            let mut files = packed("");
+            files.push(("../outside.rs".to_string(), Vec::new()));
+            fs::write(folder.join(format!("{name}.zip")), pack::zip(&files)?)?;
+        }
+        3 => {
+            let archive = pack::tar_gz(&packed("workbook/"))?;
+            fs::write(folder.join(format!("{name}.tar.gz")), archive)?;
+        }
         deeper => {
             let root = if deeper == 1 { place.join("workbook-main") } else { place };
             for (path, text) in &files {
@@ -117,31 +130,4 @@ fn write_one(
         }
     }
     Ok((name, json!({ "status": "graded", "exercises": verdicts })))
-}
-
-fn zip(path: &Path, files: &[(String, String)]) -> io::Result<()> {
-    let mut archive = zip::ZipWriter::new(File::create(path)?);
-    let options = zip::write::SimpleFileOptions::default();
-    for (name, text) in files {
-        archive.start_file(name.as_str(), options).map_err(io::Error::other)?;
-        archive.write_all(text.as_bytes())?;
-    }
-    archive.start_file("../outside.rs", options).map_err(io::Error::other)?;
-    archive.finish().map_err(io::Error::other)?;
-    Ok(())
-}
-
-fn tar(path: &Path, files: &[(String, String)]) -> io::Result<()> {
-    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
-        File::create(path)?,
-        flate2::Compression::default(),
-    ));
-    for (name, text) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, format!("workbook/{name}"), text.as_bytes())?;
-    }
-    archive.into_inner()?.finish()?;
-    Ok(())
 }

@@ -101,6 +101,82 @@ fn what_platforms_hand_out_is_read() {
     }
 }
 
+/// A hand-in's own `Cargo.toml` is not used, and the report says so where it matters.
+#[test]
+fn a_crate_that_is_not_allowed_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (class, out) = (folder.path().join("class"), folder.path().join("out"));
+    let manifest = |name: &str, dependencies: &str| {
+        let file = class.join(name).join("day1/echo/Cargo.toml");
+        let text = format!("[package]\nname = \"echo\"\n\n[dependencies]\n{dependencies}");
+        std::fs::write(file, text).expect("a file");
+    };
+    let right = common::reference("echo");
+    let uses = format!("use anyhow::Context as _;\n{right}");
+    put(&class.join("needs"), "echo", &uses);
+    manifest("needs", "anyhow = \"1\"\ntokio.workspace = true\n");
+    put(&class.join("typo"), "echo", "fn main() { let x = ; }");
+    manifest("typo", "anyhow = \"1\"\ntokio = { version = \"1\", features = [\"full\"] }\n");
+    put(&class.join("unused"), "echo", &right);
+    manifest("unused", "anyhow = \"1\"\n");
+    put(&class.join("unchanged"), "echo", "not Rust");
+    let workbook = std::fs::read_to_string(common::root().join("day1/echo/Cargo.toml"));
+    let file = class.join("unchanged/day1/echo/Cargo.toml");
+    std::fs::write(file, workbook.expect("a manifest")).expect("a file");
+    let (_, text) = grade(&class, &out, &[]);
+
+    let words = "The one handed in is not used; it adds `anyhow`";
+    let needs = result(&out, "needs");
+    assert_eq!(
+        summary(&needs),
+        "Exercise echo needs `anyhow`, which this class does not allow.",
+        "{text}"
+    );
+    let got = needs["exercises"][0]["checks"][0]["got"].as_str().expect("words");
+    assert!(got.contains("unresolved import `anyhow`") && got.contains(words), "{got}");
+    assert!(!got.contains("cargo add"), "{got}");
+    let typo = result(&out, "typo");
+    assert_eq!(summary(&typo), "Exercise echo does not compile.");
+    let got = typo["exercises"][0]["checks"][0]["got"].as_str().expect("words");
+    assert!(got.contains("it adds `anyhow` and changes `tokio`."), "{got}");
+    let unused = result(&out, "unused");
+    assert_eq!(common::count(&unused, "echo", "passed"), 12, "{unused:#}");
+    assert!(unused["notes"][0].as_str().expect("a note").contains(words), "{unused:#}");
+    let unchanged = result(&out, "unchanged");
+    let none = Value::Array(Vec::new());
+    assert_eq!((&unchanged["notes"], &unchanged["left_out"]), (&none, &none));
+}
+
+/// One exercise is asked for, so nothing else counts, and a lone `main.rs` is that exercise.
+#[test]
+fn one_exercise_is_graded_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (class, out) = (folder.path().join("class"), folder.path().join("out"));
+    let right = common::reference("echo");
+    put(&class.join("both"), "echo", &right);
+    put(&class.join("both"), "heartbeat", "not Rust");
+    std::fs::create_dir(class.join("lone")).expect("a folder");
+    std::fs::write(class.join("lone/main.rs"), &right).expect("a file");
+    let archive = zip(&[("main.rs", right.as_bytes())]);
+    std::fs::write(class.join("lone-2.zip"), archive).expect("a file");
+    put(&class.join("another"), "heartbeat", &right);
+    let (code, text) = grade(&class, &out, &["--exercise", "echo"]);
+    assert_eq!(code, 0, "{text}");
+    for name in ["both", "lone", "lone-2"] {
+        let result = result(&out, name);
+        assert_eq!((&result["points"], &result["max_points"]), (&19.into(), &19.into()), "{name}");
+        assert_eq!(result["exercises"].as_array().expect("a list").len(), 1, "{name}");
+    }
+    let left_out = "day1/heartbeat/src/main.rs: of an exercise that is not graded";
+    assert_eq!(result(&out, "both")["left_out"][0], left_out);
+    let reason = "there is no day1/echo/src/*.rs, no echo/src/*.rs and no lone main.rs in it";
+    assert_eq!(result(&out, "another")["reason"], reason);
+    let (code, text) = grade(&class, &out, &["--resume"]);
+    assert_eq!(code, 2, "{text}");
+    let (code, text) = grade(&class, &out, &["--exercise", "chat"]);
+    assert!(code == 2 && text.contains("wanted echo, heartbeat or broadcast"), "{text}");
+}
+
 /// Parts with other points, or not all of them, do not make a whole.
 #[test]
 fn parts_make_a_whole_or_are_named() {
@@ -128,7 +204,7 @@ fn parts_make_a_whole_or_are_named() {
     }
     for (names, reason) in [
         (&["part-1"][..], "--shard 2/2 are missing"),
-        (&["part-1", "heavy-2"], "graded with different --weights"),
+        (&["part-1", "heavy-2"], "graded with different --weights or --exercise"),
         (&["part-1", "part-1"], "are both part 1 of 2"),
     ] {
         let (code, text) = merge(names, "broken");
@@ -139,7 +215,10 @@ fn parts_make_a_whole_or_are_named() {
     let (code, text) =
         grade(&class, &part("part-1"), &["--shard", "1/2", "--resume", "--weights", weights]);
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("began with other points"), "{text}");
+    assert!(
+        text.contains("began with other points; give the same --weights and --exercise"),
+        "{text}"
+    );
     let (code, text) = grade(&class, &part("part-1"), &["--shard", "2/2", "--resume"]);
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("began with --shard 1/2"), "{text}");

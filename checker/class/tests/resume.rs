@@ -55,7 +55,7 @@ fn without_times(value: &mut Value) {
         Value::Object(fields) => {
             // A server that ends by mistake may reset a connection or refuse the next, so that the
             // words of a failure differ from run to run.
-            for name in ["millis", "transcript", "summary", "expected", "got", "hint"] {
+            for name in ["millis", "steps", "transcript", "summary", "expected", "got", "hint"] {
                 fields.remove(name);
             }
             fields.values_mut().for_each(without_times);

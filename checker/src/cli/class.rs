@@ -18,10 +18,9 @@ pub(super) struct ClassArgs {
 
 /// Replaces this process by the other program, which then also handles Ctrl-C.
 pub(super) fn run(args: ClassArgs) -> ExitCode {
-    let named = args
-        .words
-        .first()
-        .and_then(|word| ["merge", "sample"].into_iter().find(|verb| word == verb));
+    let named = args.words.first().and_then(|word| {
+        ["adjust", "merge", "rehearse", "sample"].into_iter().find(|verb| word == verb)
+    });
     let (verb, words) = named.map_or(("class", &args.words[..]), |verb| (verb, &args.words[1..]));
     // The first build takes minutes, so cargo shows its progress.
     exec(class_command(&["--profile", "grading"]).arg(verb).args(words))

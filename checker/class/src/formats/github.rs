@@ -8,7 +8,7 @@ use crate::model::Submission;
 /// Points and verdicts in one sentence.
 pub(crate) fn sentence(result: &Submission) -> String {
     let totals = result.totals;
-    format!(
+    let sentence = format!(
         "{} of {} points: {} of {} checks passed, {} failed, {} blocked, {} could not be judged.",
         result.points,
         result.max_points,
@@ -17,7 +17,8 @@ pub(crate) fn sentence(result: &Submission) -> String {
         totals.failed,
         totals.blocked,
         totals.unknown
-    )
+    );
+    [vec![sentence], result.costs()].concat().join(" ")
 }
 
 /// The text for the file that `GITHUB_STEP_SUMMARY` names.

@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::archive::{self, ArchiveError, Entry, Kind, NEVER};
+use super::layout::{Layout, escapes};
+use super::manifests::{self, Dependencies};
 
 /// The largest source file that is taken, in bytes.
 pub(super) const FILE_LIMIT: usize = 1 << 20;
 /// How much is taken of one submission, in bytes.
 const SUBMISSION_LIMIT: usize = 4 << 20;
-/// The longest name of a file or folder that every common file system can hold, in bytes.
-const NAME_LIMIT: usize = 255;
 /// More folders with a `day1` than these are not compared.
 const MOST_ROOTS: usize = 4;
 /// How many archives may lie inside of each other, the outermost not counted.
@@ -31,6 +31,8 @@ pub(crate) enum SourcesError {
     Archive(#[from] ArchiveError),
     #[error("there is no day1/<exercise>/src/*.rs and no <exercise>/src/*.rs in it")]
     NoShape,
+    #[error("there is no day1/{0}/src/*.rs, no {0}/src/*.rs and no lone main.rs in it")]
+    NoExercise(Exercise),
     #[error("it has several folders with exercises: {}; hand in one", .0.join(" and "))]
     SeveralRoots(Vec<String>),
     #[error("nothing in it can be taken: {0}")]
@@ -44,7 +46,10 @@ pub(crate) struct Sources {
     pub(crate) paths: BTreeSet<String>,
     /// The entries that were not read, with reasons.
     pub(crate) left_out: Vec<String>,
-    /// A hash of paths and texts.
+    /// The dependencies of the exercises' manifests, by the name of the exercise.
+    #[serde(default)]
+    pub(crate) manifests: BTreeMap<String, Dependencies>,
+    /// A hash of paths, texts and dependencies.
     pub(crate) content: String,
 }
 
@@ -60,34 +65,40 @@ impl Sources {
 pub(super) type Texts = BTreeMap<String, Vec<u8>>;
 
 /// Reads the sources of a submission, or of the only archive in it, which is copied into `folder`.
-pub(super) fn collect(path: &Path, folder: &Path) -> Result<(Sources, Texts), SourcesError> {
-    let mut collected = collect_from(path);
+pub(super) fn collect(
+    path: &Path,
+    folder: &Path,
+    only: Option<Exercise>,
+) -> Result<(Sources, Texts), SourcesError> {
+    let mut collected = collect_from(path, only);
     let mut outer = path.to_path_buf();
     for _ in 0..NESTED {
-        if !matches!(collected, Err(SourcesError::NoShape)) {
+        if !matches!(collected, Err(SourcesError::NoShape | SourcesError::NoExercise(_))) {
             break;
         }
         let Some(inner) = archive::inner(&outer, folder)? else { break };
-        collected = collect_from(&inner);
+        collected = collect_from(&inner, only);
         outer = inner;
     }
     collected
 }
 
 /// Reads the sources: once through the names, once through the contents of those that are taken.
-fn collect_from(path: &Path) -> Result<(Sources, Texts), SourcesError> {
+fn collect_from(path: &Path, only: Option<Exercise>) -> Result<(Sources, Texts), SourcesError> {
     let mut entries = Vec::new();
     archive::visit(path, &mut |_, entry, _| {
         entries.push(entry);
         Ok(())
     })?;
-    let roots = roots(&entries);
-    let (root, skipped) = match &roots[..] {
-        [] => return Err(SourcesError::NoShape),
-        [root] => (root, Vec::new()),
-        _ => pick_root(path, &entries, &roots)?,
+    let layout = Layout::of(&entries, only);
+    let roots = roots(&entries, &layout);
+    let (root, skipped) = match (&roots[..], only) {
+        ([], None) => return Err(SourcesError::NoShape),
+        ([], Some(only)) => return Err(SourcesError::NoExercise(only)),
+        ([root], _) => (root, Vec::new()),
+        _ => pick_root(path, &entries, &layout, &roots)?,
     };
-    let (texts, mut left_out) = read(path, &entries, root)?;
+    let Contents { texts, mut left_out, manifests } = read(path, &entries, &layout, root)?;
     left_out.splice(0..0, skipped);
     let more = left_out.len().saturating_sub(LISTED);
     left_out.truncate(LISTED);
@@ -97,16 +108,16 @@ fn collect_from(path: &Path) -> Result<(Sources, Texts), SourcesError> {
     if texts.is_empty() {
         return Err(SourcesError::NothingTaken(left_out.join("; ")));
     }
-    let sources =
-        Sources { paths: texts.keys().cloned().collect(), left_out, content: hash(&texts) };
+    let (paths, content) = (texts.keys().cloned().collect(), hash(&texts, &manifests));
+    let sources = Sources { paths, left_out, manifests, content };
     Ok((sources, texts))
 }
 
 /// The folders of the submission that hold exercises, the shallowest first. If one is a `day1`, the
 /// others are not the student's.
-fn roots(entries: &[Entry]) -> Vec<String> {
+fn roots(entries: &[Entry], layout: &Layout) -> Vec<String> {
     let roots: BTreeSet<String> =
-        entries.iter().filter_map(|entry| Some(place(&entry.path)?.0)).collect();
+        entries.iter().filter_map(|entry| Some(layout.place(&entry.path)?.0)).collect();
     let mut roots: Vec<String> = roots.into_iter().collect();
     let is_day1 = |root: &String| root.rsplit('/').next() == Some("day1");
     if roots.iter().any(is_day1) {
@@ -121,6 +132,7 @@ fn roots(entries: &[Entry]) -> Vec<String> {
 fn pick_root<'a>(
     path: &Path,
     entries: &[Entry],
+    layout: &Layout,
     roots: &'a [String],
 ) -> Result<(&'a String, Vec<String>), SourcesError> {
     let name = |root: &String| match root.as_str() {
@@ -135,7 +147,7 @@ fn pick_root<'a>(
     }
     let mut touched = Vec::new();
     for root in roots {
-        if !is_skeleton(&read(path, entries, root)?.0) {
+        if !is_skeleton(&read(path, entries, layout, root)?.texts) {
             touched.push(root);
         }
     }
@@ -160,12 +172,37 @@ fn is_skeleton(texts: &Texts) -> bool {
     })
 }
 
-/// Reads the sources below this root.
-fn read(path: &Path, entries: &[Entry], root: &str) -> Result<(Texts, Vec<String>), SourcesError> {
-    let (chosen, mut left_out) = choose(entries, root);
+/// The files that are read below a root.
+struct Contents {
+    texts: Texts,
+    left_out: Vec<String>,
+    manifests: BTreeMap<String, Dependencies>,
+}
+
+/// Reads the sources and the manifests below this root.
+fn read(
+    path: &Path,
+    entries: &[Entry],
+    layout: &Layout,
+    root: &str,
+) -> Result<Contents, SourcesError> {
+    let (chosen, mut left_out) = choose(entries, layout, root);
     let mut texts = Texts::new();
+    let mut manifests = BTreeMap::new();
     let mut taken = 0;
     archive::visit(path, &mut |index, entry, content| {
+        let manifest = manifests::place(&entry.path).filter(|(its, _)| its == root);
+        if let (Some((_, exercise)), Kind::File) = (manifest, &entry.kind) {
+            let mut text = String::new();
+            let read = content.take(manifests::LIMIT as u64).read_to_string(&mut text);
+            match read.map(|_| manifests::dependencies(&text)) {
+                Ok(Ok(dependencies)) => {
+                    manifests.insert(exercise.name().to_string(), dependencies);
+                }
+                _ => left_out.push(format!("{}: no manifest that cargo reads", entry.path)),
+            }
+            return Ok(());
+        }
         let Some(place) = chosen.get(&index) else { return Ok(()) };
         if taken == SUBMISSION_LIMIT {
             left_out.push(format!("{}: more than {SUBMISSION_LIMIT} bytes in all", entry.path));
@@ -185,23 +222,24 @@ fn read(path: &Path, entries: &[Entry], root: &str) -> Result<(Texts, Vec<String
         }
         Ok(())
     })?;
-    Ok((texts, left_out))
+    Ok(Contents { texts, left_out, manifests })
 }
 
-fn hash(texts: &Texts) -> String {
+fn hash(texts: &Texts, manifests: &BTreeMap<String, Dependencies>) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in texts {
         hash.update(format!("{path}\0{}\0", bytes.len()));
         hash.update(bytes);
     }
+    hash.update(format!("{manifests:?}"));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Indices of entries, with the path below the workspace that each is put at.
 type Chosen = BTreeMap<usize, String>;
 
-fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
-    let places = entries.iter().map(|entry| place(&entry.path));
+fn choose(entries: &[Entry], layout: &Layout, root: &str) -> (Chosen, Vec<String>) {
+    let places = entries.iter().map(|entry| layout.place(&entry.path));
     let mut left_out = Vec::new();
     let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
     for (index, (entry, place)) in entries.iter().zip(places).enumerate() {
@@ -209,12 +247,15 @@ fn choose(entries: &[Entry], root: &str) -> (Chosen, Vec<String>) {
         let place = place.filter(|(its, _)| *its == root).map(|(_, place)| place);
         match (&entry.kind, place) {
             (_, None) if is_ignored(path) => {}
+            (Kind::File, None) if manifests::place(path).is_some_and(|(its, _)| its == root) => {}
             (_, None) if escapes(path) => {
                 left_out.push(format!("{path}: its path leads out of the submission"));
             }
             (Kind::Link(to), _) => left_out.push(format!("{path}: a link, to {to}")),
             (Kind::Other(why), _) => left_out.push(format!("{path}: {why}")),
-            (Kind::File, None) => left_out.push(format!("{path}: not of day1/*/src/**/*.rs")),
+            (Kind::File, None) => {
+                left_out.push(format!("{path}: {}", layout.reason(path)));
+            }
             (Kind::File, Some(place)) => {
                 if by_path.insert(place, index).is_some() {
                     left_out.push(format!("{path}: twice in the archive, the last one counts"));
@@ -240,37 +281,6 @@ fn is_ignored(path: &str) -> bool {
     path.split('/').any(|part| NEVER.contains(&part) || [".DS_Store", "Thumbs.db"].contains(&part))
 }
 
-/// Splits the path of a source file into the folder that holds its exercise, and its path in a
-/// workspace. The folder is `day1`, or any other but `solutions`.
-fn place(path: &str) -> Option<(String, String)> {
-    if escapes(path) || !path.ends_with(".rs") {
-        return None;
-    }
-    let parts: Vec<&str> =
-        path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    if parts.iter().any(|part| NEVER.contains(part) || part.len() > NAME_LIMIT) {
-        return None;
-    }
-    let at = parts
-        .windows(3)
-        .position(|window| Exercise::named(window[0]).is_some() && window[1] == "src")?;
-    let (root, ours) = parts.split_at(at);
-    let strange = |part: &&str| part.chars().any(|c| c.is_control() || c == ':' || c == '\\');
-    if ours.iter().any(strange) || root.last() == Some(&"solutions") {
-        return None;
-    }
-    Some((root.join("/"), format!("day1/{}", ours.join("/"))))
-}
-
-/// Returns whether a path may lead out of the folder in which it is unpacked, on any system.
-fn escapes(path: &str) -> bool {
-    let drive = path.as_bytes().get(1) == Some(&b':');
-    path.starts_with('/')
-        || path.starts_with('\\')
-        || drive
-        || path.split(['/', '\\']).any(|part| part == "..")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +290,8 @@ mod tests {
     }
 
     fn chosen(entries: &[Entry]) -> (Vec<String>, Vec<String>) {
-        let (chosen, left_out) = choose(entries, &roots(entries)[0]);
+        let (chosen, left_out) =
+            choose(entries, &Layout::default(), &roots(entries, &Layout::default())[0]);
         (chosen.into_values().collect(), left_out)
     }
 
@@ -329,18 +340,20 @@ mod tests {
         };
         put("backup", &skeleton::of(Exercise::Echo).replace('\n', "\r\n"));
         put("project", "fn main() {}");
-        let (sources, texts) = collect_from(folder.path()).expect("one is finished");
+        let (sources, texts) = collect_from(folder.path(), None).expect("one is finished");
         assert_eq!(texts["day1/echo/src/main.rs"], b"fn main() {}");
         let remark = "backup/day1: the untouched skeleton; graded is project/day1";
         assert_eq!(sources.left_out[0], remark);
         put("second", "fn main() { }");
-        let refused =
-            collect_from(folder.path()).map(|_| ()).expect_err("two are finished").to_string();
+        let refused = collect_from(folder.path(), None)
+            .map(|_| ())
+            .expect_err("two are finished")
+            .to_string();
         assert!(refused.contains("project/day1 and second/day1"), "{refused}");
     }
 
     #[test]
     fn a_submission_without_the_shape_is_refused() {
-        assert!(roots(&[file("src/main.rs")]).is_empty());
+        assert!(roots(&[file("src/main.rs")], &Layout::default()).is_empty());
     }
 }

@@ -7,12 +7,13 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use clap::Args;
+use harness::exercise::Exercise;
 use harness::server::process::{self, Process};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 
-use super::similarity::{Shapes, shapes};
+use super::fingerprints::{Fingerprints, programs, runs};
 use super::sources::{Sources, collect};
 use crate::launch::Launcher;
 
@@ -25,6 +26,9 @@ const WORDS: u64 = 4 << 10;
 pub(crate) struct UnpackArgs {
     submission: PathBuf,
     folder: PathBuf,
+    /// The only exercise that is graded
+    #[arg(long, value_parser = crate::args::exercise)]
+    exercise: Option<Exercise>,
 }
 
 /// The process's answer about a submission.
@@ -56,10 +60,11 @@ impl UnpackError {
     }
 }
 
-/// The process: writes `outcome.json` and `files/` into the folder, and `shapes.json` last.
+/// The process: writes `outcome.json`, `files/` and `programs/` into the folder, and
+/// `fingerprints.json` last.
 pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     let write = |name: &str, value: Vec<u8>| fs::write(args.folder.join(name), value);
-    let (sources, texts) = match collect(&args.submission, &args.folder) {
+    let (sources, texts) = match collect(&args.submission, &args.folder, args.exercise) {
         Ok(collected) => collected,
         Err(error) => {
             let outcome = Outcome::Unreadable(error.to_string());
@@ -74,7 +79,14 @@ pub(crate) fn run(args: &UnpackArgs) -> anyhow::Result<ExitCode> {
     }
     write("outcome.json", serde_json::to_vec(&Outcome::Sources(sources))?)?;
     // Last, since a crash here costs the comparison only.
-    write("shapes.json", serde_json::to_vec(&shapes(&texts))?)?;
+    let programs = programs(&texts);
+    fs::create_dir_all(args.folder.join("programs"))?;
+    for (exercise, text) in &programs {
+        write(&format!("programs/{exercise}.rs"), text.clone().into_bytes())?;
+    }
+    let fingerprints: Fingerprints =
+        programs.into_iter().map(|(exercise, text)| (exercise, runs(&text))).collect();
+    write("fingerprints.json", serde_json::to_vec(&fingerprints)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,9 +95,10 @@ pub(crate) async fn unpack(
     launcher: &Launcher,
     submission: &Path,
     folder: &Path,
-) -> Result<(Sources, Shapes), UnpackError> {
+    only: Option<Exercise>,
+) -> Result<(Sources, Fingerprints), UnpackError> {
     fs::create_dir_all(folder)?;
-    let mut command = launcher.unpack(submission, folder).into_command();
+    let mut command = launcher.unpack(submission, folder, only).into_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mark = format!("unpack-{}-{:x}", std::process::id(), hash_path(folder));
     let (mut child, _, stderr) = Process::spawn(command, &mark)?;
@@ -102,13 +115,13 @@ pub(crate) async fn unpack(
     let outcome = fs::read(folder.join("outcome.json")).ok();
     match outcome.and_then(|text| serde_json::from_slice(&text).ok()) {
         Some(Outcome::Sources(mut sources)) => {
-            let shapes = fs::read(folder.join("shapes.json")).ok();
-            let shapes = shapes.and_then(|text| serde_json::from_slice(&text).ok());
-            if shapes.is_none() {
+            let fingerprints = fs::read(folder.join("fingerprints.json")).ok();
+            let fingerprints = fingerprints.and_then(|text| serde_json::from_slice(&text).ok());
+            if fingerprints.is_none() {
                 let note = format!("no comparison with others: that ended with {status}");
                 sources.left_out.push(note);
             }
-            Ok((sources, shapes.unwrap_or_default()))
+            Ok((sources, fingerprints.unwrap_or_default()))
         }
         Some(Outcome::Unreadable(reason)) => Err(UnpackError::Unreadable(reason)),
         None => {

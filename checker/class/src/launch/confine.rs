@@ -47,7 +47,7 @@ pub(crate) struct Confine {
     /// With Landlock: write only below these
     #[arg(long)]
     write: Vec<PathBuf>,
-    /// With Landlock: listen on a free port only, and connect to none
+    /// With Landlock: connect to no port
     #[arg(long)]
     no_connect: bool,
     /// The program and its arguments

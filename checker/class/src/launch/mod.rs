@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use harness::exercise::Exercise;
 
 pub(crate) use cgroup::{Cgroup, Cgroups};
 pub(crate) use probe::{print_landlock_abi, probe};
@@ -159,7 +160,7 @@ impl Launcher {
 
     /// Builds the command that unpacks a submission. It is our own code and keeps the user, which
     /// can read the submission.
-    pub(crate) fn unpack(&self, submission: &Path, folder: &Path) -> Line {
+    pub(crate) fn unpack(&self, submission: &Path, folder: &Path, only: Option<Exercise>) -> Line {
         let mut line = self.confine();
         line.number("--memory", UNPACK_MEMORY);
         line.number("--cpu", UNPACK_CPU);
@@ -173,6 +174,9 @@ impl Launcher {
         }
         line.add(["--".as_ref(), self.ours.as_os_str(), "unpack".as_ref()]);
         line.add([submission, folder]);
+        if let Some(only) = only {
+            line.option("--exercise", only.name());
+        }
         line
     }
 

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use harness::server::{DEFAULT_PORT, OWN_PORTS};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, Ruleset,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset,
     RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use thiserror::Error;
@@ -32,21 +31,16 @@ pub(super) fn apply(
         .handle_access(AccessFs::from_all(ABI_WANTED))?
         .scope(Scope::from_all(ABI_WANTED))?;
     if no_connect {
-        rules = rules.handle_access(AccessNet::from_all(ABI_WANTED))?;
+        // Listening stays free: a server that ignores `ADDR` listens on any port, and must get far
+        // enough to be reported by that name.
+        rules = rules.handle_access(AccessNet::ConnectTcp)?;
     }
     // A rule for a file must not name rights that only a folder has.
-    let mut rules = rules
+    let rules = rules
         .create()?
         .set_compatibility(CompatLevel::BestEffort)
         .add_rules(path_beneath_rules(read, AccessFs::from_read(ABI_WANTED)))?
         .add_rules(path_beneath_rules(write, AccessFs::from_all(ABI_WANTED)))?;
-    if no_connect {
-        // Port 0 stands for any free port. A server that ignores `ADDR` takes the default port, and
-        // must get far enough to be reported by that name.
-        let ports = OWN_PORTS.chain([0, DEFAULT_PORT]);
-        let allowed = |port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::BindTcp));
-        rules = rules.add_rules(ports.map(allowed))?;
-    }
     match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Ok(()),
         RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced => Err(RulesError::Partial),

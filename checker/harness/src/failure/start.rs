@@ -27,6 +27,17 @@ pub enum StartCause {
         /// The compiler's messages.
         errors: String,
     },
+    /// The exercise needs crates that a class does not allow.
+    NotAllowed {
+        /// The exercise.
+        exercise: Exercise,
+        /// The folder of the source.
+        target: Target,
+        /// The names of the crates.
+        crates: Vec<String>,
+        /// The compiler's messages.
+        errors: String,
+    },
     /// The server did not come up.
     Server(StartError),
 }
@@ -35,7 +46,9 @@ impl StartCause {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             StartCause::NotStarted { .. } | StartCause::NotSubmitted(_) => FailureKind::NotStarted,
-            StartCause::DoesNotCompile { .. } => FailureKind::DoesNotCompile,
+            StartCause::DoesNotCompile { .. } | StartCause::NotAllowed { .. } => {
+                FailureKind::DoesNotCompile
+            }
             StartCause::Server(_) => FailureKind::DoesNotStart,
         }
     }

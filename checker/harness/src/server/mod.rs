@@ -36,12 +36,9 @@ pub const READY: &str = "WebSocket server running on ws://";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// The port in `ADDR` that lets the system choose a free one.
 const ANY_PORT: u16 = 0;
-/// The first server of a program gets one of these ports in `ADDR`. They are few, so that a sandbox
-/// can allow each of them. They are below the ephemeral ports (from 32,768 on Linux, from 49,152
-/// elsewhere).
-pub const OWN_PORTS: Range<u16> = 20_000..20_512;
-/// The port on which a server listens if `ADDR` is not set.
-pub const DEFAULT_PORT: u16 = 8080;
+/// The first server of a program gets one of these ports in `ADDR`. They are below the ephemeral
+/// ports (from 32,768 on Linux, from 49,152 elsewhere).
+const OWN_PORTS: Range<u16> = 20_000..20_512;
 /// The period over which the server's share of a processor is measured.
 const SHARE_WINDOW: Duration = Duration::from_millis(300);
 /// The number of ports tried for the first server: another process may take a port before it does.

@@ -24,6 +24,14 @@ pub(super) fn sentence(cause: &StartCause) -> (String, String, String) {
             "a program that compiles".to_string(),
             errors.trim_end().to_string(),
         ),
+        StartCause::NotAllowed { exercise, crates, errors, .. } => (
+            format!(
+                "Exercise {exercise} needs `{}`, which this class does not allow.",
+                crates.join("` and `")
+            ),
+            "a program that compiles with the workbook's dependencies".to_string(),
+            errors.trim_end().to_string(),
+        ),
         StartCause::Server(error) => server_sentence(error),
     }
 }
@@ -92,6 +100,13 @@ pub(super) fn hint(cause: &StartCause) -> String {
         StartCause::DoesNotCompile { exercise, target, .. } => {
             return format!(
                 "Fix the first error in {}. `cargo check -p {}` shows the errors again.",
+                exercise.source(*target),
+                exercise.package(*target)
+            );
+        }
+        StartCause::NotAllowed { exercise, target, .. } => {
+            return format!(
+                "Write {} with the crates that the workbook's Cargo.toml of {} names.",
                 exercise.source(*target),
                 exercise.package(*target)
             );

@@ -1,6 +1,6 @@
 //! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of
+//! `play`, `board`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of
 //! the others are parsed here, so that their help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;
@@ -69,6 +69,12 @@ pub struct WatchArgs {
     /// All payloads, sizes and numbers of clients follow from this
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Show the instructor's board your name and the verdict on each check, never your source
+    #[arg(long, value_name = "ws://HOST:PORT/ROOM")]
+    pub board: Option<String>,
+    /// Your name on the board; asked for if it is missing
+    #[arg(long, value_name = "NAME", requires = "board")]
+    pub name: Option<String>,
 }
 
 /// Arguments of `mistakes`.

@@ -36,7 +36,7 @@ function standing(student) {
   if (away) return away(student);
   if (student.red) return `✗ ${student.red.check}, ${age(student.red.since)}`;
   if (student.passed === student.outcomes.length) return "✓ all passed";
-  return /^[n.]*$/.test(student.outcomes) ? "not started" : "";
+  return /^[nbu.]*$/.test(student.outcomes) ? "not started" : "";
 }
 
 function strip(exercise, student) {
@@ -89,8 +89,8 @@ export function drawClass(students, greens) {
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, STOPS);
   $("stops").replaceChildren(...most.map(([check, count]) => make("li", {},
     make("span", {}, check),
-    make("meter", { min: "0", max: String(here.length), value: String(count), "aria-hidden": "true" }),
-    make("b", {}, `${count} of ${here.length}`))));
+    make("b", {}, `${count} of ${here.length}`),
+    make("meter", { min: "0", max: String(here.length), value: String(count), "aria-hidden": "true" }))));
 
   const longest = red.sort((a, b) => a.red.since - b.red.since).slice(0, LONGEST);
   $("longest").replaceChildren(...longest.map((student) => make("li", {},

@@ -9,6 +9,7 @@ import { restart } from "./server.js";
 function large() {
   const on = document.documentElement.classList.toggle("large");
   $("large").setAttribute("aria-pressed", on);
+  window.dispatchEvent(new Event("resize"));
 }
 
 function theme() {

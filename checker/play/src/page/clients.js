@@ -1,6 +1,6 @@
 // The clients. Each is a WebSocket of this browser, connected through a lane.
 
-import { $, make, say, shown, bytes } from "./dom.js";
+import { $, make, say, shown, bytes, follow } from "./dom.js";
 import { on, send } from "./control.js";
 
 const LINES = 100;
@@ -35,6 +35,7 @@ class Client {
     this.server = make("span", { class: "state", role: "status", "data-kind": "gone", hidden: true });
     this.state = make("span", { class: "state", role: "status" });
     this.log = make("ol", { class: "log", role: "log", tabindex: "0", "aria-label": `Messages of client ${this.number}` });
+    this.toEnd = follow(this.log);
     this.field = make("input", { id: `${id}-text`, type: "text", placeholder: "message, Enter sends", "aria-label": `Message of client ${this.number}`, autocomplete: "off" });
     const form = make("form", { class: "row", onsubmit: (event) => { event.preventDefault(); this.sayText(); } },
       this.field, make("button", {}, "Send"));
@@ -46,8 +47,8 @@ class Client {
       this.code = make("input", { type: "number", min: "1000", max: "4999", value: "1000", "aria-label": "Close code" });
       more.append(
         button("Binary", () => this.sayBinary(), "16 random bytes"),
-        button("Large", () => this.sayLarge(), bytes(LARGE)),
-        button("Fragmented", () => this.sayFragmented(), "by a client of the checker, since a page cannot choose its fragments"),
+        button("Large", () => this.sayLarge(), `${bytes(LARGE)}; a browser may send it as several frames`),
+        button("Fragmented", () => this.sayFragmented(), "three fragments and a ping, by the checker's own client: a page cannot choose where its browser cuts a message"),
         make("span", { class: "join" }, this.code, button("Close", () => this.close())),
         button("Connect again", () => this.connect()),
       );
@@ -89,11 +90,10 @@ class Client {
 
   draw() {
     this.drawing = undefined;
-    const atEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 8;
     this.log.append(...this.lines.map(([kind, text]) => make("li", { class: kind }, text)));
     this.lines = [];
     while (this.log.childElementCount > LINES) this.log.firstElementChild.remove();
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    this.toEnd();
   }
 
   connect() {
@@ -154,7 +154,7 @@ class Client {
   sayFragmented() {
     const text = this.field.value || "one message in three fragments";
     send({ do: "fragments", text, parts: 3 });
-    this.line("info", "the checker's own client sends it, since a page cannot choose its fragments");
+    this.line("info", "the checker's own client sends it: a page cannot choose where its browser cuts a message");
   }
 
   close() {
@@ -200,18 +200,39 @@ class Client {
   }
 }
 
+// A message in each second, at a random moment of it. At equal distances they would keep their place
+// between two polls, and the median of polling would be that place and nothing else.
 let timer;
 let count = 0;
+let moment = 0;
+let random;
 
-function chatter() {
-  const button = $("chatter");
-  const begins = !timer;
-  button.setAttribute("aria-pressed", begins);
-  clearInterval(timer);
-  timer = begins && setInterval(() => {
-    const talkers = [...cards.values()].filter((client) => client.socket?.readyState === WebSocket.OPEN);
-    if (talkers.length) talkers[count % talkers.length].sayText(`message ${++count}`);
-  }, 1000);
+// The generator mulberry32. `?seed=N` in the address repeats other moments.
+function seeded(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function sayNext() {
+  const talkers = [...cards.values()].filter((client) => client.socket?.readyState === WebSocket.OPEN);
+  if (talkers.length) talkers[count % talkers.length].sayText(`message ${++count}`);
+  const before = moment;
+  moment = 1000 * random();
+  timer = setTimeout(sayNext, 1000 - before + moment);
+}
+
+export function chatter(begins = !timer) {
+  $("chatter").setAttribute("aria-pressed", begins);
+  clearTimeout(timer);
+  timer = undefined;
+  if (!begins) return;
+  random = seeded(+(new URLSearchParams(location.search).get("seed") ?? 1));
+  moment = 1000 * random();
+  timer = setTimeout(sayNext, moment);
 }
 
 export const focusClient = (place) => [...cards.values()][place]?.field.focus();
@@ -224,7 +245,7 @@ export function focusedClient() {
 
 export function start() {
   $("add").onclick = () => send({ do: "add" });
-  $("chatter").onclick = chatter;
+  $("chatter").onclick = () => chatter();
   on("hello", (hello) => {
     path = hello.path;
     for (let n = 0; n < hello.clients; n++) send({ do: "add" });

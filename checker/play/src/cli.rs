@@ -52,6 +52,9 @@ pub(crate) struct PlayArgs {
     /// The address to listen on, for the page and the server; by default only this machine
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// Show the hour of `solutions/README.md` on the page, step by step
+    #[arg(long)]
+    script: bool,
     /// Build and restart the server each time its source is saved
     #[arg(long, conflicts_with = "command")]
     watch: bool,
@@ -85,8 +88,12 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
                  server, and the address below lets it drive the page"
             );
         }
-        let _ =
-            writeln!(anstream::stdout(), "playground running on http://{local}/#{}", session.token);
+        let query = if args.script { "?script" } else { "" };
+        let _ = writeln!(
+            anstream::stdout(),
+            "playground running on http://{local}/{query}#{}",
+            session.token
+        );
         std::future::pending::<()>().await;
     };
     let watch = async {

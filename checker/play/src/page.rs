@@ -27,7 +27,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [(&str, &str, &str); 12] = [
+const JSON: &str = "application/json";
+
+const FILES: [(&str, &str, &str); 14] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/style.css", CSS, include_str!("page/style.css")),
     ("/main.js", JAVASCRIPT, include_str!("page/main.js")),
@@ -39,6 +41,8 @@ const FILES: [(&str, &str, &str); 12] = [
     ("/server.js", JAVASCRIPT, include_str!("page/server.js")),
     ("/polling.js", JAVASCRIPT, include_str!("page/polling.js")),
     ("/class.js", JAVASCRIPT, include_str!("page/class.js")),
+    ("/script.js", JAVASCRIPT, include_str!("page/script.js")),
+    ("/script.json", JSON, include_str!("page/script.json")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
 ];
 

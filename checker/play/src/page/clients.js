@@ -8,6 +8,8 @@ const DRAWN = 80;
 // The slider's steps: the bytes that the client reads in a second, 0 for all there are.
 const RATES = [0, 100_000, 10_000, 1_000, 100];
 const LARGE = 256 * 1024;
+// Milliseconds for which a cable is out.
+const BLINK = 300;
 
 let path = "/";
 let starts = 0;
@@ -54,15 +56,17 @@ class Client {
       );
     }
     this.cable = make("button", { type: "button", class: "cable", "aria-pressed": "false", onclick: () => this.pull() }, "Pull the cable");
-    const slider = (label, attributes, format, changed) => {
+    this.sliders = {};
+    const slider = (name, attributes, format, changed) => {
       const output = make("output", {}, format(0));
-      const input = make("input", { type: "range", value: "0", "aria-label": `${label} of client ${this.number}`, "aria-valuetext": format(0), ...attributes });
+      const input = make("input", { type: "range", value: "0", "aria-label": `${name} of client ${this.number}`, "aria-valuetext": format(0), ...attributes });
       input.addEventListener("input", () => {
         output.textContent = format(+input.value);
         input.setAttribute("aria-valuetext", format(+input.value));
         changed(+input.value);
       });
-      return make("label", { class: "slider" }, make("span", {}, label), input, output);
+      this.sliders[name] = input;
+      return make("label", { class: "slider" }, make("span", {}, name), input, output);
     };
     return make("article", { class: "card", id, "aria-labelledby": `${id}-title` },
       make("div", { class: "bar" },
@@ -99,6 +103,8 @@ class Client {
   connect() {
     if (this.socket && this.socket.readyState < WebSocket.CLOSING) return;
     this.wanted = true;
+    this.returns = false;
+    this.past = this.connection;
     this.tried = starts;
     this.server.hidden = true;
     this.status("wait", "connecting");
@@ -112,8 +118,20 @@ class Client {
       this.server.hidden = true;
       this.status("gone", words);
       this.line("info", words);
-      this.reconnect();
+      if (this.returns) this.connect();
+      else this.reconnect();
     };
+  }
+
+  // The server has this client. The browser of one that was dropped may believe that it is open.
+  isServed() {
+    return this.socket?.readyState === WebSocket.OPEN && this.server.hidden;
+  }
+
+  // Connects again, as soon as the browser knows that the server has dropped this client.
+  comeBack() {
+    if (this.server.hidden) this.connect();
+    else this.returns = true;
   }
 
   // Clients reconnect after a restart of the server.
@@ -168,7 +186,24 @@ class Client {
     }
   }
 
+  // Moves a slider, as a hand would.
+  slide(name, value) {
+    const input = this.sliders[name];
+    if (+input.value === value) return;
+    input.value = value;
+    input.dispatchEvent(new Event("input"));
+  }
+
+  // Pulls the cable after the next pong, and plugs it in again at once.
+  blink() {
+    this.afterPong = () => {
+      this.pull(true);
+      setTimeout(() => this.pull(false), BLINK);
+    };
+  }
+
   pull(cut = !this.cut) {
+    if (cut === this.cut) return;
     this.cut = cut;
     send({ do: "cut", client: this.number, cut });
     this.cable.setAttribute("aria-pressed", cut);
@@ -180,7 +215,12 @@ class Client {
 
   // An event of the wire. The server's end of a connection shows at once, beside the browser's view.
   event({ kind, way, connection }) {
-    if (connection < this.connection) return;
+    if (kind === "pong" && this.afterPong) {
+      this.afterPong();
+      this.afterPong = undefined;
+    }
+    // The end of an earlier connection may be seen after the browser has opened the next one.
+    if (connection <= this.past || connection < this.connection) return;
     this.connection = connection;
     if (kind !== "end" || way !== "down" || !this.server.hidden) return;
     if (!this.own && this.socket?.readyState !== WebSocket.OPEN) return;
@@ -236,6 +276,16 @@ export function chatter(begins = !timer) {
 }
 
 export const focusClient = (place) => [...cards.values()][place]?.field.focus();
+
+// The clients of this browser, by their place from 1.
+const ownCards = () => [...cards.values()].filter((client) => !client.own);
+export const place = (number) => ownCards()[number - 1];
+export const places = () => ownCards().length;
+
+// Removes the checker's own client, if there is one.
+export function removeOwn() {
+  for (const client of cards.values()) if (client.own) client.remove();
+}
 
 // Returns the client in focus, or the first.
 export function focusedClient() {

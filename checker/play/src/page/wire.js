@@ -178,6 +178,22 @@ export function clear() {
   note();
 }
 
+// Shows all kinds except these.
+export function showKinds(names) {
+  for (const box of document.querySelectorAll("#filters input")) {
+    const wanted = !names.includes(box.name);
+    if (box.checked !== wanted) box.click();
+  }
+}
+
+// Opens the newest event of a kind in a client's lane, as soon as there is one.
+export function openEvent(client, kind, way) {
+  const filter = `li[data-kind=${kind}]${way ? `.${way}` : ""}:not([hidden]) > button`;
+  const found = [...(lanes.get(client())?.list.querySelectorAll(filter) ?? [])].at(-1);
+  if (found) found.click();
+  else setTimeout(() => openEvent(client, kind, way), 50);
+}
+
 export const save = () => $("save").click();
 
 export function start() {
@@ -189,7 +205,7 @@ export function start() {
     chosen?.focus();
   };
   for (const name of Object.keys(KINDS)) {
-    const box = make("input", { type: "checkbox", checked: true, onchange: () => {
+    const box = make("input", { type: "checkbox", name, checked: true, onchange: () => {
       if (box.checked) hidden.delete(name);
       else hidden.add(name);
       for (const item of document.querySelectorAll("#lanes li")) item.hidden = !visible(item.dataset.kind);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use baseline::origin;
 use baseline::transports::remote::RemoteServer;
 use checker::cli::{CliError, TargetArg, UNKNOWN, commanded, exercise, progress};
 use harness::exercise::{Exercise, Target};
@@ -76,24 +77,30 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
     let interval = args.url.is_none().then(|| Duration::from_millis(args.interval));
     let server = ServerUnderTest::new(source, name, interval);
     let clients = if args.exercise == Exercise::Broadcast { 2 } else { 1 };
-    let session = Session::new(args.host, path, clients, server.clone()).map_err(io_error)?;
+    let address = reachable(local);
+    let foreign = (!args.host.is_loopback()).then_some(address);
+    let session =
+        Session::new(args.host, path, clients, server.clone(), foreign).map_err(io_error)?;
     let announce = async {
-        progress("building …");
+        progress("building the server …");
         server.wait_for_start().await;
         progress("");
         if !args.host.is_loopback() {
             let _ = writeln!(
                 anstream::stderr(),
                 "warning: with --host, every machine that reaches this one can talk to the \
-                 server, and the address below lets it drive the page"
+                 server, and the first address below lets it drive the page"
             );
         }
         let query = if args.script { "?script" } else { "" };
         let _ = writeln!(
             anstream::stdout(),
-            "playground running on http://{local}/{query}#{}",
+            "playground running on http://{address}/{query}#{}",
             session.token
         );
+        if let Some(url) = &session.view_url {
+            let _ = writeln!(anstream::stdout(), "for those who only look: {url}");
+        }
         std::future::pending::<()>().await;
     };
     let watch = async {
@@ -109,6 +116,15 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
         () = server.keep_running() => Ok(()),
         () = announce => Ok(()),
     }
+}
+
+/// Returns the address at which other machines reach this listener.
+fn reachable(local: SocketAddr) -> SocketAddr {
+    if !local.ip().is_unspecified() {
+        return local;
+    }
+    let own = origin::own_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    SocketAddr::new(own, local.port())
 }
 
 fn io_error(error: io::Error) -> CliError {

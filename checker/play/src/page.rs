@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use hyper_tungstenite::upgrade;
+use qrcode::QrCode;
+use qrcode::render::svg;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
@@ -56,6 +58,7 @@ pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<(
     let mut router = Router::new()
         .route("/control", get(control))
         .route("/wire.json", get(download))
+        .route("/view.svg", get(view_code))
         .fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
     for (path, content_type, text) in FILES {
         let headers = [
@@ -85,6 +88,8 @@ enum Refusal {
     Token,
     #[error("this address accepts WebSockets only")]
     NoUpgrade,
+    #[error("no other machine reaches this page: start it with --host")]
+    NoViewers,
 }
 
 impl IntoResponse for Refusal {
@@ -92,6 +97,7 @@ impl IntoResponse for Refusal {
         let status = match self {
             Refusal::Host | Refusal::Origin | Refusal::Token => StatusCode::FORBIDDEN,
             Refusal::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+            Refusal::NoViewers => StatusCode::NOT_FOUND,
         };
         (status, format!("{self}\n")).into_response()
     }
@@ -104,16 +110,33 @@ struct Access {
 }
 
 impl Access {
-    fn check(&self, session: &Session) -> Result<(), Refusal> {
-        if self.token == session.token { Ok(()) } else { Err(Refusal::Token) }
+    /// Returns whether the page may drive, or only look.
+    fn may_drive(&self, session: &Session) -> Result<bool, Refusal> {
+        match &self.token {
+            token if *token == session.token => Ok(true),
+            token if *token == session.view_token => Ok(false),
+            _ => Err(Refusal::Token),
+        }
     }
+}
+
+/// A QR code of the address for pages that only look.
+async fn view_code(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+) -> Result<impl IntoResponse, Refusal> {
+    access.may_drive(&session)?;
+    let url = session.view_url.as_deref().ok_or(Refusal::NoViewers)?;
+    let code = QrCode::new(url).map_err(|_| Refusal::NoViewers)?;
+    let picture = code.render::<svg::Color<'_>>().min_dimensions(300, 300).build();
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-store")], picture))
 }
 
 async fn download(
     State(session): State<Arc<Session>>,
     Query(access): Query<Access>,
 ) -> Result<impl IntoResponse, Refusal> {
-    access.check(&session)?;
+    access.may_drive(&session)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"wire.json\""),
@@ -133,11 +156,11 @@ async fn control(
     {
         return Err(Refusal::Origin);
     }
-    access.check(&session)?;
+    let may_drive = access.may_drive(&session)?;
     let (response, socket) = upgrade(&mut request, None).map_err(|_| Refusal::NoUpgrade)?;
     tokio::spawn(async move {
         if let Ok(socket) = socket.await {
-            run_control(session, socket).await;
+            run_control(session, may_drive, socket).await;
         }
     });
     Ok(response.map(axum::body::Body::new))

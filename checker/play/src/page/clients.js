@@ -12,6 +12,8 @@ const LARGE = 256 * 1024;
 const BLINK = 300;
 
 let path = "/";
+// The number of the newest connection on the wire, of any client.
+let newest = 0;
 let starts = 0;
 let running = false;
 const cards = new Map();
@@ -104,7 +106,7 @@ class Client {
     if (this.socket && this.socket.readyState < WebSocket.CLOSING) return;
     this.wanted = true;
     this.returns = false;
-    this.past = this.connection;
+    this.past = newest;
     this.tried = starts;
     this.server.hidden = true;
     this.status("wait", "connecting");
@@ -309,6 +311,7 @@ export function start() {
   });
   on("wire", ({ events }) => {
     for (const event of events) {
+      newest = Math.max(newest, event.connection);
       cards.get(event.client)?.event(event);
     }
   });

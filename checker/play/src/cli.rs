@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,10 @@ use tokio::net::TcpListener;
 
 use baseline::origin;
 use baseline::transports::remote::RemoteServer;
-use checker::cli::{CliError, TargetArg, UNKNOWN, commanded, exercise, progress};
+use checker::cli::{CliError, TargetArg, UNKNOWN, USAGE, commanded, exercise, progress};
 use harness::exercise::{Exercise, Target};
 use play::page;
+use play::recording::Recording;
 use play::server_under_test::{ServerUnderTest, Source};
 use play::session::Session;
 
@@ -56,6 +58,13 @@ pub(crate) struct PlayArgs {
     /// Show the hour of `solutions/README.md` on the page, step by step
     #[arg(long)]
     script: bool,
+    /// Show a saved wire again, event by event, without a server
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["target", "command", "url", "interval", "script", "watch"]
+    )]
+    open: Option<PathBuf>,
     /// Build and restart the server each time its source is saved
     #[arg(long, conflicts_with = "command")]
     watch: bool,
@@ -73,6 +82,9 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
     // Listens before the build, which can take a minute: a taken port is reported at once.
     let listener = listen(args.host, args.port).await?;
     let local = listener.local_addr().map_err(io_error)?;
+    if let Some(path) = &args.open {
+        return show_again(listener, local, args.host, path).await;
+    }
     let (source, name, path) = source(args).await?;
     let interval = args.url.is_none().then(|| Duration::from_millis(args.interval));
     let server = ServerUnderTest::new(source, name, interval);
@@ -116,6 +128,19 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
         () = server.keep_running() => Ok(()),
         () = announce => Ok(()),
     }
+}
+
+/// Serves a saved file.
+async fn show_again(
+    listener: TcpListener,
+    local: SocketAddr,
+    host: IpAddr,
+    path: &Path,
+) -> Result<(), CliError> {
+    let recording = Recording::open(path).map_err(|error| CliError::new(USAGE, error))?;
+    let (address, token) = (reachable(local), &recording.token);
+    let _ = writeln!(anstream::stdout(), "playground running on http://{address}/#{token}");
+    page::serve_recording(listener, host, Arc::new(recording)).await.map_err(io_error)
 }
 
 /// Returns the address at which other machines reach this listener.

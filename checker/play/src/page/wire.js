@@ -178,6 +178,9 @@ export function clear() {
   note();
 }
 
+// Shows events of a saved file.
+export const showAgain = (news) => take(news);
+
 // Shows all kinds except these.
 export function showKinds(names) {
   for (const box of document.querySelectorAll("#filters input")) {

@@ -3,7 +3,7 @@
 //! Every page that a browser has open can send requests to a local port. `Origin` names the page.
 //! A foreign name that is made to lead here (DNS rebinding) shows in `Host`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 /// Returns whether a request with this `Host` is meant for this machine, and comes from a page of
 /// the same host or from no page at all.
@@ -37,6 +37,16 @@ pub fn is_own_name(name: &str) -> bool {
     let own = machine_name().unwrap_or_default();
     let first = own.split('.').next().unwrap_or_default();
     !first.is_empty() && (is(&own) || is(first) || is(&format!("{first}.local")))
+}
+
+/// Returns the address by which other machines reach this one, if it is in a network.
+pub fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // Connecting a UDP socket sends nothing. It selects the interface on the way to this address,
+    // which is reserved for documentation (RFC 5737).
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
 
 #[cfg(unix)]

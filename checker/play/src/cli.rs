@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use baseline::origin;
 use baseline::transports::remote::RemoteServer;
-use checker::cli::{CliError, TargetArg, UNKNOWN, commanded, exercise, progress};
+use checker::cli::{CliError, TargetArg, UNKNOWN, USAGE, commanded, exercise, progress};
 use harness::exercise::{Exercise, Target};
 use play::page;
+use play::recording::Recording;
 use play::server_under_test::{ServerUnderTest, Source};
 use play::session::Session;
 
@@ -52,6 +55,16 @@ pub(crate) struct PlayArgs {
     /// The address to listen on, for the page and the server; by default only this machine
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// Show the hour of `solutions/README.md` on the page, step by step
+    #[arg(long)]
+    script: bool,
+    /// Show a saved wire again, event by event, without a server
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["target", "command", "url", "interval", "script", "watch"]
+    )]
+    open: Option<PathBuf>,
     /// Build and restart the server each time its source is saved
     #[arg(long, conflicts_with = "command")]
     watch: bool,
@@ -69,24 +82,37 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
     // Listens before the build, which can take a minute: a taken port is reported at once.
     let listener = listen(args.host, args.port).await?;
     let local = listener.local_addr().map_err(io_error)?;
+    if let Some(path) = &args.open {
+        return show_again(listener, local, args.host, path).await;
+    }
     let (source, name, path) = source(args).await?;
     let interval = args.url.is_none().then(|| Duration::from_millis(args.interval));
     let server = ServerUnderTest::new(source, name, interval);
     let clients = if args.exercise == Exercise::Broadcast { 2 } else { 1 };
-    let session = Session::new(args.host, path, clients, server.clone()).map_err(io_error)?;
+    let address = reachable(local);
+    let foreign = (!args.host.is_loopback()).then_some(address);
+    let session =
+        Session::new(args.host, path, clients, server.clone(), foreign).map_err(io_error)?;
     let announce = async {
-        progress("building …");
+        progress("building the server …");
         server.wait_for_start().await;
         progress("");
         if !args.host.is_loopback() {
             let _ = writeln!(
                 anstream::stderr(),
                 "warning: with --host, every machine that reaches this one can talk to the \
-                 server, and the address below lets it drive the page"
+                 server, and the first address below lets it drive the page"
             );
         }
-        let _ =
-            writeln!(anstream::stdout(), "playground running on http://{local}/#{}", session.token);
+        let query = if args.script { "?script" } else { "" };
+        let _ = writeln!(
+            anstream::stdout(),
+            "playground running on http://{address}/{query}#{}",
+            session.token
+        );
+        if let Some(url) = &session.view_url {
+            let _ = writeln!(anstream::stdout(), "for those who only look: {url}");
+        }
         std::future::pending::<()>().await;
     };
     let watch = async {
@@ -102,6 +128,28 @@ async fn serve(args: &PlayArgs) -> Result<(), CliError> {
         () = server.keep_running() => Ok(()),
         () = announce => Ok(()),
     }
+}
+
+/// Serves a saved file.
+async fn show_again(
+    listener: TcpListener,
+    local: SocketAddr,
+    host: IpAddr,
+    path: &Path,
+) -> Result<(), CliError> {
+    let recording = Recording::open(path).map_err(|error| CliError::new(USAGE, error))?;
+    let (address, token) = (reachable(local), &recording.token);
+    let _ = writeln!(anstream::stdout(), "playground running on http://{address}/#{token}");
+    page::serve_recording(listener, host, Arc::new(recording)).await.map_err(io_error)
+}
+
+/// Returns the address at which other machines reach this listener.
+fn reachable(local: SocketAddr) -> SocketAddr {
+    if !local.ip().is_unspecified() {
+        return local;
+    }
+    let own = origin::own_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    SocketAddr::new(own, local.port())
 }
 
 fn io_error(error: io::Error) -> CliError {

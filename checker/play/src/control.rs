@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::event_log::Cursor;
 use crate::own_client::{ClientCommand, run_client};
 use crate::session::Session;
 
@@ -59,24 +60,34 @@ struct OwnClient {
 /// An open page.
 struct Page {
     session: Arc<Session>,
+    may_drive: bool,
     clients: Vec<usize>,
     own: Option<OwnClient>,
     replies: mpsc::UnboundedSender<Value>,
 }
 
 /// Carries out a page's commands and sends it updates until it is closed.
+///
+/// A page that may not drive receives all that there is, and may only ask for events.
 pub(crate) async fn run_control(
     session: Arc<Session>,
+    may_drive: bool,
     mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>,
 ) {
     let (replies, mut waiting) = mpsc::unbounded_channel();
-    let mut page = Page { session: session.clone(), clients: Vec::new(), own: None, replies };
-    let mut cursor = session.log.end();
+    let mut page =
+        Page { session: session.clone(), may_drive, clients: Vec::new(), own: None, replies };
+    let mut cursor = if may_drive { session.log.end() } else { Cursor::default() };
     let (mut news, mut state) = (interval(NEWS_INTERVAL), interval(STATE_INTERVAL));
     news.set_missed_tick_behavior(MissedTickBehavior::Delay);
     state.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let hello =
-        json!({ "type": "hello", "path": session.path, "clients": session.clients_at_start });
+    let hello = json!({
+        "type": "hello",
+        "path": session.path,
+        "clients": if may_drive { session.clients_at_start } else { 0 },
+        "view_only": !may_drive,
+        "view_url": session.view_url.as_ref().filter(|_| may_drive),
+    });
     let mut last_states = BTreeMap::new();
     let mut out = vec![hello];
     loop {
@@ -117,6 +128,9 @@ fn complaint(reason: String) -> Value {
 impl Page {
     async fn run(&mut self, command: Command) {
         let session = &self.session;
+        if !self.may_drive && !matches!(command, Command::Event { .. }) {
+            return self.reply(complaint("this page may only look".to_string()));
+        }
         match command {
             Command::Add => {
                 if let Some((client, port)) = self.add_client().await {

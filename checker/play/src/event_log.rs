@@ -58,7 +58,7 @@ pub struct Event {
     pub delivered: Option<u64>,
     /// The client's number.
     pub client: usize,
-    /// The number of the client's connection, from 1.
+    /// The number of the connection among those of all clients, from 1.
     pub connection: usize,
     /// The direction.
     pub direction: Direction,

@@ -36,6 +36,9 @@ pub struct Network {
     pub log: Arc<EventLog>,
     /// The number of open connections.
     pub open: Arc<AtomicUsize>,
+    /// The number of connections so far. Each has a number of its own: a client's number is used
+    /// again by a later client.
+    pub connections: Arc<AtomicUsize>,
 }
 
 /// The lane of a client. Its connections are closed on drop.
@@ -146,11 +149,10 @@ async fn serve(
     link: watch::Receiver<Link>,
 ) {
     let mut connections = JoinSet::new();
-    let mut connection = 0;
     while let Ok((mut near, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        connection += 1;
-        let (Network { upstream, clock, log, open }, link) = (network.clone(), link.clone());
+        let connection = network.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let (Network { upstream, clock, log, open, .. }, link) = (network.clone(), link.clone());
         let server = upstream.borrow().clone();
         connections.spawn(async move {
             let Ok(head) = read_head(&mut near).await else { return };

@@ -13,6 +13,7 @@ pub mod link_observer;
 pub mod own_client;
 pub mod page;
 pub mod polling_comparison;
+pub mod recording;
 mod server_socket;
 pub mod server_under_test;
 pub mod session;

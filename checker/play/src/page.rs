@@ -5,6 +5,7 @@
 //! `Host`, against DNS rebinding: a foreign name may resolve to this machine.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,10 +17,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use hyper_tungstenite::upgrade;
+use qrcode::QrCode;
+use qrcode::render::svg;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::control::run_control;
+use crate::recording::Recording;
 use crate::session::Session;
 use baseline::origin;
 
@@ -27,7 +31,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [(&str, &str, &str); 12] = [
+const JSON: &str = "application/json";
+
+const FILES: [(&str, &str, &str); 15] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/style.css", CSS, include_str!("page/style.css")),
     ("/main.js", JAVASCRIPT, include_str!("page/main.js")),
@@ -39,6 +45,9 @@ const FILES: [(&str, &str, &str); 12] = [
     ("/server.js", JAVASCRIPT, include_str!("page/server.js")),
     ("/polling.js", JAVASCRIPT, include_str!("page/polling.js")),
     ("/class.js", JAVASCRIPT, include_str!("page/class.js")),
+    ("/script.js", JAVASCRIPT, include_str!("page/script.js")),
+    ("/script.json", JSON, include_str!("page/script.json")),
+    ("/recording.js", JAVASCRIPT, include_str!("page/recording.js")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
 ];
 
@@ -49,10 +58,37 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// Serves on this listener until the future is dropped.
 pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<()> {
-    let mut router = Router::new()
+    let router = files()
         .route("/control", get(control))
         .route("/wire.json", get(download))
-        .fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
+        .route("/view.svg", get(view_code))
+        .layer(middleware::from_fn_with_state(session.host, check_host))
+        .with_state(session);
+    serve_router(listener, router).await
+}
+
+/// Serves a saved file on this listener of `host` until the future is dropped.
+pub async fn serve_recording(
+    listener: TcpListener,
+    host: IpAddr,
+    recording: Arc<Recording>,
+) -> io::Result<()> {
+    let router = files()
+        .route("/control", get(control_recording))
+        .route("/wire.json", get(download_recording))
+        .layer(middleware::from_fn_with_state(host, check_host))
+        .with_state(recording);
+    serve_router(listener, router).await
+}
+
+async fn serve_router(listener: TcpListener, router: Router) -> io::Result<()> {
+    // Nagle's algorithm would delay the second of two small messages.
+    axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await
+}
+
+/// Routes to the page's files.
+fn files<State: Clone + Send + Sync + 'static>() -> Router<State> {
+    let mut router = Router::new().fallback((StatusCode::NOT_FOUND, "there is no such page\n"));
     for (path, content_type, text) in FILES {
         let headers = [
             (header::CONTENT_TYPE, content_type),
@@ -63,11 +99,7 @@ pub async fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<(
         ];
         router = router.route(path, get((headers, text)));
     }
-    let router = router
-        .layer(middleware::from_fn_with_state(session.clone(), check_host))
-        .with_state(session);
-    // Nagle's algorithm would delay the second of two small messages.
-    axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await
+    router
 }
 
 /// The reason why a request is refused.
@@ -81,6 +113,8 @@ enum Refusal {
     Token,
     #[error("this address accepts WebSockets only")]
     NoUpgrade,
+    #[error("no other machine reaches this page: start it with --host")]
+    NoViewers,
 }
 
 impl IntoResponse for Refusal {
@@ -88,6 +122,7 @@ impl IntoResponse for Refusal {
         let status = match self {
             Refusal::Host | Refusal::Origin | Refusal::Token => StatusCode::FORBIDDEN,
             Refusal::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+            Refusal::NoViewers => StatusCode::NOT_FOUND,
         };
         (status, format!("{self}\n")).into_response()
     }
@@ -100,16 +135,33 @@ struct Access {
 }
 
 impl Access {
-    fn check(&self, session: &Session) -> Result<(), Refusal> {
-        if self.token == session.token { Ok(()) } else { Err(Refusal::Token) }
+    /// Returns whether the page may drive, or only look.
+    fn may_drive(&self, session: &Session) -> Result<bool, Refusal> {
+        match &self.token {
+            token if *token == session.token => Ok(true),
+            token if *token == session.view_token => Ok(false),
+            _ => Err(Refusal::Token),
+        }
     }
+}
+
+/// A QR code of the address for pages that only look.
+async fn view_code(
+    State(session): State<Arc<Session>>,
+    Query(access): Query<Access>,
+) -> Result<impl IntoResponse, Refusal> {
+    access.may_drive(&session)?;
+    let url = session.view_url.as_deref().ok_or(Refusal::NoViewers)?;
+    let code = QrCode::new(url).map_err(|_| Refusal::NoViewers)?;
+    let picture = code.render::<svg::Color<'_>>().min_dimensions(300, 300).build();
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-store")], picture))
 }
 
 async fn download(
     State(session): State<Arc<Session>>,
     Query(access): Query<Access>,
 ) -> Result<impl IntoResponse, Refusal> {
-    access.check(&session)?;
+    access.may_drive(&session)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"wire.json\""),
@@ -123,31 +175,61 @@ async fn control(
     Query(access): Query<Access>,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    let headers = request.headers();
-    if header_text(headers, header::ORIGIN)
-        != format!("http://{}", header_text(headers, header::HOST))
-    {
-        return Err(Refusal::Origin);
-    }
-    access.check(&session)?;
+    check_origin(request.headers())?;
+    let may_drive = access.may_drive(&session)?;
     let (response, socket) = upgrade(&mut request, None).map_err(|_| Refusal::NoUpgrade)?;
     tokio::spawn(async move {
         if let Ok(socket) = socket.await {
-            run_control(session, socket).await;
+            run_control(session, may_drive, socket).await;
         }
     });
     Ok(response.map(axum::body::Body::new))
 }
 
+async fn download_recording(
+    State(recording): State<Arc<Recording>>,
+    Query(access): Query<Access>,
+) -> Result<impl IntoResponse, Refusal> {
+    if access.token != recording.token {
+        return Err(Refusal::Token);
+    }
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, recording.to_json().to_string()))
+}
+
+async fn control_recording(
+    State(recording): State<Arc<Recording>>,
+    Query(access): Query<Access>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    check_origin(request.headers())?;
+    if access.token != recording.token {
+        return Err(Refusal::Token);
+    }
+    let (response, socket) = upgrade(&mut request, None).map_err(|_| Refusal::NoUpgrade)?;
+    tokio::spawn(async move {
+        if let Ok(socket) = socket.await {
+            recording.run_control(socket).await;
+        }
+    });
+    Ok(response.map(axum::body::Body::new))
+}
+
+/// Refuses a request of another page.
+fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    let own = format!("http://{}", header_text(headers, header::HOST));
+    if header_text(headers, header::ORIGIN) == own { Ok(()) } else { Err(Refusal::Origin) }
+}
+
 /// Refuses a request unless its `Host` names this machine.
 async fn check_host(
-    State(session): State<Arc<Session>>,
+    State(host): State<IpAddr>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
     let name = origin::host_name(header_text(request.headers(), header::HOST));
     let is_ours = match origin::address(name) {
-        Some(address) => address.is_loopback() || !session.host.is_loopback(),
+        Some(address) => address.is_loopback() || !host.is_loopback(),
         None => origin::is_own_name(name),
     };
     if is_ours { Ok(next.run(request).await) } else { Err(Refusal::Host) }

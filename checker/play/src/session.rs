@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
@@ -40,6 +40,10 @@ pub struct Session {
     pub clients_at_start: usize,
     /// The secret in the page's address, which each request must have.
     pub token: String,
+    /// The secret in the address of pages that only look.
+    pub view_token: String,
+    /// The address of pages that only look, if other machines reach this one.
+    pub view_url: Option<String>,
     /// The server under test.
     pub server: Arc<ServerUnderTest>,
     /// The events of all connections.
@@ -47,49 +51,71 @@ pub struct Session {
     /// Polling beside push.
     pub polling: Arc<PollingComparison>,
     network: Network,
-    lanes: Mutex<BTreeMap<usize, Lane>>,
-    clients: AtomicUsize,
+    /// The clients' lanes; `None` while a lane is being opened.
+    lanes: Mutex<BTreeMap<usize, Option<Lane>>>,
 }
 
 impl Session {
     /// Makes a playground without clients. Fails if its clock cannot start.
+    ///
+    /// `address` is the one at which other machines reach the page, if they do.
     pub fn new(
         host: IpAddr,
         path: String,
         clients_at_start: usize,
         server: Arc<ServerUnderTest>,
+        address: Option<SocketAddr>,
     ) -> io::Result<Arc<Self>> {
         let log: Arc<EventLog> = Arc::default();
+        let view_token = random_token();
         let network = Network {
             upstream: server.upstream(),
             clock: Clock::start()?,
             log: log.clone(),
             open: Arc::default(),
+            connections: Arc::default(),
         };
         Ok(Arc::new(Session {
             host,
             path,
             clients_at_start,
-            token: format!("{:032x}", rand::random::<u128>()),
+            token: random_token(),
+            view_url: address.map(|address| format!("http://{address}/#{view_token}")),
+            view_token,
             server,
             log,
             polling: PollingComparison::new(),
             network,
             lanes: Mutex::default(),
-            clients: AtomicUsize::new(0),
         }))
     }
 
     /// Opens a lane for a new client. Returns its number and its port.
+    ///
+    /// The number is the lowest that is free, so that a page which is loaded again finds its
+    /// clients under the same numbers.
     pub async fn add_client(&self) -> Result<(usize, u16), AddError> {
-        if lock(&self.lanes).len() >= MOST_CLIENTS {
-            return Err(AddError::TooMany);
+        let client = {
+            let mut lanes = lock(&self.lanes);
+            if lanes.len() >= MOST_CLIENTS {
+                return Err(AddError::TooMany);
+            }
+            let free = (1..).find(|client| !lanes.contains_key(client));
+            let client = free.expect("there are more numbers than clients");
+            lanes.insert(client, None);
+            client
+        };
+        match Lane::open(self.host, client, self.network.clone()).await {
+            Ok(lane) => {
+                let port = lane.port;
+                lock(&self.lanes).insert(client, Some(lane));
+                Ok((client, port))
+            }
+            Err(error) => {
+                lock(&self.lanes).remove(&client);
+                Err(error.into())
+            }
         }
-        let client = self.clients.fetch_add(1, Ordering::Relaxed) + 1;
-        let lane = Lane::open(self.host, client, self.network.clone()).await?;
-        let port = lane.port;
-        lock(&self.lanes).insert(client, lane);
-        Ok((client, port))
     }
 
     /// Closes a client's lane and its connections.
@@ -99,7 +125,7 @@ impl Session {
 
     /// Changes the link of a client.
     pub fn change_link(&self, client: usize, change: impl FnOnce(&mut Link)) {
-        if let Some(lane) = lock(&self.lanes).get(&client) {
+        if let Some(Some(lane)) = lock(&self.lanes).get(&client) {
             lane.change_link(change);
         }
     }
@@ -114,4 +140,8 @@ impl Session {
         let host = if self.host.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.host };
         SocketAddr::new(host, port)
     }
+}
+
+fn random_token() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }

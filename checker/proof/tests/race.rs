@@ -383,6 +383,16 @@ fn a_race_that_can_t_be_run_says_why() {
     assert_eq!(files(directory.path()), [""; 0]);
 }
 
+/// The race of a fresh clone.
+#[test]
+fn a_skeleton_is_not_started_and_pointed_to_the_solutions() {
+    let workbook = common::workbook::Workbook::copy();
+    let (code, said) = workbook.call(&["race", "--quick"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("not started: day1/broadcast/src/main.rs"), "{said}");
+    assert!(said.contains("try --target solutions"), "{said}");
+}
+
 /// Without cargo, the programs that the checker hands over to cannot be built.
 #[test]
 fn without_cargo_there_is_no_race_and_it_says_so() {

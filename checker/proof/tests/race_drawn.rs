@@ -81,6 +81,21 @@ fn the_table_fits_80_columns() {
     insta::assert_snapshot!(table);
 }
 
+/// One measure of CPU time, named in both places. A handful of events is named, too.
+#[test]
+fn the_table_and_the_page_name_the_same_measures() {
+    let mut race = made_up();
+    let page = |race: &Race| page::html(race, &svg(&figure(race)).expect("it can be drawn"));
+    let measure = "CPU time, in ms for 1 000 messages delivered";
+    assert!(table::table(&race).contains(measure));
+    assert!(page(&race).contains(measure));
+    let few = "p99 of 5 events is the slowest of them; with --every 120 there are 100.";
+    assert!(table::table(&race).contains(few));
+    assert!(page(&race).contains(few));
+    race.events = 100;
+    assert!(!table::table(&race).contains("is the slowest of them"));
+}
+
 #[test]
 fn what_is_drawn_is_what_was_measured() {
     insta::assert_debug_snapshot!(figure(&made_up()));

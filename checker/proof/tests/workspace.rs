@@ -36,10 +36,9 @@ fn nothing_is_compiled_twice() {
         "solution-broadcast",
         "solution-fast",
     ];
-    for package in servers
-        .into_iter()
-        .chain(["watch", "play", "race", "mistakes", "quiz", "guess", "class", "faults", "proof"])
-    {
+    for package in servers.into_iter().chain([
+        "watch", "play", "board", "race", "mistakes", "quiz", "guess", "class", "faults", "proof",
+    ]) {
         let own = resolved(package, "normal,build,dev");
         assert!(own.len() > 20, "{package} is built from {} packages only?", own.len());
         let twice: BTreeSet<_> = own

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::summary::{Race, Result};
+use super::summary::{CPU_MEASURE, Race, Result};
 use super::table::{count, short};
 
 const STYLE: &str = "
@@ -112,10 +112,7 @@ const GROWTH: [(&str, Figure); 2] = [
             Some(count(bytes / cost.published.max(1) as f64))
         },
     ),
-    (
-        "Milliseconds of the server's processor time for each thousand messages delivered",
-        |result, crowd| result.cost(crowd)?.cpu_ms_per_1000().map(short),
-    ),
+    (CPU_MEASURE, |result, crowd| result.cost(crowd)?.cpu_ms_per_1000().map(short)),
 ];
 
 fn growth(race: &Race, caption: &str, figure: Figure) -> Markup {
@@ -140,14 +137,15 @@ fn conditions(race: &Race) -> String {
     format!(
         "{} events at random times in {:.0} s, with a mean of {} ms between them, published to {} \
          and to an HTTP baseline, {distance}. {} on {}, {} processors{load}. The dashed line is \
-         the floor: a TCP relay without a protocol.",
+         the floor: a TCP relay without a protocol. {}",
         race.events,
         race.seconds,
         race.apart_ms,
         race.server,
         race.machine.os,
         race.machine.arch,
-        race.machine.cpus
+        race.machine.cpus,
+        race.few_events().unwrap_or_default()
     )
 }
 

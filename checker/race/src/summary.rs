@@ -38,6 +38,11 @@ pub struct Race {
     pub contestants: Vec<Result>,
 }
 
+/// The least number of events for which the 99th percentile is not the slowest one.
+const ENOUGH: usize = 100;
+/// What the costs in CPU time measure, for the terminal and for the page.
+pub(crate) const CPU_MEASURE: &str = "The server's CPU time, in ms for 1 000 messages delivered";
+
 /// A machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct Machine {
@@ -174,6 +179,19 @@ impl Race {
     /// Returns the results of this contestant.
     pub fn of(&self, contestant: Contestant) -> Option<&Result> {
         self.contestants.iter().find(|result| result.key == contestant)
+    }
+
+    /// Returns a remark if the percentiles rest on a handful of events.
+    pub fn few_events(&self) -> Option<String> {
+        let events = self.events;
+        if events >= ENOUGH {
+            return None;
+        }
+        // A mean distance that fits so many events into the same time.
+        let every = (self.seconds * 1_000.0 / ENOUGH as f64).floor().max(1.0);
+        Some(format!(
+            "p99 of {events} events is the slowest of them; with --every {every} there are {ENOUGH}."
+        ))
     }
 
     /// Sets the noise from the latency of the floor.

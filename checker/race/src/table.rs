@@ -2,11 +2,15 @@
 
 use std::fmt::Write;
 
-use crate::summary::{Machine, Race, Result};
+use crate::cost::Cost;
+use crate::summary::{CPU_MEASURE, Machine, Race, Result};
 
 /// The columns of a bar, and the powers of ten that it spans.
 const BAR: f64 = 16.0;
 const DECADES: f64 = 5.0;
+/// The milliseconds and the bytes at which bars begin.
+const SHORTEST: f64 = 0.1;
+const FEWEST: f64 = 10.0;
 
 /// Renders a race for the terminal.
 pub fn table(race: &Race) -> String {
@@ -22,7 +26,7 @@ fn latencies(out: &mut String, race: &Race) {
     let _ = writeln!(out, "From sending to arrival, in ms, with one subscriber");
     let _ = writeln!(
         out,
-        "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, log scale",
+        "{:<18}{:>8}{:>8}{:>8}{:>8}{:>8}  p50, log from {SHORTEST}",
         "", "p50", "p90", "p99", "max", "theory"
     );
     for result in &race.contestants {
@@ -36,7 +40,7 @@ fn latencies(out: &mut String, race: &Race) {
             short(latency.p99),
             short(latency.max),
             theory(result),
-            bar(latency.p50, 0.1)
+            bar(latency.p50, SHORTEST)
         );
     }
     out.push('\n');
@@ -47,7 +51,7 @@ fn costs(out: &mut String, race: &Race) {
     let _ = writeln!(out, "{:<18}{:>17}{:>20}{:>8}", "", "a message", "an idle minute", "");
     let _ = writeln!(
         out,
-        "{:<18}{:>8}{:>9}{:>10}{:>10}{:>7}  bytes, log scale",
+        "{:<18}{:>8}{:>9}{:>10}{:>10}{:>7}  log from {FEWEST} B",
         "", "requests", "bytes", "requests", "bytes", "join"
     );
     for result in &race.contestants {
@@ -63,7 +67,7 @@ fn costs(out: &mut String, race: &Race) {
             optional(idle.map(|idle| idle.requests)),
             optional(idle.map(|idle| idle.bytes())),
             count((cost.joining.up + cost.joining.down) as f64),
-            bar(cost.bytes_each(), 10.0)
+            bar(cost.bytes_each(), FEWEST)
         );
     }
     out.push('\n');
@@ -78,11 +82,7 @@ fn growth(out: &mut String, race: &Race) {
     let columns: String = crowds.iter().map(|crowd| format!("{crowd:>10}")).collect();
     let _ = writeln!(out, "{:<18}{columns}{columns}", "");
     let half = crowds.len() * 10;
-    let _ = writeln!(
-        out,
-        "{:<18}{:>half$}{:>half$}",
-        "", "bytes for one message", "s of CPU for 1 000"
-    );
+    let _ = writeln!(out, "{:<18}{:>half$}{:>half$}", "", "bytes for one message", "CPU, in ms *");
     for result in &race.contestants {
         let mut line = format!("{:<18}", result.name);
         for crowd in &crowds {
@@ -92,13 +92,12 @@ fn growth(out: &mut String, race: &Race) {
             let _ = write!(line, "{:>10}", bytes.map_or("-".to_string(), count));
         }
         for crowd in &crowds {
-            let cpu = result
-                .cost(*crowd)
-                .and_then(|cost| Some(cost.cpu_ms? / cost.published.max(1) as f64));
+            let cpu = result.cost(*crowd).and_then(Cost::cpu_ms_per_1000);
             let _ = write!(line, "{:>10}", cpu.map_or("-".to_string(), short));
         }
         let _ = writeln!(out, "{}", line.trim_end());
     }
+    let _ = writeln!(out, "* {CPU_MEASURE}");
     out.push('\n');
 }
 
@@ -116,6 +115,9 @@ fn notes(out: &mut String, race: &Race) {
         race.events, race.seconds, race.apart_ms
     );
     let _ = writeln!(out, "{os} on {arch}, {cpus} processors{load}; seed {}.", race.seed);
+    if let Some(note) = race.few_events() {
+        let _ = writeln!(out, "{note}");
+    }
     let _ = writeln!(out, "Theory is of the median, on a machine that takes no time.");
     let _ = writeln!(
         out,

@@ -1,6 +1,6 @@
 //! Commands in packages of their own, so that `cargo checker grade` does not compile them.
 //!
-//! `play`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of
+//! `play`, `board`, `race`, `polling`, `quiz` and `guess` parse their arguments themselves. The arguments of
 //! the others are parsed here, so that their help, errors and completions need no build.
 
 use std::env::consts::EXE_SUFFIX;
@@ -18,7 +18,7 @@ use harness::server::build::cargo;
 
 /// Builds this package's program if necessary, and replaces this process by it, with its arguments.
 pub(super) async fn hand_over(package: &str) -> ExitCode {
-    let built = with_spinner(&format!("building {package}"), build(package)).await;
+    let built = with_spinner(&announcement(package), build(package)).await;
     progress("");
     match built {
         Ok(program) => {
@@ -31,6 +31,23 @@ pub(super) async fn hand_over(package: &str) -> ExitCode {
         }
         Err(why) => complain(UNKNOWN, &why),
     }
+}
+
+/// Says what is built, and how long it takes if nothing of it was built before.
+fn announcement(package: &str) -> String {
+    let what = match package {
+        "play" => "the playground",
+        other => other,
+    };
+    let program = || Some(std::env::current_exe().ok()?.with_file_name(program_name(package)));
+    match program().is_some_and(|program| program.exists()) {
+        true => format!("building {what}"),
+        false => format!("building {what}, about a minute"),
+    }
+}
+
+fn program_name(package: &str) -> String {
+    format!("{package}{EXE_SUFFIX}")
 }
 
 /// Builds the program with this program's profile, into the folder of this program.
@@ -57,7 +74,7 @@ async fn build(package: &str) -> Result<PathBuf, String> {
     if !output.status.success() {
         return Err(format!("cannot build {package}: {}", String::from_utf8_lossy(&output.stderr)));
     }
-    Ok(folder.join(format!("{package}{EXE_SUFFIX}")))
+    Ok(folder.join(program_name(package)))
 }
 
 /// Arguments of `watch`.
@@ -69,6 +86,12 @@ pub struct WatchArgs {
     /// All payloads, sizes and numbers of clients follow from this
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Show the instructor's board your name and the verdict on each check, never your source
+    #[arg(long, value_name = "ws://HOST:PORT/ROOM")]
+    pub board: Option<String>,
+    /// Your name on the board; asked for if it is missing
+    #[arg(long, value_name = "NAME", requires = "board")]
+    pub name: Option<String>,
 }
 
 /// Arguments of `mistakes`.

@@ -97,6 +97,9 @@ enum Command {
     /// Play with a server on a page: see each frame live, and pull the cable
     #[command(disable_help_flag = true)]
     Play(live::ToolArgs),
+    /// Show on a page where each student of a class stands, as they work
+    #[command(disable_help_flag = true)]
+    Board(live::ToolArgs),
     /// Serve the same chat over HTTP: polling and server-sent events, to try with curl
     #[command(disable_help_flag = true)]
     Polling(live::ToolArgs),
@@ -182,6 +185,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Guess(_) => live::hand_over("guess").await,
         Command::Soak(args) => soak::run(args).await,
         Command::Play(_) => live::hand_over("play").await,
+        Command::Board(_) => live::hand_over("board").await,
         Command::Polling(_) | Command::Race(_) => live::hand_over("race").await,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::board::Board;
 use crate::files::{Saved, saves};
 use crate::keys::{Key, Keyboard};
 use crate::round::{Round, RoundEvent};
@@ -48,11 +49,13 @@ pub(crate) struct Session {
     remark: String,
     /// The start of the running build.
     building: Instant,
+    /// The instructor's board, if the student shows it the verdicts.
+    board: Option<Board>,
 }
 
 impl Session {
     /// Creates a session on these exercises.
-    pub(crate) fn new(exercises: Vec<Exercise>, seed: u64) -> Self {
+    pub(crate) fn new(exercises: Vec<Exercise>, seed: u64, board: Option<Board>) -> Self {
         Session {
             exercises,
             seed,
@@ -67,6 +70,7 @@ impl Session {
             rounds: 0,
             remark: String::new(),
             building: Instant::now(),
+            board,
         }
     }
 
@@ -85,8 +89,14 @@ impl Session {
                 _ = seconds.tick(), if builds => {}
                 Some(save) = saved.recv() => self.save(save),
                 Some(event) = next_event(&mut self.round) => self.apply(event),
+                () = next_change(&mut self.board) => {}
                 Some(key) = next_key(&mut keys) => match key {
-                    Key::Quit => return Ok(()),
+                    Key::Quit => {
+                        if let Some(board) = self.board.take() {
+                            board.leave().await;
+                        }
+                        return Ok(());
+                    }
                     Key::Resized => {}
                     Key::Again => self.begin(self.exercises.clone(), None),
                     Key::Lines(lines) => self.screen.scroll_lines(lines),
@@ -168,6 +178,9 @@ impl Session {
                 self.remark = self.with_previous("grading …");
             }
             RoundEvent::Verdict(graded) => {
+                if let Some(board) = &self.board {
+                    board.report(&graded);
+                }
                 self.verdicts.insert(graded.check.id, *graded);
                 let open =
                     self.all().into_iter().find(|check| !self.verdicts.contains_key(check.id));
@@ -265,7 +278,8 @@ impl Session {
         // A log contains the start and the result of a round, but not each verdict.
         if let Some(round) = self.round.as_ref().filter(|_| !self.screen.interactive) {
             if round.built.is_none() {
-                self.screen.show("", &format!("{}\n", self.remark), KEYS);
+                let board = self.board.as_ref().map(Board::status).unwrap_or_default();
+                self.screen.show("", &format!("{}\n{board}", self.remark), KEYS);
             }
             return;
         }
@@ -275,7 +289,8 @@ impl Session {
             true => format!(" {seconds} s"),
             false => String::new(),
         };
-        let status = format!("{}{}{elapsed}\n", brief::bars(&graded), self.remark);
+        let board = self.board.as_ref().map(Board::status).unwrap_or_default();
+        let status = format!("{}{}{elapsed}\n{board}", brief::bars(&graded), self.remark);
         let keys = if matches!(self.view, View::Text(_)) { KEYS_OF_TEXT } else { KEYS };
         let layout = Layout { width: self.screen.width(), ..Layout::default() };
         let mut body = self.body(&graded, layout);
@@ -324,6 +339,14 @@ impl Session {
 async fn next_event(round: &mut Option<Round>) -> Option<RoundEvent> {
     match round {
         Some(round) => round.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the connection to the board changes.
+async fn next_change(board: &mut Option<Board>) {
+    match board {
+        Some(board) => board.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -1,7 +1,7 @@
 // For presentations: large type, dark and light colours, keys.
 
 import { $, make, say } from "./dom.js";
-import { send } from "./control.js";
+import { on, send, viewCode } from "./control.js";
 import { focusClient, focusedClient } from "./clients.js";
 import { clear, pause, save } from "./wire.js";
 import { restart } from "./server.js";
@@ -9,6 +9,7 @@ import { restart } from "./server.js";
 function large() {
   const on = document.documentElement.classList.toggle("large");
   $("large").setAttribute("aria-pressed", on);
+  window.dispatchEvent(new Event("resize"));
 }
 
 function theme() {
@@ -35,7 +36,19 @@ const KEYS = [
   ["d", "dark or light", theme],
 ];
 
+// The address for pages that only look, if other machines reach this one.
+function share({ view_url: url, view_only: viewOnly }) {
+  document.body.classList.toggle("view-only", viewOnly);
+  $("share").hidden = !url;
+  if (!url) return;
+  $("view-code").src = viewCode;
+  $("view-link").href = url;
+  $("view-link").textContent = url;
+}
+
 export function start() {
+  on("hello", share);
+  $("share").onclick = () => $("viewers").showModal();
   $("large").onclick = large;
   $("theme").onclick = theme;
   $("help").onclick = () => $("keys").showModal();

@@ -1,6 +1,6 @@
 // The clients. Each is a WebSocket of this browser, connected through a lane.
 
-import { $, make, say, shown, bytes } from "./dom.js";
+import { $, make, say, shown, bytes, follow } from "./dom.js";
 import { on, send } from "./control.js";
 
 const LINES = 100;
@@ -8,8 +8,12 @@ const DRAWN = 80;
 // The slider's steps: the bytes that the client reads in a second, 0 for all there are.
 const RATES = [0, 100_000, 10_000, 1_000, 100];
 const LARGE = 256 * 1024;
+// Milliseconds for which a cable is out.
+const BLINK = 300;
 
 let path = "/";
+// The number of the newest connection on the wire, of any client.
+let newest = 0;
 let starts = 0;
 let running = false;
 const cards = new Map();
@@ -35,6 +39,7 @@ class Client {
     this.server = make("span", { class: "state", role: "status", "data-kind": "gone", hidden: true });
     this.state = make("span", { class: "state", role: "status" });
     this.log = make("ol", { class: "log", role: "log", tabindex: "0", "aria-label": `Messages of client ${this.number}` });
+    this.toEnd = follow(this.log);
     this.field = make("input", { id: `${id}-text`, type: "text", placeholder: "message, Enter sends", "aria-label": `Message of client ${this.number}`, autocomplete: "off" });
     const form = make("form", { class: "row", onsubmit: (event) => { event.preventDefault(); this.sayText(); } },
       this.field, make("button", {}, "Send"));
@@ -46,22 +51,24 @@ class Client {
       this.code = make("input", { type: "number", min: "1000", max: "4999", value: "1000", "aria-label": "Close code" });
       more.append(
         button("Binary", () => this.sayBinary(), "16 random bytes"),
-        button("Large", () => this.sayLarge(), bytes(LARGE)),
-        button("Fragmented", () => this.sayFragmented(), "by a client of the checker, since a page cannot choose its fragments"),
+        button("Large", () => this.sayLarge(), `${bytes(LARGE)}; a browser may send it as several frames`),
+        button("Fragmented", () => this.sayFragmented(), "three fragments and a ping, by the checker's own client: a page cannot choose where its browser cuts a message"),
         make("span", { class: "join" }, this.code, button("Close", () => this.close())),
         button("Connect again", () => this.connect()),
       );
     }
     this.cable = make("button", { type: "button", class: "cable", "aria-pressed": "false", onclick: () => this.pull() }, "Pull the cable");
-    const slider = (label, attributes, format, changed) => {
+    this.sliders = {};
+    const slider = (name, attributes, format, changed) => {
       const output = make("output", {}, format(0));
-      const input = make("input", { type: "range", value: "0", "aria-label": `${label} of client ${this.number}`, "aria-valuetext": format(0), ...attributes });
+      const input = make("input", { type: "range", value: "0", "aria-label": `${name} of client ${this.number}`, "aria-valuetext": format(0), ...attributes });
       input.addEventListener("input", () => {
         output.textContent = format(+input.value);
         input.setAttribute("aria-valuetext", format(+input.value));
         changed(+input.value);
       });
-      return make("label", { class: "slider" }, make("span", {}, label), input, output);
+      this.sliders[name] = input;
+      return make("label", { class: "slider" }, make("span", {}, name), input, output);
     };
     return make("article", { class: "card", id, "aria-labelledby": `${id}-title` },
       make("div", { class: "bar" },
@@ -89,16 +96,17 @@ class Client {
 
   draw() {
     this.drawing = undefined;
-    const atEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 8;
     this.log.append(...this.lines.map(([kind, text]) => make("li", { class: kind }, text)));
     this.lines = [];
     while (this.log.childElementCount > LINES) this.log.firstElementChild.remove();
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    this.toEnd();
   }
 
   connect() {
     if (this.socket && this.socket.readyState < WebSocket.CLOSING) return;
     this.wanted = true;
+    this.returns = false;
+    this.past = newest;
     this.tried = starts;
     this.server.hidden = true;
     this.status("wait", "connecting");
@@ -112,8 +120,20 @@ class Client {
       this.server.hidden = true;
       this.status("gone", words);
       this.line("info", words);
-      this.reconnect();
+      if (this.returns) this.connect();
+      else this.reconnect();
     };
+  }
+
+  // The server has this client. The browser of one that was dropped may believe that it is open.
+  isServed() {
+    return this.socket?.readyState === WebSocket.OPEN && this.server.hidden;
+  }
+
+  // Connects again, as soon as the browser knows that the server has dropped this client.
+  comeBack() {
+    if (this.server.hidden) this.connect();
+    else this.returns = true;
   }
 
   // Clients reconnect after a restart of the server.
@@ -154,7 +174,7 @@ class Client {
   sayFragmented() {
     const text = this.field.value || "one message in three fragments";
     send({ do: "fragments", text, parts: 3 });
-    this.line("info", "the checker's own client sends it, since a page cannot choose its fragments");
+    this.line("info", "the checker's own client sends it: a page cannot choose where its browser cuts a message");
   }
 
   close() {
@@ -168,7 +188,24 @@ class Client {
     }
   }
 
+  // Moves a slider, as a hand would.
+  slide(name, value) {
+    const input = this.sliders[name];
+    if (+input.value === value) return;
+    input.value = value;
+    input.dispatchEvent(new Event("input"));
+  }
+
+  // Pulls the cable after the next pong, and plugs it in again at once.
+  blink() {
+    this.afterPong = () => {
+      this.pull(true);
+      setTimeout(() => this.pull(false), BLINK);
+    };
+  }
+
   pull(cut = !this.cut) {
+    if (cut === this.cut) return;
     this.cut = cut;
     send({ do: "cut", client: this.number, cut });
     this.cable.setAttribute("aria-pressed", cut);
@@ -180,7 +217,12 @@ class Client {
 
   // An event of the wire. The server's end of a connection shows at once, beside the browser's view.
   event({ kind, way, connection }) {
-    if (connection < this.connection) return;
+    if (kind === "pong" && this.afterPong) {
+      this.afterPong();
+      this.afterPong = undefined;
+    }
+    // The end of an earlier connection may be seen after the browser has opened the next one.
+    if (connection <= this.past || connection < this.connection) return;
     this.connection = connection;
     if (kind !== "end" || way !== "down" || !this.server.hidden) return;
     if (!this.own && this.socket?.readyState !== WebSocket.OPEN) return;
@@ -200,21 +242,52 @@ class Client {
   }
 }
 
+// A message in each second, at a random moment of it. At equal distances they would keep their place
+// between two polls, and the median of polling would be that place and nothing else.
 let timer;
 let count = 0;
+let moment = 0;
+let random;
 
-function chatter() {
-  const button = $("chatter");
-  const begins = !timer;
-  button.setAttribute("aria-pressed", begins);
-  clearInterval(timer);
-  timer = begins && setInterval(() => {
-    const talkers = [...cards.values()].filter((client) => client.socket?.readyState === WebSocket.OPEN);
-    if (talkers.length) talkers[count % talkers.length].sayText(`message ${++count}`);
-  }, 1000);
+// The generator mulberry32. `?seed=N` in the address repeats other moments.
+function seeded(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function sayNext() {
+  const talkers = [...cards.values()].filter((client) => client.socket?.readyState === WebSocket.OPEN);
+  if (talkers.length) talkers[count % talkers.length].sayText(`message ${++count}`);
+  const before = moment;
+  moment = 1000 * random();
+  timer = setTimeout(sayNext, 1000 - before + moment);
+}
+
+export function chatter(begins = !timer) {
+  $("chatter").setAttribute("aria-pressed", begins);
+  clearTimeout(timer);
+  timer = undefined;
+  if (!begins) return;
+  random = seeded(+(new URLSearchParams(location.search).get("seed") ?? 1));
+  moment = 1000 * random();
+  timer = setTimeout(sayNext, moment);
 }
 
 export const focusClient = (place) => [...cards.values()][place]?.field.focus();
+
+// The clients of this browser, by their place from 1.
+const ownCards = () => [...cards.values()].filter((client) => !client.own);
+export const place = (number) => ownCards()[number - 1];
+export const places = () => ownCards().length;
+
+// Removes the checker's own client, if there is one.
+export function removeOwn() {
+  for (const client of cards.values()) if (client.own) client.remove();
+}
 
 // Returns the client in focus, or the first.
 export function focusedClient() {
@@ -224,7 +297,7 @@ export function focusedClient() {
 
 export function start() {
   $("add").onclick = () => send({ do: "add" });
-  $("chatter").onclick = chatter;
+  $("chatter").onclick = () => chatter();
   on("hello", (hello) => {
     path = hello.path;
     for (let n = 0; n < hello.clients; n++) send({ do: "add" });
@@ -238,6 +311,7 @@ export function start() {
   });
   on("wire", ({ events }) => {
     for (const event of events) {
+      newest = Math.max(newest, event.connection);
       cards.get(event.client)?.event(event);
     }
   });

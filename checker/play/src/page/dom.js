@@ -31,6 +31,21 @@ export function bytes(count) {
   return `${(count / 1048576).toFixed(0)} MiB`;
 }
 
+// Keeps the end of a box in view, unless its reader has scrolled away from it. Returns a function
+// to call when something was added.
+export function follow(box) {
+  let follows = true;
+  box.addEventListener("scroll", () => {
+    follows = box.scrollTop + box.clientHeight >= box.scrollHeight - 12;
+  });
+  const toEnd = () => {
+    if (follows) box.scrollTop = box.scrollHeight;
+  };
+  // Larger type or a narrower window makes the text higher without a scroll event.
+  window.addEventListener("resize", toEnd);
+  return toEnd;
+}
+
 export function say(text) {
   $("spoken").textContent = text;
 }

@@ -1,6 +1,6 @@
 // The sequence diagram: the server's life line at the left, the clients' to the right of it.
 
-import { $, download, shown } from "./dom.js";
+import { $, download, follow, shown } from "./dom.js";
 import { recent, visible, isPaused } from "./wire.js";
 
 const MOST = 40;
@@ -35,8 +35,13 @@ function layOut(events) {
   });
 }
 
+const PREFIX = "Server received: ";
+
+// Cuts the prefix of a reply before its message.
+const cut = (text, most) => (text.startsWith(PREFIX) && text.length > most ? shown(`…${text.slice(PREFIX.length)}`, most) : shown(text, most));
+
 const label = (event, most) => {
-  const text = event.kind === "close" ? String(event.code ?? "") : event.kind === "binary" ? `${event.len} B` : shown(event.text ?? "", most);
+  const text = event.kind === "close" ? String(event.code ?? "") : event.kind === "binary" ? `${event.len} B` : cut(event.text ?? "", most);
   return `${event.kind}${text ? ` ${text}` : ""}`;
 };
 
@@ -93,12 +98,14 @@ function paint() {
     const place = up || arrived ? x(event.client) : end;
     svg.append(element("text", { x: place - 12, y: (up ? y1 : y2) - 6, "text-anchor": "end", fill: ink, stroke: colour("--paper"), "stroke-width": 4, "paint-order": "stroke" }, label(event, Math.floor(wide / 9) - 6)));
   }
-  const atEnd = $("diagram").scrollTop + $("diagram").clientHeight >= $("diagram").scrollHeight - 20;
   $("diagram").replaceChildren(svg);
-  if (atEnd) $("diagram").scrollTop = $("diagram").scrollHeight;
+  toEnd();
 }
 
+let toEnd;
+
 export function start() {
+  toEnd = follow($("diagram"));
   let last = "";
   const look = () => {
     const events = recent();

@@ -39,5 +39,6 @@ export function start() {
     banner("ended", "The server does not run", !server.panic && !server.complaint && ["ended", "failed"].includes(server.state) ? server.why : null);
   });
   on("complaint", ({ text }) => banner("refused", "That was not possible", text));
+  on("denied", ({ why }) => banner("denied", "This page may not look", why));
   on("lost", () => banner("lost", "The playground has ended", "Start `cargo checker play` again, and open the address that it prints: a token in it is new each time."));
 }

@@ -1,7 +1,7 @@
 // The wire: a lane for each client, a row for each event. A run of pings and pongs is one row for
 // each kind, with a count.
 
-import { $, make, shown, bytes } from "./dom.js";
+import { $, make, shown, bytes, follow } from "./dom.js";
 import { on, send, wireUrl } from "./control.js";
 import { dissect } from "./dissect.js";
 
@@ -61,7 +61,7 @@ function laneOf(client) {
   const section = make("section", { class: "lane", "aria-label": `Lane of client ${client}` }, make("h3", {}, `Client ${client} ⇄ server`), list);
   const after = [...lanes.keys()].filter((other) => other > client).sort((a, b) => a - b)[0];
   $("lanes").insertBefore(section, after ? lanes.get(after).section : null);
-  lane = { list, section, rows: {}, texts: 0 };
+  lane = { list, section, rows: {}, texts: 0, toEnd: follow(list) };
   lanes.set(client, lane);
   return lane;
 }
@@ -105,10 +105,8 @@ function draw() {
   pending = [];
   for (const [client, news] of byLane) {
     const lane = laneOf(client);
-    const { list } = lane;
-    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 12;
     for (const event of news) add(lane, event);
-    if (atEnd) list.scrollTop = list.scrollHeight;
+    lane.toEnd();
   }
   note();
 }
@@ -165,8 +163,12 @@ export function pause() {
 }
 
 export function clear() {
-  for (const { section } of lanes.values()) section.remove();
-  lanes.clear();
+  // The lanes stay, so that nothing below them moves.
+  for (const lane of lanes.values()) {
+    lane.list.replaceChildren();
+    lane.rows = {};
+    lane.texts = 0;
+  }
   events = new Map();
   pending = [];
   waiting = [];
@@ -174,6 +176,25 @@ export function clear() {
   dropped = 0;
   $("detail").hidden = true;
   note();
+}
+
+// Shows events of a saved file.
+export const showAgain = (news) => take(news);
+
+// Shows all kinds except these.
+export function showKinds(names) {
+  for (const box of document.querySelectorAll("#filters input")) {
+    const wanted = !names.includes(box.name);
+    if (box.checked !== wanted) box.click();
+  }
+}
+
+// Opens the newest event of a kind in a client's lane, as soon as there is one.
+export function openEvent(client, kind, way) {
+  const filter = `li[data-kind=${kind}]${way ? `.${way}` : ""}:not([hidden]) > button`;
+  const found = [...(lanes.get(client())?.list.querySelectorAll(filter) ?? [])].at(-1);
+  if (found) found.click();
+  else setTimeout(() => openEvent(client, kind, way), 50);
 }
 
 export const save = () => $("save").click();
@@ -187,7 +208,7 @@ export function start() {
     chosen?.focus();
   };
   for (const name of Object.keys(KINDS)) {
-    const box = make("input", { type: "checkbox", checked: true, onchange: () => {
+    const box = make("input", { type: "checkbox", name, checked: true, onchange: () => {
       if (box.checked) hidden.delete(name);
       else hidden.add(name);
       for (const item of document.querySelectorAll("#lanes li")) item.hidden = !visible(item.dataset.kind);
@@ -211,6 +232,7 @@ export function start() {
     send({ do: "event", id: +button.dataset.id });
   });
   on("wire", heard);
+  for (const kind of ["client", "own"]) on(kind, ({ client }) => laneOf(client));
   on("event", ({ event }) => {
     $("detail-body").replaceChildren(...(event ? dissect(event) : [make("p", {}, "This event is no longer kept.")]));
     $("detail-title").textContent = event ? `Client ${event.client}: ${event.kind}` : "Gone";

@@ -47,7 +47,7 @@ pub(crate) fn running_checker() -> StdCommand {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // Builds the programs that the checker starts, too. Otherwise it builds them during a test.
     let path = PATH.get_or_init(|| {
-        let packages = ["checker", "play", "race", "watch", "mistakes", "quiz", "guess"];
+        let packages = ["checker", "play", "race", "board", "watch", "mistakes", "quiz", "guess"];
         built(&packages)["checker"].clone()
     });
     let mut command = StdCommand::new(path);

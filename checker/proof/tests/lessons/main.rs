@@ -16,6 +16,7 @@ mod markdown;
 mod places;
 mod quiz;
 mod red;
+mod script;
 mod todos;
 mod updates;
 

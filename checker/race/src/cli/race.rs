@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 
 use baseline::transports::remote::RemoteServer;
 use baseline::transports::server::{Baseline, PushServer};
-use checker::cli::{CliError, TargetArg, UNKNOWN, commanded, fresh_seed, progress};
+use checker::cli::{CliError, TargetArg, UNKNOWN, USAGE, commanded, fresh_seed, progress};
 use checker::place;
 use checker::plan;
 use checker::report::words::words;
 use harness::exercise::{Exercise, Target};
+use harness::server::build::workspace;
 use harness::verdict::{CheckError, CheckResult};
 use race::run::{self, Settings};
 use race::summary::Race;
@@ -94,8 +95,26 @@ async fn race(args: &RaceArgs) -> Result<(), CliError> {
     for path in [&args.chart, &args.html].into_iter().flatten() {
         place::try_out(path).map_err(inconclusive)?;
     }
-    let race = measure(args).await?;
+    let race = measure(args).await.map_err(|error| explain(args, error))?;
     write_results(args, &race)
+}
+
+/// Names a TODO that is left as the reason why a student's server did not finish the race.
+fn explain(args: &RaceArgs, error: CliError) -> CliError {
+    let is_students = args.url.is_none() && args.command.is_none();
+    let target = Target::from(args.target);
+    if !is_students || target != Target::Day1 || error.code == USAGE {
+        return error;
+    }
+    let source = Exercise::Broadcast.source(target);
+    let text = std::fs::read_to_string(workspace().join(&source)).unwrap_or_default();
+    match text.contains("todo!(") {
+        true => CliError::new(
+            FAILED,
+            format!("not started: {source} still has a todo!(); try --target solutions"),
+        ),
+        false => error,
+    }
 }
 
 async fn measure(args: &RaceArgs) -> Result<Race, CliError> {

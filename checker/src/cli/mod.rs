@@ -38,13 +38,17 @@ pub const UNKNOWN: u8 = 3;
     bin_name = "cargo checker",
     about = "Grades the workbook's servers by talking to them",
     after_help = "A student needs `grade`, `watch` and `hint`. \
-                  `cargo checker help COMMAND` explains each.\n\
-                  `--ascii` with any command, or CHECKER_ASCII=1, prints ASCII only.",
+                  `cargo checker help COMMAND` explains each.",
     version
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Print ASCII only, for a terminal without Unicode; so does CHECKER_ASCII=1
+    // `take_ascii` takes it before this is parsed, since some commands parse their arguments
+    // themselves. It stands here for the help and the completions.
+    #[arg(long = "ascii", global = true)]
+    _ascii: bool,
 }
 
 #[derive(Subcommand)]

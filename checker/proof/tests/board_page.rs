@@ -4,10 +4,16 @@ mod board_process;
 mod browser;
 mod common;
 
+use std::time::{Duration, Instant};
+
 use board_client::message::Outcome;
 use board_process::BoardProcess;
 use browser::Browser;
+use harness::stall_monitor::StallMonitor;
 use serde_json::json;
+
+/// The longest run-queue delay of a machine that is quiet enough to judge times.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// Returns an expression that is true if the page shows this text.
 fn shows(text: &str) -> String {
@@ -104,6 +110,12 @@ async fn nothing_is_cut_with_30_students_at_any_width() {
     links.remove(12).leave().await;
     open(&browser, &board).await;
     browser.until("document.querySelector('#count').textContent === '29 here, 1 gone'").await;
+    let (stalls, reported) = (StallMonitor::start(), Instant::now());
+    links[0].report(checks[0].id, Outcome::Passed);
+    browser.until("document.querySelector('#greens li')?.innerText.includes('Student 0')").await;
+    let (took, machine) = (reported.elapsed(), stalls.worst_since(reported));
+    eprintln!("a verdict was drawn after {took:?}; the machine stalled for {machine:?}");
+    assert!(took < Duration::from_secs(1) || machine > QUIET, "{took:?}");
     let folder = std::env::var_os("CHECKER_SCREENSHOTS").map(std::path::PathBuf::from);
     for (width, height) in [(360, 780), (1_280, 900), (3_840, 2_160)] {
         browser.page.set_window_size(width, height).await.expect("a size");

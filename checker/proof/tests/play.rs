@@ -41,7 +41,7 @@ async fn two_clients_exchange_a_broadcast_and_a_payload_stays_text() {
     browser.until("document.querySelector('#diagram svg')?.textContent.includes('<script>')").await;
     assert_eq!(
         browser
-            .run("return document.querySelectorAll('img, section script, article script').length")
+            .run("return document.querySelectorAll('main img, section script, article script').length")
             .await,
         0
     );
@@ -121,7 +121,7 @@ async fn a_frame_is_shown_with_its_bits_and_a_fragmented_message_goes_through() 
     let Some(browser) = Browser::start().await else { return };
     let playground = Playground::start(&SOLUTION);
     browser.open(&playground, 2).await;
-    browser.click("#client-1 .row button[title^='by a client']").await;
+    browser.click("#client-1 .row button[title^='three fragments']").await;
     browser.until("document.querySelectorAll('#lanes .kind.continuation').length >= 2").await;
     browser
         .until(

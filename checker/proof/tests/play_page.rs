@@ -26,6 +26,13 @@ async fn the_page_stays_where_it_is() {
     assert_eq!(browser.run(lanes).await, serde_json::json!(["1", "2"]));
     browser.say(1, "a frame to look at").await;
     browser.until("document.querySelector('#lanes .up .kind.text')").await;
+    // A label that is too long loses its prefix, and not its message.
+    browser
+        .until(
+            "[...document.querySelectorAll('#diagram text')]\
+             .some((label) => label.textContent.startsWith('text …a frame to look at'))",
+        )
+        .await;
     browser.run("document.querySelector('#lanes .up .kind.text').closest('button').click()").await;
     browser.until("document.querySelector('#detail-body td')").await;
     let in_view = |css: &str| {
@@ -100,5 +107,20 @@ async fn messages_come_at_random_moments_that_a_seed_repeats() {
     // A busy machine is late now and then.
     let alike = first.iter().zip(second).filter(|(one, other)| (*one - *other).abs() < 150_000);
     assert!(alike.count() >= 3, "{first:?} {second:?}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn keys_send_fragments_poll_and_close() {
+    let Some(browser) = Browser::start().await else { return };
+    let playground = Playground::start(&[&SOLUTION[..], &["--interval", "60000"]].concat());
+    browser.open(&playground, 2).await;
+    let body = browser.page.find(fantoccini::Locator::Css("body")).await.expect("a body");
+    body.send_keys("f").await.expect("it takes keys");
+    browser.until(&heard(2, "one message in three fragments")).await;
+    body.send_keys("o").await.expect("it takes keys");
+    browser.until("document.querySelector('#poll').textContent === 'Stop'").await;
+    body.send_keys("q").await.expect("it takes keys");
+    browser.until("document.querySelector('#client-1').innerText.includes('closed: 1000')").await;
     browser.close().await;
 }

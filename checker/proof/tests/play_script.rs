@@ -80,5 +80,34 @@ async fn the_whole_hour_can_be_played_by_keys() {
     // And back.
     body.send_keys("\u{e012}").await.expect("it takes keys");
     browser.until("document.querySelector('#step-title').textContent.includes('minute 57')").await;
+    for (width, height) in [(360, 780), (1_280, 900)] {
+        browser.page.set_window_size(width, height).await.expect("a size");
+        for (theme, large) in [("light", false), ("dark", true)] {
+            let dress = format!(
+                "document.documentElement.dataset.theme = '{theme}'; \
+                 document.documentElement.classList.toggle('large', {large}); scrollTo(0, 0);"
+            );
+            browser.run(&dress).await;
+            let name = format!("script-{width}-{theme}{}", if large { "-large" } else { "" });
+            if let Some(folder) = &folder {
+                let picture = browser.page.screenshot().await.expect("a picture");
+                std::fs::write(folder.join(format!("{name}.png")), picture).expect("it is written");
+            }
+            assert_eq!(browser.run(OUTSIDE).await, serde_json::json!([]), "{name}");
+        }
+    }
     browser.close().await;
 }
+
+/// Lists what is wider than the page, or than the panel of the script.
+const OUTSIDE: &str = "
+    const found = [];
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth > clientWidth) found.push(`the page: ${scrollWidth} of ${clientWidth}`);
+    const { right } = document.querySelector('#script').getBoundingClientRect();
+    for (const inner of document.querySelectorAll('#script *')) {
+        if (inner.offsetParent && inner.getBoundingClientRect().right > right + 1)
+            found.push(inner.outerHTML.slice(0, 80));
+    }
+    return found;
+";

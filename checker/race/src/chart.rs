@@ -269,7 +269,7 @@ fn draw_bars(bars: &[Bar], caption: &str, labels: bool, area: &Area) -> Result<(
         .axis_style(INK)
         .label_style(ink(12))
         .axis_desc_style(ink(13))
-        .x_desc("bytes (logarithmic)")
+        .x_desc(format!("bytes (logarithmic), bars begin at {}", format_tick(from)))
         .x_label_formatter(&|bytes| format_tick(*bytes))
         .x_labels(5)
         .draw()?;

@@ -50,7 +50,7 @@ fn failure(out: &mut String, graded: &Graded, report: &Report) {
     diagram(out, &report.transcript);
     let text = human::failure_in(graded, report, Layout { verbose: true, ..Layout::default() });
     let text = anstream::adapter::strip_str(&text).to_string();
-    let _ = writeln!(out, "<pre>{}</pre>", escape(&text));
+    let _ = writeln!(out, "<pre tabindex=\"0\">{}</pre>", escape(&text));
 }
 
 /// Draws one lifeline for each client and one for the server, and an arrow for each event.
@@ -68,7 +68,8 @@ fn diagram(out: &mut String, lines: &[TranscriptLine]) {
     let height = ROW * (lines.len() + 2);
     let _ = writeln!(
         out,
-        "<svg viewBox=\"0 0 {} {height}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\">",
+        "<svg viewBox=\"0 0 {} {height}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" \
+         aria-label=\"The conversation as a diagram; the text below has the same\">",
         server + TEXT
     );
     let ends = clients.iter().map(|client| (x(*client), format!("client {client}")));

@@ -18,7 +18,7 @@ pub enum FromStudent {
     Verdict(Verdict),
 }
 
-/// Says who connects, and all verdicts so far.
+/// The student, and all verdicts so far.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hello {
     /// [`VERSION`].

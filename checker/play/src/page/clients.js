@@ -38,7 +38,7 @@ class Client {
     const id = `client-${this.number}`;
     this.server = make("span", { class: "state", role: "status", "data-kind": "gone", hidden: true });
     this.state = make("span", { class: "state", role: "status" });
-    this.log = make("ol", { class: "log", role: "log", tabindex: "0", "aria-label": `Messages of client ${this.number}` });
+    this.log = make("div", { class: "log", role: "log", tabindex: "0", "aria-label": `Messages of client ${this.number}` });
     this.toEnd = follow(this.log);
     this.field = make("input", { id: `${id}-text`, type: "text", placeholder: "message, Enter sends", "aria-label": `Message of client ${this.number}`, autocomplete: "off" });
     const form = make("form", { class: "row", onsubmit: (event) => { event.preventDefault(); this.sayText(); } },
@@ -96,7 +96,7 @@ class Client {
 
   draw() {
     this.drawing = undefined;
-    this.log.append(...this.lines.map(([kind, text]) => make("li", { class: kind }, text)));
+    this.log.append(...this.lines.map(([kind, text]) => make("div", { class: kind }, text)));
     this.lines = [];
     while (this.log.childElementCount > LINES) this.log.firstElementChild.remove();
     this.toEnd();

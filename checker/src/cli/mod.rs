@@ -370,7 +370,7 @@ fn exec(command: &mut std::process::Command) -> ExitCode {
             status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN),
         ),
         Err(error) => {
-            complain(UNKNOWN, &format!("cannot run {}: {error}", command.get_program().display()))
+            complain(UNKNOWN, format!("cannot run {}: {error}", command.get_program().display()))
         }
     }
 }

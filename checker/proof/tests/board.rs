@@ -47,8 +47,7 @@ async fn a_verdict_of_30_students_appears_within_a_second() {
     let board = BoardProcess::start(&[]);
     let links = join_class(&board).await;
     let mut page = board.page().await;
-    let snapshot = page.next().await;
-    assert_eq!(passed(&snapshot["students"]).len(), STUDENTS, "{snapshot}");
+    assert_eq!(passed(&page.snapshot["students"]).len(), STUDENTS, "{}", page.snapshot);
     let (stalls, began) = (StallMonitor::start(), Instant::now());
     let mut slowest = Duration::ZERO;
     for check in checks::all() {
@@ -79,17 +78,16 @@ async fn students_come_back_to_a_board_that_was_killed() {
     for link in &links {
         link.report(first, Outcome::Passed);
     }
-    let mut page = board.page().await;
-    let everyone = passed(&page.next().await["students"]).len();
-    assert_eq!(everyone, STUDENTS);
+    let page = board.page().await;
+    assert_eq!(passed(&page.snapshot["students"]).len(), STUDENTS, "{}", page.snapshot);
     let board = board.kill_and_restart(&["--interval", "1000"]);
     let mut page = board.page().await;
-    let mut back = passed(&page.next().await["students"]);
+    let mut back = passed(&page.snapshot["students"]);
     while back.len() < STUDENTS {
         let change = page.wait_for(|message| message["type"] == "student").await;
         back.extend(passed(&serde_json::json!([change])));
     }
-    let snapshot = board.page().await.next().await;
+    let snapshot = board.page().await.snapshot;
     let passed = passed(&snapshot["students"]);
     assert_eq!(passed.len(), STUDENTS, "{snapshot}");
     assert!(passed.values().all(|passed| *passed == 1), "{passed:?}");

@@ -91,7 +91,8 @@ impl BoardProcess {
         connect_async(url).await.expect("the board accepts a page").0
     }
 
-    /// Connects a page that reads and answers pings from now on.
+    /// Connects a page that reads and answers pings from now on, and waits for its snapshot. What
+    /// happens later reaches it as a change.
     pub(crate) async fn page(&self) -> Page {
         let mut socket = self.page_socket().await;
         let (messages, received) = mpsc::unbounded_channel();
@@ -104,7 +105,9 @@ impl BoardProcess {
                 }
             }
         });
-        Page { received }
+        let mut page = Page { snapshot: Value::Null, received };
+        page.snapshot = page.next().await;
+        page
     }
 }
 
@@ -124,6 +127,8 @@ pub(crate) async fn wait_until_connected(link: &BoardLink) {
 
 /// The messages that a page receives.
 pub(crate) struct Page {
+    /// The first message.
+    pub(crate) snapshot: Value,
     received: mpsc::UnboundedReceiver<Value>,
 }
 

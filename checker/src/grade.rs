@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use crate::evidence::{self, Observation};
 use crate::plan::Plan;
-use crate::report::words::{Words, hint, words};
+use crate::question::question;
+use crate::report::words::{Words, words};
 use checks::{self, Check};
 use harness::client::timeout_on_busy_host;
 use harness::context::{Settings, TestContext};
 use harness::exercise::{Exercise, Target};
 use harness::failure::Cause;
-use harness::failure::heartbeat::HeartbeatCause;
 use harness::failure::start::StartCause;
 use harness::server::Program;
 use harness::server::build::{UNUSED_MUST_USE, Warning};
@@ -478,63 +478,6 @@ async fn run_check(check: &Check, ctx: &mut TestContext) -> CheckResult {
         ctx.pass_gate();
     }
     (check.details)(ctx).await
-}
-
-/// Selects the question of a first report.
-fn question(check: &Check, report: &Report) -> String {
-    let does_not_run = matches!(
-        report.failure.kind,
-        FailureKind::NotStarted | FailureKind::DoesNotCompile | FailureKind::DoesNotStart
-    );
-    if does_not_run {
-        return report.failure.cause.as_ref().and_then(hint).unwrap_or_default();
-    }
-    if !report.panic.is_empty() {
-        return "The panic names a file and a line. Which value made that line fail, and when does \
-                it get such a value?"
-            .to_string();
-    }
-    if report.observations.contains(&Observation::Spinning) {
-        return "Which loop of your program goes on without waiting for anything?".to_string();
-    }
-    let sees = |observation| report.observations.contains(&observation);
-    let unused = report.warnings.iter().any(|warning| warning.lint == UNUSED_MUST_USE);
-    // A server that has sent a text has reached its loop.
-    let talked = |line: &TranscriptLine| line.direction == "to-client" && line.kind == "text";
-    let ended = |line: &TranscriptLine| line.marked && line.kind == "end";
-    let question = match report.failure.kind {
-        FailureKind::Silence if unused => {
-            "rustc warns about a value that is not used. What does it say about that line?"
-        }
-        FailureKind::Silence if sees(Observation::LoggedOnly) => {
-            "What happens to the reply between the line that logs the message and the wire?"
-        }
-        FailureKind::Silence if sees(Observation::NotLogged) => {
-            "What was your server waiting for when this message arrived?"
-        }
-        // In the other checks the text is another message, not a changed one.
-        FailureKind::WrongMessage
-            if report.words.literal
-                && matches!(check.id, "echo::welcome" | "echo::reply" | "echo::payloads") =>
-        {
-            "What is missing, added or changed in the text that came, and where does that happen?"
-        }
-        FailureKind::EndedEarly
-            if matches!(
-                report.failure.cause,
-                Some(Cause::Heartbeat(HeartbeatCause::DroppedUnpinged))
-            ) =>
-        {
-            "Which line drops this client, and which ping should it have answered by then?"
-        }
-        FailureKind::EndedEarly
-            if report.transcript.iter().any(talked) && report.transcript.iter().any(ended) =>
-        {
-            "Your server ended this connection. Which line leaves the loop, or is there no loop?"
-        }
-        _ => return check.hints().into_iter().next().unwrap_or_default(),
-    };
-    question.to_string()
 }
 
 /// Sorts warnings: a future that nothing awaits explains a silent server.

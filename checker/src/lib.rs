@@ -13,6 +13,7 @@ pub mod journal;
 pub mod museum;
 pub mod place;
 pub mod plan;
+mod question;
 pub mod report;
 pub mod reset;
 pub mod skeleton;

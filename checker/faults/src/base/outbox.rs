@@ -23,6 +23,8 @@ struct State {
     in_flight: usize,
     last: bool,
     silent: bool,
+    /// A write failed: what is queued stays unwritten.
+    failed: bool,
     /// The time at which the last write ended.
     written: Option<Instant>,
 }
@@ -112,13 +114,20 @@ impl Outbox {
         self.emptied.notify_waiters();
     }
 
-    /// Waits until at most `bytes` are yet to be written.
+    /// Ends all waiting for writes after a failed one. What is pending stays so.
+    fn fail(&self) {
+        self.state().failed = true;
+        self.emptied.notify_waiters();
+    }
+
+    /// Waits until at most `bytes` are yet to be written, or until a write fails.
     pub(crate) async fn at_most(&self, bytes: usize) {
-        while self.pending().1 > bytes {
+        let has_more = || !self.state().failed && self.pending().1 > bytes;
+        while has_more() {
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            if self.pending().1 > bytes {
+            if has_more() {
                 emptied.await;
             }
         }
@@ -163,6 +172,18 @@ pub(crate) struct Pace {
 
 /// The writer task of one client.
 pub(crate) async fn write(
+    outbox: &Outbox,
+    half: &mut OwnedWriteHalf,
+    mutation: &dyn Mutation,
+) -> std::io::Result<()> {
+    let written = write_all(outbox, half, mutation).await;
+    if written.is_err() {
+        outbox.fail();
+    }
+    written
+}
+
+async fn write_all(
     outbox: &Outbox,
     half: &mut OwnedWriteHalf,
     mutation: &dyn Mutation,

@@ -132,6 +132,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 /// The report of one grading, and the reports of a class with a right, a wrong and an empty
 /// submission.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "grades a class, which takes a minute; CONTRIBUTING names the command"]
 async fn the_reports() {
     let Some(axe) = axe() else { return };
     let Some(browser) = Browser::start().await else { return };
